@@ -1,0 +1,46 @@
+"""The composition root: settings, a stage a profile, the stacks of each. No resource is declared here.
+
+Context
+-------
+profiles
+    Which profiles to synthesise, separated by commas (``sandbox``, ``production``).
+sandbox_opt_ins
+    What the sandbox switches on although it bills while idle, separated by commas; see ``stacks/settings.py``.
+encoder_image
+    The encoder's image URI; without one, the deployment builds it with Docker.
+ssh_keys
+    A JSON object of SSH public keys by studio, which may then deliver by SFTP.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from aws_cdk import App
+
+from stacks.platform import Marquee, enforce_policy
+from stacks.settings import Settings, profile, with_ssh_keys
+
+
+def settings_of(app: App, name: str) -> Settings:
+    """Return the settings of profile `name`, as the app's context adjusts them."""
+    opt_ins = app.node.try_get_context("sandbox_opt_ins") or ""
+    settings = profile(name, opt_ins=tuple(opt for opt in opt_ins.split(",") if opt and name == "sandbox"))
+    if image := app.node.try_get_context("encoder_image"):
+        settings = replace(settings, encoding=replace(settings.encoding, image=image))
+    keys = app.node.try_get_context("ssh_keys")
+    return with_ssh_keys(settings, json.loads(keys)) if keys else settings
+
+
+def main() -> None:
+    """Synthesise the profiles that the context names."""
+    app = App()
+    names: str = app.node.try_get_context("profiles")
+    for name in names.split(","):
+        enforce_policy(Marquee(app, settings=settings_of(app, name)))
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The errors that cross a context's border.
+
+Step Functions routes by the class's name (``ErrorEquals``), so a name here is part of the contract.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class MarqueeError(Exception):
+    """The base of every error that Marquee raises on purpose."""
+
+
+class TransientError(MarqueeError):
+    """Worth another try: a dependency was slow, throttled or away."""
+
+
+class PermanentError(MarqueeError):
+    """Not worth another try: the input itself is at fault."""
+
+
+class NotFoundError(PermanentError):
+    """Something that was asked for by name does not exist."""
+
+
+class ConflictError(PermanentError):
+    """A conditional write lost: somebody else was first, or the state has moved on."""
+
+
+class ForbiddenError(PermanentError):
+    """The asker is known, and may not have this."""
+
+
+class ExpiredError(PermanentError):
+    """It existed, and its time is over."""
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one field of an input."""
+
+    field: str
+    message: str
+
+
+class InvalidInputError(PermanentError):
+    """An input is well formed, but one or more of its fields cannot be accepted.
+
+    Parameters
+    ----------
+    errors
+        One entry a field; `field` is its dotted path, for example ``device.name``, and empty where the
+        input as a whole is at fault.
+    """
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("; ".join(f"{error.field or 'input'}: {error.message}" for error in errors))
+        self.errors = errors

@@ -1,0 +1,108 @@
+"""The encoding plan and what the encoder reports back: the contract between the planner and AWS Batch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lambdas.common.media import (
+    Language,
+    ObjectRef,
+    Rational,
+    Record,
+    Rendition,
+    Slug,
+    SubtitleSource,
+    Tier,
+)
+
+
+class ContentKey(Record):
+    """A content key, wrapped: only KMS, asked with the right encryption context, opens it."""
+
+    tier: Tier
+    key_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="the KID, hexadecimal")]
+    wrapped: str = Field(description="the KMS ciphertext of the 16-byte key, base64")
+
+
+def encryption_context(*, title_id: str, tier: Tier, key_id: str) -> dict[str, str]:
+    """Return the KMS encryption context that a content key is bound to."""
+    return {"marquee:title": title_id, "marquee:tier": tier.value, "marquee:kid": key_id}
+
+
+class VideoRecipe(Record):
+    """How one rung is encoded. A recipe is data: two recipes never differ in code."""
+
+    rung: Slug
+    codec: Literal["h264"] = "h264"
+    width: Annotated[int, Field(gt=0, multiple_of=2)]
+    height: Annotated[int, Field(gt=0, multiple_of=2)]
+    bitrate_kbps: int = Field(description="the average that the rate control aims at")
+    maxrate_kbps: int
+    buffer_kbits: int = Field(description="the VBV buffer")
+    profile: Literal["main", "high"]
+    preset: str
+    tier: Tier
+
+
+class AudioRecipe(Record):
+    """How the audio track is encoded."""
+
+    codec: Literal["aac"] = "aac"
+    language: Language
+    channels: int
+    bitrate_kbps: int
+
+
+class Chunk(Record):
+    """A run of whole segments, by frame number."""
+
+    index: int
+    first_frame: int
+    frames: int
+
+
+class EncodingPlan(Record):
+    """Everything that the jobs of one version need to know."""
+
+    schema_version: Literal[1] = 1
+    title_id: Slug
+    version_id: str
+    source: ObjectRef
+    subtitles: tuple[SubtitleSource, ...] = ()
+    work_bucket: str
+    media_bucket: str
+    frame_rate: Rational
+    frames: int
+    width: int
+    height: int
+    segment_frames: int = Field(description="frames a segment, and the distance of key frames")
+    segment_s: float = Field(description="seconds a segment, exactly: segment_frames over frame_rate")
+    chunks: tuple[Chunk, ...]
+    video: tuple[VideoRecipe, ...]
+    audio: AudioRecipe | None = None
+    keys: tuple[ContentKey, ...]
+
+
+class RungScore(Record):
+    """VMAF of one rendition against the source, on every frame."""
+
+    rung: str
+    frames: int
+    vmaf_mean: float
+    vmaf_harmonic_mean: float
+    vmaf_p5: float
+    vmaf_min: float
+
+
+class PackageReport(Record):
+    """What lies in the media bucket after packaging."""
+
+    schema_version: Literal[1] = 1
+    duration_s: float
+    dash: str
+    hls: str
+    poster: str
+    renditions: tuple[Rendition, ...]
+    key_ids: dict[Tier, str]

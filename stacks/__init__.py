@@ -1,0 +1,1 @@
+"""What is declared: one module a bounded context, composed by ``app.py``."""

@@ -1,0 +1,1 @@
+"""Marquee's own constructs, one architectural idea each."""

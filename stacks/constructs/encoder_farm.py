@@ -1,0 +1,237 @@
+"""The farm: an AWS Batch queue whose jobs run the encoder on spot capacity first, and on demand after it."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, Size
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.constructs.acknowledgement import acknowledge
+from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.service_function import REPOSITORY
+
+BAD_INPUT_EXIT_CODE = "65"
+"""``EX_DATAERR``: what the encoder exits with when another attempt cannot help."""
+SPOT_RECLAIM_REASON = "Host EC2*"
+
+
+class EncoderFarm(Construct):
+    """Two compute environments, spot before on demand, behind one queue.
+
+    Parameters
+    ----------
+    stack
+        The encoding stack.
+    flow_logs
+        The bucket that receives the network's flow logs.
+    """
+
+    def __init__(self, stack: ContextStack, construct_id: str, *, flow_logs: s3.IBucket) -> None:
+        super().__init__(stack, construct_id)
+        self._stack = stack
+        encoding = stack.settings.encoding
+        self._on_fargate = encoding.launch == "fargate"
+        self.vpc = self._network(flow_logs)
+        security_group = ec2.SecurityGroup(
+            self,
+            "Jobs",
+            vpc=self.vpc,
+            description="Encoder jobs: nothing comes in, HTTPS goes out.",
+            allow_all_outbound=False,
+        )
+        security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS APIs over TLS")
+        self.queue = batch.JobQueue(
+            self,
+            "Queue",
+            priority=1,
+            compute_environments=[
+                batch.OrderedComputeEnvironment(
+                    compute_environment=self._capacity(spot=spot, security_group=security_group), order=order
+                )
+                for order, spot in enumerate((True, False), start=1)
+            ],
+            job_state_time_limit_actions=[
+                batch.JobStateTimeLimitAction(
+                    action=batch.JobStateTimeLimitActionsAction.CANCEL,
+                    max_time=Duration.hours(12),
+                    reason=reason,
+                    state=batch.JobStateTimeLimitActionsState.RUNNABLE,
+                )
+                for reason in (
+                    batch.JobStateTimeLimitActionsReason.INSUFFICIENT_INSTANCE_CAPACITY,
+                    batch.JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE,
+                    batch.JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT,
+                )
+            ],
+        )
+        self.log_group = stack.log_group("JobLogs", scope=self)
+        self._image = (
+            ecs.ContainerImage.from_registry(encoding.image)
+            if encoding.image
+            else ecs.ContainerImage.from_docker_image_asset(
+                ecr_assets.DockerImageAsset(
+                    self,
+                    "Image",
+                    directory=str(REPOSITORY),
+                    file="encoder/Dockerfile",
+                    exclude=["*", "!encoder", "!encoder/**", "!lambdas", "!lambdas/**", "**/__pycache__"],
+                    platform=ecr_assets.Platform.LINUX_ARM64,
+                )
+            )
+        )
+        self.execution_role = iam.Role(
+            self,
+            "ExecutionRole",
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
+            description="Pulls the encoder's image and writes its logs.",
+        )
+
+    def job_definition(self, construct_id: str, *, role: iam.IRole) -> batch.EcsJobDefinition:
+        """Declare a job that runs ``python -m encoder`` as `role`; the submitter gives the command.
+
+        A reclaimed spot host is always worth another attempt, bad input never is, anything else is until the
+        attempts are used up.
+        """
+        encoding = self._stack.settings.encoding
+        logging = ecs.LogDriver.aws_logs(stream_prefix="encoder", log_group=self.log_group)
+        environment = {"ENCODER_THREADS": str(encoding.job_vcpus)}
+        container: batch.IEcsContainerDefinition
+        if self._on_fargate:
+            container = batch.EcsFargateContainerDefinition(
+                self,
+                f"{construct_id}Container",
+                image=self._image,
+                cpu=encoding.job_vcpus,
+                memory=Size.mebibytes(encoding.job_memory_mib),
+                ephemeral_storage_size=Size.gibibytes(100),
+                fargate_cpu_architecture=ecs.CpuArchitecture.ARM64,
+                assign_public_ip=True,
+                job_role=role,
+                execution_role=self.execution_role,
+                logging=logging,
+                environment=environment,
+            )
+        else:
+            container = batch.EcsEc2ContainerDefinition(
+                self,
+                f"{construct_id}Container",
+                image=self._image,
+                cpu=encoding.job_vcpus,
+                memory=Size.mebibytes(encoding.job_memory_mib),
+                job_role=role,
+                execution_role=self.execution_role,
+                logging=logging,
+                environment=environment,
+            )
+        return batch.EcsJobDefinition(
+            self,
+            construct_id,
+            container=container,
+            propagate_tags=True,
+            retry_attempts=encoding.attempts,
+            retry_strategies=[
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_status_reason=SPOT_RECLAIM_REASON)),
+                batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_exit_code=BAD_INPUT_EXIT_CODE)),
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code="*")),
+            ],
+            timeout=Duration.minutes(encoding.job_timeout_minutes),
+        )
+
+    def _network(self, flow_logs: s3.IBucket) -> ec2.Vpc:
+        """Public subnets without NAT for Fargate; private ones with a NAT gateway and endpoints for EC2."""
+        public = ec2.SubnetConfiguration(
+            name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=20, map_public_ip_on_launch=False
+        )
+        private = ec2.SubnetConfiguration(name="jobs", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=18)
+        vpc = ec2.Vpc(
+            self,
+            "Network",
+            max_azs=2 if self._on_fargate else 3,
+            nat_gateways=0 if self._on_fargate else 3,
+            subnet_configuration=[public] if self._on_fargate else [public, private],
+            gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
+        )
+        if not self._on_fargate:
+            acknowledge(
+                vpc,
+                reason="The public subnets hold NAT gateways only; jobs run in private subnets.",
+                rules=("NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW",),
+            )
+        vpc.add_flow_log(
+            "FlowLog",
+            destination=ec2.FlowLogDestination.to_s3(flow_logs, "vpc/"),
+            traffic_type=ec2.FlowLogTrafficType.REJECT,
+        )
+        return vpc
+
+    def _capacity(self, *, spot: bool, security_group: ec2.SecurityGroup) -> batch.IManagedComputeEnvironment:
+        encoding = self._stack.settings.encoding
+        name = "Spot" if spot else "OnDemand"
+        limit = encoding.spot_max_vcpus if spot else encoding.on_demand_max_vcpus
+        if self._on_fargate:
+            return batch.FargateComputeEnvironment(
+                self,
+                name,
+                vpc=self.vpc,
+                vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+                security_groups=[security_group],
+                spot=spot,
+                maxv_cpus=limit,
+            )
+        capacity = batch.ManagedEc2EcsComputeEnvironment(
+            self,
+            name,
+            vpc=self.vpc,
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            security_groups=[security_group],
+            spot=spot,
+            allocation_strategy=batch.AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED
+            if spot
+            else batch.AllocationStrategy.BEST_FIT_PROGRESSIVE,
+            instance_types=[
+                ec2.InstanceType(f"{family}.{size}")
+                for family in encoding.instance_families
+                for size in ("4xlarge", "8xlarge")
+            ],
+            use_optimal_instance_classes=False,
+            minv_cpus=0,
+            maxv_cpus=limit,
+            images=[batch.EcsMachineImage(image_type=batch.EcsMachineImageType.ECS_AL2023)],
+            launch_template=self._launch_template(name),
+        )
+        acknowledge(
+            capacity,
+            reason="AWS's own policy for hosts that run containers; jobs have roles of their own.",
+            rules=(
+                (
+                    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
+                    "service-role/AmazonEC2ContainerServiceforEC2Role]"
+                ),
+            ),
+        )
+        return capacity
+
+    def _launch_template(self, name: str) -> ec2.LaunchTemplate:
+        """Return a template with an encrypted scratch disk and IMDSv2 only."""
+        return ec2.LaunchTemplate(
+            self,
+            f"{name}Template",
+            require_imdsv2=True,
+            http_put_response_hop_limit=1,
+            block_devices=[
+                ec2.BlockDevice(
+                    device_name="/dev/xvda",
+                    volume=ec2.BlockDeviceVolume.ebs(
+                        500,
+                        encrypted=True,
+                        volume_type=ec2.EbsDeviceVolumeType.GP3,
+                        delete_on_termination=True,
+                    ),
+                )
+            ],
+        )

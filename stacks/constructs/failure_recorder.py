@@ -1,0 +1,84 @@
+"""What becomes of a failed workflow: its evidence goes to a queue, an event tells, people look."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from lambdas.common.failures_environment import FailureEnvironment
+from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.service_function import ServiceFunction
+from stacks.constructs.workflow import lambda_step
+
+
+class FailureRecorder(Construct):
+    """The end of every path that nobody planned: evidence to the queue, ``PipelineFailed`` to the bus.
+
+    Parameters
+    ----------
+    stack
+        The context's stack.
+    pipeline
+        Which workflow this records the failures of.
+    bus
+        Where the failure is announced.
+    job_logs
+        The log group of the Batch jobs, whose tail is part of the evidence.
+    """
+
+    def __init__(
+        self,
+        stack: ContextStack,
+        construct_id: str,
+        *,
+        pipeline: Literal["ingestion", "encoding"],
+        bus: events.IEventBus,
+        job_logs: logs.ILogGroup,
+    ) -> None:
+        super().__init__(stack, construct_id)
+        self.queue = stack.dead_letter_queue("FailedJobs", written_by="the failure recorder")
+        self.function = function = ServiceFunction(
+            stack,
+            "RecordFailure",
+            handler="lambdas.common.failures.record",
+            environment=FailureEnvironment(
+                failures_queue_url=self.queue.queue_url,
+                event_bus=bus.event_bus_name,
+                pipeline=pipeline,
+                log_group=job_logs.log_group_name,
+            ),
+            description="Keeps the evidence of a failed workflow and announces the failure.",
+            timeout=Duration.seconds(30),
+        )
+        self.queue.grant_send_messages(function)
+        bus.grant_put_events_to(function)
+        job_logs.grant(function, "logs:GetLogEvents")
+        self._record = lambda_step(self, "RecordFailure", function=function, result_path=sfn.JsonPath.DISCARD)
+        self._record.next(
+            sfn.Fail(
+                self,
+                "Failed",
+                error_path=sfn.JsonPath.string_at("$.error.Error"),
+                cause_path=sfn.JsonPath.string_at("$.error.Cause"),
+            )
+        )
+
+    def guard(self, *steps: sfn.TaskStateBase) -> None:
+        """Send whatever goes wrong in `steps`, after their own retries, to the recorder."""
+        context = sfn.Pass(
+            self,
+            "WithExecution",
+            parameters={
+                "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+                "input": sfn.JsonPath.object_at("$$.Execution.Input"),
+                "error": sfn.JsonPath.object_at("$.error"),
+            },
+        )
+        context.next(self._record)
+        for step in steps:
+            step.add_catch(context, errors=[sfn.Errors.ALL], result_path="$.error")

@@ -1,0 +1,125 @@
+"""A bucket as Marquee keeps them: private, versioned, encrypted, TLS only, logged; and its replicas elsewhere."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+
+from stacks.constructs.acknowledgement import acknowledge
+from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.replication import Replication, bucket_name
+
+_S3_KEYS = (
+    "What lies here is public (the player), encrypted under its title's content keys (the media), or a log that "
+    "S3 and CloudFront deliver; origin access control and log delivery work with S3's own keys."
+)
+
+
+class MediaBucket(s3.Bucket):
+    """A private, versioned bucket whose access is logged.
+
+    Parameters
+    ----------
+    stack
+        The stack that owns it.
+    role
+        What it is for: ``raw``, ``mezzanine``, ``media`` or ``web``, or one of these with ``-replica``.
+    logs
+        The bucket that receives the access log.
+    encryption_key
+        The customer-managed key; without one the bucket is encrypted with S3's own keys.
+    lifecycle
+        The rules that are this bucket's own; expiry of old versions and of stale uploads come with every bucket.
+    replication
+        Where each new object is copied to.
+    sole_copy
+        Why it is not replicated, where it is not.
+    announces
+        Whether EventBridge is told of each object.
+    """
+
+    def __init__(
+        self,
+        stack: ContextStack,
+        role: str,
+        *,
+        logs: s3.IBucket,
+        encryption_key: kms.IKey | None = None,
+        lifecycle: tuple[s3.LifecycleRule, ...] = (),
+        replication: Replication | None = None,
+        sole_copy: str | None = None,
+        announces: bool = False,
+    ) -> None:
+        storage = stack.settings.storage
+        super().__init__(
+            stack,
+            role.title().replace("-", ""),
+            bucket_name=bucket_name(stack.settings, role=role, account=stack.account, region=stack.region),
+            encryption=s3.BucketEncryption.KMS if encryption_key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=encryption_key,
+            bucket_key_enabled=encryption_key is not None,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            server_access_logs_bucket=logs,
+            server_access_logs_prefix=f"{role}/",
+            removal_policy=stack.removal_policy,
+            auto_delete_objects=storage.removable,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="OldVersionsAndStaleUploads",
+                    noncurrent_version_expiration=Duration.days(storage.noncurrent_expiry_days),
+                    abort_incomplete_multipart_upload_after=Duration.days(storage.abort_upload_days),
+                    expired_object_delete_marker=True,
+                ),
+                *lifecycle,
+            ],
+            replication_rules=list(replication.rules) if replication else None,
+            replication_role=replication.role if replication else None,
+        )
+        if sole_copy:
+            acknowledge(self, reason=sole_copy, rules=("NIST.800.53.R5-S3BucketReplicationEnabled",))
+        if encryption_key is None:
+            acknowledge(self, reason=_S3_KEYS, rules=("NIST.800.53.R5-S3DefaultEncryptionKMS",))
+        if announces:
+            # event_bridge_enabled would deploy a custom resource for what is one property of the bucket
+            resource = self.node.default_child
+            assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what Bucket is made of
+            resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+                event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+            )
+
+
+class AccessLogBucket(s3.Bucket):
+    """The bucket that receives access logs; it logs nothing itself, because that would never end."""
+
+    def __init__(self, stack: ContextStack) -> None:
+        storage = stack.settings.storage
+        super().__init__(
+            stack,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_PREFERRED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            removal_policy=stack.removal_policy,
+            auto_delete_objects=storage.removable,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="Expire",
+                    expiration=Duration.days(storage.access_log_expiry_days),
+                    noncurrent_version_expiration=Duration.days(storage.noncurrent_expiry_days),
+                )
+            ],
+        )
+        acknowledge(
+            self,
+            reason="Logs of one region's buckets are kept in that region, and expire.",
+            rules=("NIST.800.53.R5-S3BucketReplicationEnabled",),
+        )
+        acknowledge(self, reason=_S3_KEYS, rules=("NIST.800.53.R5-S3DefaultEncryptionKMS",))

@@ -1,0 +1,51 @@
+"""Grants on objects: exact actions below one prefix, and the key that the bucket is encrypted with."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+
+from stacks.constructs.acknowledgement import acknowledge, resource_finding
+
+
+class Access(Enum):
+    """What a role may do with the objects below a prefix."""
+
+    READ = ("s3:GetObject", "s3:GetObjectVersion")
+    WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
+    READ_WRITE = (*READ, *WRITE)
+    REPLACE = (*READ, *WRITE, "s3:DeleteObject")
+
+
+_KEY_ACTIONS = {
+    Access.READ: ("kms:Decrypt",),
+    Access.WRITE: ("kms:Decrypt", "kms:GenerateDataKey"),
+    Access.READ_WRITE: ("kms:Decrypt", "kms:GenerateDataKey"),
+    Access.REPLACE: ("kms:Decrypt", "kms:GenerateDataKey"),
+}
+
+
+def grant_objects(bucket: s3.IBucket, role: iam.IRole, access: Access, *, prefix: str = "") -> None:
+    """Let `role` use the objects of `bucket` below `prefix`, and tell a missing object from a forbidden one.
+
+    CDK's own grants add wildcard actions (``s3:GetObject*``); these name each action.
+    """
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=list(access.value), resources=[bucket.arn_for_objects(f"{prefix}*")])
+    )
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": f"{prefix}*"}} if prefix else None,
+        )
+    )
+    if bucket.encryption_key is not None:
+        bucket.encryption_key.grant(role, *_KEY_ACTIONS[access])
+    acknowledge(
+        role,
+        reason=f"Names every object action; the wildcard is the objects below {prefix or 'the root'!r} of one bucket.",
+        rules=(resource_finding(bucket, f"/{prefix}*"),),
+    )

@@ -1,0 +1,155 @@
+"""What both state machines share: how they run, how a Batch job is a step, and what becomes of a failure."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from stacks.constructs.acknowledgement import acknowledge, resource_finding
+from stacks.constructs.context_stack import ContextStack
+
+_LAMBDA_TRANSIENT = [
+    "TransientError",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+]
+
+
+class Workflow(Construct):
+    """A logged, traced state machine, with an alarm on its failures.
+
+    Parameters
+    ----------
+    stack
+        The context's stack.
+    construct_id
+        The state machine's name within the stack.
+    start
+        Its first state.
+    functions
+        The functions that its steps call.
+    timeout
+        How long an execution may take.
+    """
+
+    def __init__(
+        self,
+        stack: ContextStack,
+        construct_id: str,
+        *,
+        start: sfn.IChainable,
+        functions: tuple[lambda_.IFunction, ...],
+        timeout: Duration,
+        comment: str,
+    ) -> None:
+        super().__init__(stack, construct_id)
+        self.state_machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            definition_body=sfn.DefinitionBody.from_chainable(start),
+            timeout=timeout,
+            comment=comment,
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=stack.log_group("Logs", scope=self),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=False,
+            ),
+            removal_policy=stack.removal_policy,
+        )
+        self._acknowledge(functions)
+        stack.alarm(
+            f"{construct_id}Failed",
+            metric=self.state_machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
+            description=f"An execution of {construct_id} failed.",
+        )
+
+    def _acknowledge(self, functions: tuple[lambda_.IFunction, ...]) -> None:
+        """Accept what Step Functions' own integrations need of their role."""
+        role = self.state_machine.role
+        acknowledge(
+            role,
+            reason="Each function is named; the wildcard is its versions.",
+            rules=tuple(resource_finding(function, ":*") for function in functions),
+        )
+        acknowledge(
+            role,
+            reason="SubmitJob is authorised on job definitions of any revision; the queue is named.",
+            rules=(
+                f"AwsSolutions-IAM5[Resource::arn:aws:batch:{Stack.of(self).region}:<AWS::AccountId>:job-definition/*]",
+            ),
+        )
+        acknowledge(
+            role,
+            reason="Log delivery and X-Ray know no resources; these actions only write logs and traces.",
+            rules=("AwsSolutions-IAM5[Resource::*]",),
+        )
+
+
+def lambda_step(
+    scope: Construct,
+    construct_id: str,
+    *,
+    function: lambda_.IFunction,
+    payload: sfn.TaskInput | None = None,
+    result_path: str | None = None,
+) -> tasks.LambdaInvoke:
+    """Return a step that calls `function`; transient errors are tried again, by name."""
+    step = tasks.LambdaInvoke(
+        scope,
+        construct_id,
+        lambda_function=function,
+        payload=payload,
+        payload_response_only=True,
+        retry_on_service_exceptions=False,
+        result_path=result_path or "$",
+    )
+    step.add_retry(
+        errors=_LAMBDA_TRANSIENT,
+        interval=Duration.seconds(1),
+        backoff_rate=2,
+        max_attempts=4,
+        jitter_strategy=sfn.JitterType.FULL,
+    )
+    return step
+
+
+def batch_step(
+    scope: Construct,
+    construct_id: str,
+    *,
+    definition: batch.IJobDefinition,
+    queue: batch.IJobQueue,
+    job: str,
+    result_path: str = sfn.JsonPath.DISCARD,
+) -> tasks.BatchSubmitJob:
+    """Return a step that runs a Batch job and waits for it.
+
+    Parameters
+    ----------
+    job
+        The path of an object with the job's ``name`` and ``command``.
+    """
+    step = tasks.BatchSubmitJob(
+        scope,
+        construct_id,
+        job_definition_arn=definition.job_definition_arn,
+        job_queue_arn=queue.job_queue_arn,
+        job_name=sfn.JsonPath.string_at(f"{job}.name"),
+        container_overrides=tasks.BatchContainerOverrides(command=sfn.JsonPath.list_at(f"{job}.command")),
+        result_path=result_path,
+    )
+    step.add_retry(
+        errors=["Batch.BatchException", "Batch.SdkClientException", "Batch.ServerException"],
+        interval=Duration.seconds(2),
+        backoff_rate=2,
+        max_attempts=4,
+        jitter_strategy=sfn.JitterType.FULL,
+    )
+    return step

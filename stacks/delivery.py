@@ -1,0 +1,219 @@
+"""Delivery: CloudFront in front of the player, the API and the media, with the token check at the edge."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, CustomResource, Duration
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.common.environment import Environment as NoEnvironment
+from lambdas.common.keys import ART_PREFIX
+from stacks.constructs.acknowledgement import acknowledge
+from stacks.constructs.api import ViewerApi
+from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.object_access import Access, grant_objects
+from stacks.constructs.player_site import PlayerSite, content_security_policy
+from stacks.constructs.service_function import REPOSITORY, ServiceFunction
+from stacks.constructs.web_acl import WebAcl
+from stacks.settings import Settings
+
+EDGE_REGION = "us-east-1"
+"""CloudFront takes web ACLs, functions and certificates from this region only."""
+EDGE_KEYS_PREFIX = "edge-keys/"
+
+
+class DeliveryStack(ContextStack):
+    """The edge."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        settings: Settings,
+        web: s3.IBucket,
+        media: s3.IBucket,
+        mezzanine: s3.IBucket,
+        access_logs: s3.IBucket,
+        api: ViewerApi,
+        client_id: str,
+        edge_secret: secretsmanager.ISecret,
+        data_key: kms.IKey,
+        alarms: sns.ITopic,
+    ) -> None:
+        super().__init__(
+            scope,
+            "delivery",
+            settings=settings,
+            region=EDGE_REGION,
+            data_key=data_key,
+            alarms=alarms,
+            description="Marquee: CloudFront, the edge token check, the player.",
+        )
+        keys = self._edge_keys(edge_secret=edge_secret, staging=mezzanine)
+        self.viewer_request = cloudfront.Function(
+            self,
+            "ViewerRequest",
+            code=cloudfront.FunctionCode.from_file(file_path=str(REPOSITORY / "edge" / "viewer-request.js")),
+            runtime=cloudfront.FunctionRuntime.JS_2_0,
+            key_value_store=keys,
+            comment="Checks the token in a media path, and takes it out of it.",
+        )
+        self.distribution = self._distribution(
+            web=self._by_name(web, "Web"),
+            media=self._by_name(media, "Media"),
+            access_logs=access_logs,
+            api=api,
+        )
+        PlayerSite(
+            self,
+            "Player",
+            bucket=web,
+            configuration={
+                "cognito_endpoint": f"https://cognito-idp.{settings.primary_region}.amazonaws.com/",
+                "client_id": client_id,
+                "region": settings.primary_region,
+                "environment": settings.profile,
+            },
+            log_group=self.log_group("PlayerSiteLogs"),
+        )
+        CfnOutput(self, "DistributionId", value=self.distribution.distribution_id)
+        CfnOutput(self, "PlayerUrl", value=f"https://{self.distribution.domain_name}/")
+
+    def _by_name(self, bucket: s3.IBucket, name: str) -> s3.IBucket:
+        """Return the bucket without its policy, which its own stack writes: else the two stacks need each other."""
+        return s3.Bucket.from_bucket_attributes(
+            self, name, bucket_name=bucket.bucket_name, region=self.settings.primary_region
+        )
+
+    def _edge_keys(self, *, edge_secret: secretsmanager.ISecret, staging: s3.IBucket) -> cloudfront.KeyValueStore:
+        """Declare the store from which the edge reads the token key; the key is in no template."""
+        function = ServiceFunction(
+            self,
+            "PublishEdgeKeys",
+            handler="lambdas.delivery.handlers.publish_edge_keys",
+            environment=NoEnvironment(),
+            description="Writes the token key where the edge's key-value store imports it from.",
+            timeout=Duration.minutes(1),
+        )
+        edge_secret.grant_read(function)
+        grant_objects(staging, function.execution_role, Access.REPLACE, prefix=EDGE_KEYS_PREFIX)
+        published = CustomResource(
+            self,
+            "EdgeKeys",
+            service_token=function.function_arn,
+            resource_type="Custom::EdgeKeys",
+            properties={
+                "SecretArn": edge_secret.secret_arn,
+                "Bucket": staging.bucket_name,
+                "Key": f"{EDGE_KEYS_PREFIX}k1.json",
+            },
+        )
+        store = cloudfront.KeyValueStore(
+            self,
+            "EdgeKeyStore",
+            comment="Edge token keys, by key id.",
+            source=cloudfront.ImportSource.from_bucket(staging, f"{EDGE_KEYS_PREFIX}k1.json"),
+        )
+        store.node.add_dependency(published)
+        return store
+
+    def _distribution(
+        self, *, web: s3.IBucket, media: s3.IBucket, access_logs: s3.IBucket, api: ViewerApi
+    ) -> cloudfront.Distribution:
+        secure = self._response_headers()
+        media_origin = origins.S3BucketOrigin.with_origin_access_control(media)
+        distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=f"{self.settings.namespace} {self.settings.profile}",
+            default_root_object="index.html",
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            price_class=cloudfront.PriceClass.PRICE_CLASS_ALL
+            if self.settings.delivery.price_class == "all"
+            else cloudfront.PriceClass.PRICE_CLASS_100,
+            web_acl_id=WebAcl(self, "WebAcl").arn if self.settings.delivery.web_acl else None,
+            enable_logging=True,
+            log_bucket=access_logs,
+            log_file_prefix="cloudfront/",
+            default_behavior=cloudfront.BehaviorOptions(
+                origin=origins.S3BucketOrigin.with_origin_access_control(web),
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+                response_headers_policy=secure,
+                compress=True,
+            ),
+            additional_behaviors={
+                "/api/*": cloudfront.BehaviorOptions(
+                    origin=origins.HttpOrigin(
+                        api.domain_name, origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2]
+                    ),
+                    viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+                    allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+                    cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+                    origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+                    response_headers_policy=secure,
+                ),
+                "/media/*": cloudfront.BehaviorOptions(
+                    origin=media_origin,
+                    viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+                    cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED_FOR_UNCOMPRESSED_OBJECTS,
+                    response_headers_policy=secure,
+                    function_associations=[
+                        cloudfront.FunctionAssociation(
+                            function=self.viewer_request,
+                            event_type=cloudfront.FunctionEventType.VIEWER_REQUEST,
+                        )
+                    ],
+                ),
+                f"/{ART_PREFIX}*": cloudfront.BehaviorOptions(
+                    origin=media_origin,
+                    viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+                    response_headers_policy=secure,
+                ),
+            },
+        )
+        acknowledge(
+            distribution,
+            reason="Territories are a right of each title, not of the platform.",
+            rules=("AwsSolutions-CFR1",),
+        )
+        acknowledge(
+            distribution,
+            reason="The default certificate fixes the TLS policy; with a domain of the deployer's, 1.2 is the floor.",
+            rules=("AwsSolutions-CFR4",),
+        )
+        if not self.settings.delivery.web_acl:
+            acknowledge(
+                distribution,
+                reason="A web ACL bills while idle: an opt-in of the sandbox. The API is throttled either way.",
+                rules=("AwsSolutions-CFR2",),
+            )
+        return distribution
+
+    def _response_headers(self) -> cloudfront.ResponseHeadersPolicy:
+        return cloudfront.ResponseHeadersPolicy(
+            self,
+            "SecurityHeaders",
+            comment="What every answer carries.",
+            security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
+                content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
+                    content_security_policy=content_security_policy(region=self.settings.primary_region),
+                    override=True,
+                ),
+                content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
+                frame_options=cloudfront.ResponseHeadersFrameOptions(
+                    frame_option=cloudfront.HeadersFrameOption.DENY, override=True
+                ),
+                referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
+                    referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER, override=True
+                ),
+                strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
+                    access_control_max_age=Duration.days(365), include_subdomains=True, override=True
+                ),
+            ),
+        )

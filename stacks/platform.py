@@ -1,0 +1,111 @@
+"""The platform: every stack of one profile, wired; and the policy packs it has to satisfy."""
+
+from __future__ import annotations
+
+from aws_cdk import Stack, Stage, Validations
+from cdk_nag import AwsSolutionsChecks, NagPack, NIST80053R5Checks, ServerlessChecks
+from constructs import Construct
+
+from stacks.catalog import CatalogStack
+from stacks.constructs.acknowledgement import acknowledge
+from stacks.delivery import DeliveryStack
+from stacks.encoding import EncodingStack
+from stacks.governance import GovernanceStack
+from stacks.ingestion import IngestionStack
+from stacks.playback import PlaybackStack
+from stacks.settings import Settings
+from stacks.storage import StorageReplicaStack, StorageStack
+
+ANSWERED_OTHERWISE = {
+    "NIST.800.53.R5-IAMNoInlinePolicy": "Every role has one purpose and one user; its policy lives and dies with it. "
+    "See docs/decisions/0009-policy-gate.md.",
+    "NIST.800.53.R5-LambdaInsideVPC": "The functions reach AWS APIs only, by IAM; a VPC would add NAT and no wall. "
+    "See docs/decisions/0009-policy-gate.md.",
+    "NIST.800.53.R5-LambdaConcurrency": "The API's throttle and the queues bound concurrency; a reservation a function "
+    "would take it from the others. See docs/decisions/0009-policy-gate.md.",
+}
+"""The NIST rules that the design answers otherwise as a whole, and how."""
+
+
+class Marquee(Stage):
+    """One profile of the platform. A stack is given the objects that it needs, never their names."""
+
+    def __init__(self, scope: Construct, *, settings: Settings) -> None:
+        super().__init__(scope, settings.profile)
+        if settings.production:
+            for rule, reason in ANSWERED_OTHERWISE.items():
+                acknowledge(self, reason=reason, rules=(rule,))
+        self.settings = settings
+        self.governance = GovernanceStack(self, settings=settings)
+        data_key, bus, alarms = self.governance.data_key, self.governance.bus, self.governance.alarm_topic
+        self.storage_replicas = [
+            StorageReplicaStack(self, settings=settings, region=region, data_key=data_key)
+            for region in settings.storage.replica_regions
+        ]
+        self.storage = StorageStack(self, settings=settings, data_key=data_key, alarms=alarms)
+        for replica in self.storage_replicas:
+            self.storage.add_stack_dependency(replica, reason="replication needs its destinations")
+        self.catalog = CatalogStack(self, settings=settings, data_key=data_key, bus=bus, alarms=alarms)
+        self.playback = PlaybackStack(
+            self,
+            settings=settings,
+            media=self.storage.media,
+            data_key=data_key,
+            bus=bus,
+            list_titles=self.catalog.list_titles,
+            alarms=alarms,
+        )
+        self.encoding = EncodingStack(
+            self,
+            settings=settings,
+            raw=self.storage.raw,
+            mezzanine=self.storage.mezzanine,
+            media=self.storage.media,
+            access_logs=self.storage.access_logs,
+            bus=bus,
+            data_key=data_key,
+            key_service=self.playback.key_service,
+            content_key=self.playback.content_key,
+            alarms=alarms,
+        )
+        self.ingestion = IngestionStack(
+            self,
+            settings=settings,
+            raw=self.storage.raw,
+            mezzanine=self.storage.mezzanine,
+            data_key=data_key,
+            bus=bus,
+            farm=self.encoding.farm,
+            alarms=alarms,
+        )
+        self.delivery = DeliveryStack(
+            self,
+            settings=settings,
+            web=self.storage.web,
+            media=self.storage.media,
+            mezzanine=self.storage.mezzanine,
+            access_logs=self.storage.access_logs,
+            api=self.playback.api,
+            client_id=self.playback.client.user_pool_client_id,
+            edge_secret=self.playback.edge_secret,
+            data_key=data_key,
+            alarms=alarms,
+        )
+
+    @property
+    def stacks(self) -> list[Stack]:
+        """Every stack of the profile, in the order of their declaration."""
+        return [child for child in self.node.children if isinstance(child, Stack)]
+
+
+def policy_packs(scope: Construct, *, settings: Settings) -> list[NagPack]:
+    """Return the rule packs that a profile has to satisfy."""
+    packs: list[NagPack] = [AwsSolutionsChecks(scope), ServerlessChecks(scope)]
+    if settings.production:
+        packs.append(NIST80053R5Checks(scope))
+    return packs
+
+
+def enforce_policy(platform: Marquee) -> None:
+    """Let synthesis fail on every finding that nobody has acknowledged."""
+    Validations.of(platform).add_plugins(*policy_packs(platform, settings=platform.settings))

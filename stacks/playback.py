@@ -1,0 +1,248 @@
+"""Playback: viewers, sessions, content keys, licences and progress, behind one HTTP API."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Duration
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.common.events import TitlePublished
+from lambdas.playback.environment import (
+    KeyServiceEnvironment,
+    LicenseEnvironment,
+    ManifestEnvironment,
+    PlayableEnvironment,
+    ProgressEnvironment,
+    SessionEnvironment,
+)
+from stacks.constructs.acknowledgement import acknowledge
+from stacks.constructs.api import ViewerApi
+from stacks.constructs.bus_subscription import subscribe
+from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.object_access import Access, grant_objects
+from stacks.constructs.service_function import ServiceFunction
+from stacks.constructs.table import allow, table
+from stacks.settings import Settings
+
+HANDLERS = "lambdas.playback.handlers"
+
+
+class PlaybackStack(ContextStack):
+    """What happens between a viewer's click and the first frame, apart from the bytes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        settings: Settings,
+        media: s3.IBucket,
+        data_key: kms.IKey,
+        bus: events.IEventBus,
+        list_titles: lambda_.IFunction,
+        alarms: sns.ITopic,
+    ) -> None:
+        super().__init__(
+            scope,
+            "playback",
+            settings=settings,
+            region=settings.primary_region,
+            data_key=data_key,
+            alarms=alarms,
+            description="Marquee: viewers, sessions, content keys, licences, progress.",
+        )
+        self._media, self._bus = media, bus
+        self.viewers, self.client = self._viewers()
+        self.content_key = self._content_key(data_key)
+        self.edge_secret = secretsmanager.Secret(
+            self,
+            "EdgeKey",
+            encryption_key=data_key,
+            description="Signs edge tokens; the edge verifies with a copy in its KeyValueStore.",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template='{"kid": "k1"}',  # noqa: S106 - the id of the key, not the key
+                generate_string_key="key",
+                password_length=64,
+                exclude_punctuation=True,
+            ),
+            removal_policy=self.removal_policy,
+        )
+        acknowledge(
+            self.edge_secret,
+            reason="Rotating it alone would refuse every viewer; a new key id is deployed beside the old one.",
+            rules=("AwsSolutions-SMG4", "NIST.800.53.R5-SecretsManagerRotationEnabled"),
+        )
+        self._sessions = table(self, "Sessions", partition_key="session_id", expires_at="expires_at")
+        self._playable = table(self, "Playable", partition_key="title_id")
+        self._progress = table(self, "ProgressTable", partition_key="viewer_id", sort_key="title_id")
+        self._content_keys = table(self, "ContentKeys", partition_key="title_id", sort_key="tier")
+        self.key_service = self._key_service()
+        self._follow_the_catalog()
+        self.api = ViewerApi(self, "Api", viewers=self.viewers, client=self.client)
+        self.api.route(apigateway.HttpMethod.GET, "/api/catalog/titles", list_titles)
+        self._session_routes()
+        self._license_route()
+        self._progress_route()
+        CfnOutput(self, "UserPoolId", value=self.viewers.user_pool_id)
+        CfnOutput(self, "UserPoolClientId", value=self.client.user_pool_client_id)
+        CfnOutput(self, "ApiId", value=self.api.http_api.api_id)
+
+    def _viewers(self) -> tuple[cognito.UserPool, cognito.UserPoolClient]:
+        pool = cognito.UserPool(
+            self,
+            "Viewers",
+            self_sign_up_enabled=False,
+            sign_in_aliases=cognito.SignInAliases(email=True),
+            password_policy=cognito.PasswordPolicy(
+                min_length=12,
+                require_digits=True,
+                require_lowercase=True,
+                require_symbols=True,
+                require_uppercase=True,
+            ),
+            mfa=cognito.Mfa.OPTIONAL,
+            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            feature_plan=cognito.FeaturePlan.PLUS if self.settings.production else cognito.FeaturePlan.ESSENTIALS,
+            standard_threat_protection_mode=cognito.StandardThreatProtectionMode.FULL_FUNCTION
+            if self.settings.production
+            else None,
+            deletion_protection=self.settings.production,
+            removal_policy=self.removal_policy,
+        )
+        acknowledge(
+            pool,
+            reason="A television cannot ask for a second factor; viewers may switch it on, and the pool offers it.",
+            rules=("AwsSolutions-COG2",),
+        )
+        if not self.settings.production:
+            acknowledge(
+                pool,
+                reason="Threat protection bills each viewer; the sandbox's viewers are the deployer's own.",
+                rules=("AwsSolutions-COG8",),
+            )
+        client = pool.add_client(
+            "Player",
+            auth_flows=cognito.AuthFlow(user_password=True),
+            prevent_user_existence_errors=True,
+            enable_token_revocation=True,
+            access_token_validity=Duration.hours(1),
+            id_token_validity=Duration.hours(1),
+            refresh_token_validity=Duration.days(30),
+        )
+        return pool, client
+
+    def _content_key(self, data_key: kms.IKey) -> kms.IKey:
+        """Return the key that wraps content keys: its own, where the profile pays for one."""
+        if not self.settings.playback.dedicated_content_key:
+            return data_key
+        return kms.Key(
+            self,
+            "ContentKeyWrapping",
+            enable_key_rotation=True,
+            removal_policy=self.removal_policy,
+            description="Wraps the content keys of Marquee's titles.",
+        )
+
+    def _key_service(self) -> ServiceFunction:
+        function = ServiceFunction(
+            self,
+            "IssueKeys",
+            handler=f"{HANDLERS}.issue_keys",
+            environment=KeyServiceEnvironment(
+                content_keys_table=self._content_keys.table_name, wrapping_key_id=self.content_key.key_id
+            ),
+            description="Issues a title's content keys, wrapped: one a tier, always the same.",
+        )
+        allow(self._content_keys, function, "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem")
+        self.content_key.grant(function, "kms:GenerateDataKeyWithoutPlaintext")
+        return function
+
+    def _follow_the_catalog(self) -> None:
+        function = ServiceFunction(
+            self,
+            "FollowCatalog",
+            handler=f"{HANDLERS}.on_title_published",
+            environment=PlayableEnvironment(playable_table=self._playable.table_name),
+            description="Keeps playback's own picture of what can be played.",
+        )
+        allow(self._playable, function, "dynamodb:PutItem")
+        subscribe(self, TitlePublished, bus=self._bus, function=function)
+
+    def _session_routes(self) -> None:
+        create = ServiceFunction(
+            self,
+            "CreateSession",
+            handler=f"{HANDLERS}.create_session",
+            environment=SessionEnvironment(
+                sessions_table=self._sessions.table_name,
+                playable_table=self._playable.table_name,
+                progress_table=self._progress.table_name,
+                edge_secret_arn=self.edge_secret.secret_arn,
+                session_ttl_s=self.settings.playback.session_ttl_s,
+            ),
+            description="POST /api/playback/sessions",
+        )
+        allow(self._sessions, create, "dynamodb:PutItem")
+        self._read(create, self._playable, self._progress)
+        self.edge_secret.grant_read(create)
+        self.api.route(apigateway.HttpMethod.POST, "/api/playback/sessions", create)
+        manifest = ServiceFunction(
+            self,
+            "GetManifest",
+            handler=f"{HANDLERS}.get_manifest",
+            environment=ManifestEnvironment(
+                sessions_table=self._sessions.table_name,
+                playable_table=self._playable.table_name,
+                edge_secret_arn=self.edge_secret.secret_arn,
+                media_bucket=self._media.bucket_name,
+            ),
+            description="GET /api/playback/sessions/{session_id}/manifest",
+        )
+        self._read(manifest, self._sessions, self._playable)
+        self.edge_secret.grant_read(manifest)
+        grant_objects(self._media, manifest.execution_role, Access.READ)
+        self.api.route(apigateway.HttpMethod.GET, "/api/playback/sessions/{session_id}/manifest", manifest)
+
+    def _license_route(self) -> None:
+        function = ServiceFunction(
+            self,
+            "License",
+            handler=f"{HANDLERS}.license",
+            environment=LicenseEnvironment(
+                sessions_table=self._sessions.table_name,
+                playable_table=self._playable.table_name,
+                content_keys_table=self._content_keys.table_name,
+            ),
+            description="POST /api/playback/license",
+        )
+        self._read(function, self._sessions, self._playable)
+        allow(self._content_keys, function, "dynamodb:Query")
+        self.content_key.grant(function, "kms:Decrypt")
+        self.api.route(apigateway.HttpMethod.POST, "/api/playback/license", function)
+
+    def _progress_route(self) -> None:
+        function = ServiceFunction(
+            self,
+            "Progress",
+            handler=f"{HANDLERS}.progress",
+            environment=ProgressEnvironment(
+                progress_table=self._progress.table_name, playable_table=self._playable.table_name
+            ),
+            description="POST /api/playback/progress",
+        )
+        self._read(function, self._playable)
+        allow(self._progress, function, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        self.api.route(apigateway.HttpMethod.POST, "/api/playback/progress", function)
+
+    @staticmethod
+    def _read(function: ServiceFunction, *tables: dynamodb.ITableV2) -> None:
+        for source in tables:
+            allow(source, function, "dynamodb:GetItem")

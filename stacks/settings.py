@@ -1,0 +1,274 @@
+"""The two profiles: the same classes with other values. Every number that a stack needs stands here.
+
+`sandbox` costs next to nothing while idle: whatever bills by the hour or month without use is an opt-in there,
+and the setting says its price (us-east-1, list price, 2026-11).
+`production` is what a platform of this size would run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from lambdas.common.media import Tier
+from lambdas.encoding.models import VideoRecipe
+
+
+class SettingsError(ValueError):
+    """A setting that was asked for does not exist or does not fit; the message names the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studio:
+    """A studio that may deliver. Its name is its prefix in the raw bucket."""
+
+    name: str
+    ssh_public_keys: tuple[str, ...] = ()
+    notification_email: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GovernanceSettings:
+    """Ownership and money."""
+
+    cost_centre: str
+    monthly_budget_usd: int
+    log_retention_days: Literal[7, 30, 365]
+    operations_email: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageSettings:
+    """Buckets. Days count from an object's creation unless they say otherwise."""
+
+    replica_regions: tuple[str, ...]
+    removable: bool
+    """Whether destroying the stacks destroys the data."""
+    replica_key: bool
+    """The data key replicated to each replica region: 1 USD a month each. Without it, the key there is S3's own."""
+    replication_time_control: bool
+    """A 15-minute objective with metrics: 0.015 USD a GB replicated."""
+    raw_to_glacier_days: int = 90
+    raw_to_deep_archive_days: int = 365
+    mezzanine_to_intelligent_tiering_days: int = 180
+    noncurrent_expiry_days: int = 30
+    work_expiry_days: int = 7
+    abort_upload_days: int = 7
+    access_log_expiry_days: int = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestionSettings:
+    """How studios deliver."""
+
+    sftp: bool
+    """A Transfer Family SFTP server: 0.30 USD an hour, 216 USD a month, used or not."""
+    studios: tuple[Studio, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingSettings:
+    """The farm and the ladder."""
+
+    launch: Literal["fargate", "ec2"]
+    image: str | None
+    """The encoder's image URI. Without one, the deployment builds ``encoder/Dockerfile`` (needs Docker)."""
+    job_vcpus: int
+    job_memory_mib: int
+    job_timeout_minutes: int
+    attempts: int
+    spot_max_vcpus: int
+    on_demand_max_vcpus: int
+    instance_families: tuple[str, ...]
+    """EC2 only; all of one architecture, because a Batch queue takes no mixture."""
+    max_parallel_jobs: int
+    """Jobs of one title in flight: an inline Map runs at most 40 branches."""
+    segment_s: float
+    chunk_segments: int
+    ladder: tuple[VideoRecipe, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaybackSettings:
+    """Sessions and keys."""
+
+    session_ttl_s: int
+    dedicated_content_key: bool
+    """A key of its own for wrapping content keys: 1 USD a month. Without it, the platform's key wraps them."""
+    api_rate_per_s: int
+    api_burst: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliverySettings:
+    """The edge."""
+
+    web_acl: bool
+    """A WAF web ACL with its rules: 8 USD a month, plus requests."""
+    price_class: Literal["100", "all"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One profile."""
+
+    profile: Literal["sandbox", "production"]
+    primary_region: str
+    governance: GovernanceSettings
+    storage: StorageSettings
+    ingestion: IngestionSettings
+    encoding: EncodingSettings
+    playback: PlaybackSettings
+    delivery: DeliverySettings
+    namespace: str = field(default="marquee")
+
+    @property
+    def production(self) -> bool:
+        """Whether this is the production profile."""
+        return self.profile == "production"
+
+
+def _rung(*, height: int, bitrate_kbps: int, tier: Tier, preset: str, profile: Literal["main", "high"]) -> VideoRecipe:
+    """Return an H.264 rung of a 16:9 picture; the peak is 1.5 times the average, the buffer two seconds of it."""
+    peak = bitrate_kbps * 3 // 2
+    return VideoRecipe(
+        rung=f"{height}p",
+        width=-(-height * 16 // 9 // 2) * 2,
+        height=height,
+        bitrate_kbps=bitrate_kbps,
+        maxrate_kbps=peak,
+        buffer_kbits=peak * 2,
+        profile=profile,
+        preset=preset,
+        tier=tier,
+    )
+
+
+SANDBOX_LADDER = (
+    _rung(height=1080, bitrate_kbps=6000, tier=Tier.HD, preset="veryfast", profile="high"),
+    _rung(height=720, bitrate_kbps=3000, tier=Tier.HD, preset="veryfast", profile="high"),
+    _rung(height=480, bitrate_kbps=1400, tier=Tier.SD, preset="veryfast", profile="main"),
+    _rung(height=360, bitrate_kbps=750, tier=Tier.SD, preset="veryfast", profile="main"),
+)
+
+PRODUCTION_LADDER = (
+    _rung(height=1080, bitrate_kbps=8000, tier=Tier.HD, preset="slow", profile="high"),
+    _rung(height=1080, bitrate_kbps=5000, tier=Tier.HD, preset="slow", profile="high").model_copy(
+        update={"rung": "1080p-medium"}
+    ),
+    _rung(height=720, bitrate_kbps=3000, tier=Tier.HD, preset="slow", profile="high"),
+    _rung(height=480, bitrate_kbps=1500, tier=Tier.SD, preset="slow", profile="main"),
+    _rung(height=360, bitrate_kbps=800, tier=Tier.SD, preset="slow", profile="main"),
+    _rung(height=240, bitrate_kbps=400, tier=Tier.SD, preset="slow", profile="main"),
+)
+
+SANDBOX = Settings(
+    profile="sandbox",
+    primary_region="us-east-1",
+    governance=GovernanceSettings(cost_centre="engineering-sandbox", monthly_budget_usd=25, log_retention_days=7),
+    storage=StorageSettings(
+        replica_regions=("us-west-2",), removable=True, replica_key=False, replication_time_control=False
+    ),
+    ingestion=IngestionSettings(sftp=False, studios=(Studio(name="blender"),)),
+    encoding=EncodingSettings(
+        launch="fargate",
+        image=None,
+        job_vcpus=1,
+        job_memory_mib=4096,
+        job_timeout_minutes=60,
+        attempts=3,
+        spot_max_vcpus=16,
+        on_demand_max_vcpus=8,
+        instance_families=(),
+        max_parallel_jobs=8,
+        segment_s=4.0,
+        chunk_segments=2,
+        ladder=SANDBOX_LADDER,
+    ),
+    playback=PlaybackSettings(session_ttl_s=4 * 3600, dedicated_content_key=False, api_rate_per_s=50, api_burst=100),
+    delivery=DeliverySettings(web_acl=False, price_class="100"),
+)
+
+PRODUCTION = Settings(
+    profile="production",
+    primary_region="us-east-1",
+    governance=GovernanceSettings(
+        cost_centre="streaming-platform", monthly_budget_usd=16_000_000, log_retention_days=365
+    ),
+    storage=StorageSettings(
+        replica_regions=("us-west-2", "eu-west-1", "ap-southeast-1"),
+        removable=False,
+        replica_key=True,
+        replication_time_control=True,
+    ),
+    ingestion=IngestionSettings(
+        sftp=True, studios=(Studio(name="blender"), Studio(name="northlight"), Studio(name="harbour-lane"))
+    ),
+    encoding=EncodingSettings(
+        launch="ec2",
+        image=None,
+        job_vcpus=16,
+        job_memory_mib=28_000,
+        job_timeout_minutes=180,
+        attempts=5,
+        spot_max_vcpus=10_000,
+        on_demand_max_vcpus=2_000,
+        instance_families=("c7g", "c8g", "m7g", "m8g"),
+        max_parallel_jobs=40,
+        segment_s=4.0,
+        chunk_segments=15,
+        ladder=PRODUCTION_LADDER,
+    ),
+    playback=PlaybackSettings(
+        session_ttl_s=4 * 3600, dedicated_content_key=True, api_rate_per_s=10_000, api_burst=5_000
+    ),
+    delivery=DeliverySettings(web_acl=True, price_class="all"),
+)
+
+PROFILES: Mapping[str, Settings] = {"sandbox": SANDBOX, "production": PRODUCTION}
+
+OPT_INS = ("sftp", "web_acl", "content_key")
+"""What a sandbox may switch on although it bills while idle."""
+
+
+def profile(name: str, *, opt_ins: tuple[str, ...] = ()) -> Settings:
+    """Return the settings of profile `name`, with `opt_ins` switched on.
+
+    Raises
+    ------
+    SettingsError
+        If the profile or an opt-in does not exist.
+    """
+    if name not in PROFILES:
+        raise SettingsError(f"there is no profile {name!r}: choose one of {', '.join(PROFILES)}")
+    if unknown := set(opt_ins) - set(OPT_INS):
+        raise SettingsError(f"no such opt-in: {', '.join(sorted(unknown))}; there are {', '.join(OPT_INS)}")
+    settings = PROFILES[name]
+    return replace(
+        settings,
+        ingestion=replace(settings.ingestion, sftp=settings.ingestion.sftp or "sftp" in opt_ins),
+        delivery=replace(settings.delivery, web_acl=settings.delivery.web_acl or "web_acl" in opt_ins),
+        playback=replace(
+            settings.playback,
+            dedicated_content_key=settings.playback.dedicated_content_key or "content_key" in opt_ins,
+        ),
+    )
+
+
+def with_ssh_keys(settings: Settings, keys: Mapping[str, str]) -> Settings:
+    """Return `settings` in which each studio named in `keys` may log in with its SSH public key.
+
+    Raises
+    ------
+    SettingsError
+        If a key is for a studio that the profile does not have.
+    """
+    names = {studio.name for studio in settings.ingestion.studios}
+    if unknown := set(keys) - names:
+        raise SettingsError(f"no such studio: {', '.join(sorted(unknown))}; add it to stacks/settings.py")
+    studios = tuple(
+        replace(studio, ssh_public_keys=(*studio.ssh_public_keys, keys[studio.name])) if studio.name in keys else studio
+        for studio in settings.ingestion.studios
+    )
+    return replace(settings, ingestion=replace(settings.ingestion, studios=studios))

@@ -1,0 +1,161 @@
+"""Storage: the buckets, what becomes of their objects over the years, and their replicas in other regions."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.common.keys import WORK_PREFIX
+from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.media_bucket import AccessLogBucket, MediaBucket
+from stacks.constructs.replication import Replication
+from stacks.settings import Settings
+
+REPLICATED = ("raw", "media")
+"""The roles whose objects cannot be made again, or only at great cost."""
+
+
+class StorageStack(ContextStack):
+    """The buckets of the primary region."""
+
+    def __init__(self, scope: Construct, *, settings: Settings, data_key: kms.IKey, alarms: sns.ITopic) -> None:
+        super().__init__(
+            scope,
+            "storage",
+            settings=settings,
+            region=settings.primary_region,
+            alarms=alarms,
+            description="Marquee: raw, mezzanine, media and web buckets, lifecycle and replication.",
+        )
+        storage = settings.storage
+        logs = AccessLogBucket(self)
+        self.access_logs = logs
+        self.raw = MediaBucket(
+            self,
+            "raw",
+            logs=logs,
+            encryption_key=data_key,
+            announces=True,
+            lifecycle=(
+                s3.LifecycleRule(
+                    id="RawSourceArchive",
+                    transitions=[
+                        s3.Transition(
+                            storage_class=s3.StorageClass.GLACIER,
+                            transition_after=Duration.days(storage.raw_to_glacier_days),
+                        ),
+                        s3.Transition(
+                            storage_class=s3.StorageClass.DEEP_ARCHIVE,
+                            transition_after=Duration.days(storage.raw_to_deep_archive_days),
+                        ),
+                    ],
+                ),
+            ),
+            replication=Replication(self, role="raw", settings=settings, data_key=data_key),
+        )
+        self.mezzanine = MediaBucket(
+            self,
+            "mezzanine",
+            sole_copy="Everything in it is derived from the raw bucket, which is replicated.",
+            logs=logs,
+            encryption_key=data_key,
+            lifecycle=(
+                s3.LifecycleRule(
+                    id="MezzanineTransition",
+                    transitions=[
+                        s3.Transition(
+                            storage_class=s3.StorageClass.INTELLIGENT_TIERING,
+                            transition_after=Duration.days(storage.mezzanine_to_intelligent_tiering_days),
+                        )
+                    ],
+                ),
+                s3.LifecycleRule(
+                    id="WorkExpires", prefix=WORK_PREFIX, expiration=Duration.days(storage.work_expiry_days)
+                ),
+            ),
+        )
+        self.media = MediaBucket(
+            self,
+            "media",
+            logs=logs,
+            replication=Replication(self, role="media", settings=settings, data_key=None),
+        )
+        self.web = MediaBucket(self, "web", sole_copy="A deployment writes it anew.", logs=logs)
+        for bucket in (self.media, self.web):
+            self._let_distributions_read(bucket)
+
+    def _let_distributions_read(self, bucket: s3.Bucket) -> None:
+        """Open `bucket` to this account's distributions.
+
+        The distribution stands in another stack that needs this bucket, so its id cannot be named here;
+        origin access control signs with it, and the condition admits no other account's.
+        """
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="Distributions",
+                principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
+                actions=["s3:GetObject"],
+                resources=[bucket.arn_for_objects("*")],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": self.account},
+                    "ArnLike": {
+                        "aws:SourceArn": self.format_arn(
+                            service="cloudfront", region="", resource="distribution", resource_name="*"
+                        )
+                    },
+                },
+            )
+        )
+
+
+class StorageReplicaStack(ContextStack):
+    """The replicas of one other region."""
+
+    def __init__(self, scope: Construct, *, settings: Settings, region: str, data_key: kms.IKey) -> None:
+        super().__init__(
+            scope,
+            f"storage-replica-{region}",
+            settings=settings,
+            region=region,
+            description=f"Marquee: the replicas of the raw and media buckets in {region}.",
+        )
+        key: kms.IKey | None = None
+        if settings.storage.replica_key:
+            replica_key = kms.CfnReplicaKey(
+                self,
+                "DataKey",
+                primary_key_arn=data_key.key_arn,
+                key_policy=iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(
+                            sid="Account",
+                            principals=[iam.AccountRootPrincipal()],
+                            actions=["kms:*"],
+                            resources=["*"],
+                        )
+                    ]
+                ),
+                description="The replica of Marquee's data key.",
+            )
+            key = kms.Key.from_key_arn(self, "ReplicaKey", replica_key.attr_arn)
+        logs = AccessLogBucket(self)
+        self.replicas = {
+            role: MediaBucket(
+                self,
+                f"{role}-replica",
+                sole_copy="It is a replica.",
+                logs=logs,
+                encryption_key=key if role == "raw" else None,
+            )
+                self,
+                f"{role}-replica",
+                sole_copy="It is a replica.",
+                logs=logs,
+                encryption_key=key if role == "raw" else None,
+            )
+            for role in REPLICATED
+        }
