@@ -97,7 +97,7 @@ class EncodingStack(ContextStack):
         self._bus.grant_put_events_to(register)
 
         states = Construct(self, "States")
-        job = self.farm.job_definition("EncodeJob", role=self._encoder())
+        job = self.farm.job_definition(self, "EncodeJob", role=self._encoder())
 
         def run(name: str, path: str) -> sfn.TaskStateBase:
             return batch_step(states, name, definition=job, queue=self.farm.queue, job=path)

@@ -113,7 +113,7 @@ class IngestionStack(ContextStack):
         inspecting = batch_step(
             states,
             "Inspect the files",
-            definition=self._farm.job_definition("InspectJob", role=self._inspector()),
+            definition=self._farm.job_definition(self, "InspectJob", role=self._inspector()),
             queue=self._farm.queue,
             job="$.inspect",
         )

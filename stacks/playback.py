@@ -64,7 +64,8 @@ class PlaybackStack(ContextStack):
         self.edge_secret = secretsmanager.Secret(
             self,
             "EdgeKey",
-            encryption_key=data_key,
+            # By ARN: a secret writes its readers into the policy of a key that it owns, which is another stack's.
+            encryption_key=kms.Key.from_key_arn(self, "SharedDataKey", data_key.key_arn),
             description="Signs edge tokens; the edge verifies with a copy in its KeyValueStore.",
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 secret_string_template='{"kid": "k1"}',  # noqa: S106 - the id of the key, not the key

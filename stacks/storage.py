@@ -151,11 +151,5 @@ class StorageReplicaStack(ContextStack):
                 logs=logs,
                 encryption_key=key if role == "raw" else None,
             )
-                self,
-                f"{role}-replica",
-                sole_copy="It is a replica.",
-                logs=logs,
-                encryption_key=key if role == "raw" else None,
-            )
             for role in REPLICATED
         }

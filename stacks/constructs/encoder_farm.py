@@ -91,8 +91,8 @@ class EncoderFarm(Construct):
             description="Pulls the encoder's image and writes its logs.",
         )
 
-    def job_definition(self, construct_id: str, *, role: iam.IRole) -> batch.EcsJobDefinition:
-        """Declare a job that runs ``python -m encoder`` as `role`; the submitter gives the command.
+    def job_definition(self, scope: Construct, construct_id: str, *, role: iam.IRole) -> batch.EcsJobDefinition:
+        """Declare in `scope` a job that runs ``python -m encoder`` as `role`; the submitter gives the command.
 
         A reclaimed spot host is always worth another attempt, bad input never is, anything else is until the
         attempts are used up.
@@ -103,7 +103,7 @@ class EncoderFarm(Construct):
         container: batch.IEcsContainerDefinition
         if self._on_fargate:
             container = batch.EcsFargateContainerDefinition(
-                self,
+                scope,
                 f"{construct_id}Container",
                 image=self._image,
                 cpu=encoding.job_vcpus,
@@ -118,7 +118,7 @@ class EncoderFarm(Construct):
             )
         else:
             container = batch.EcsEc2ContainerDefinition(
-                self,
+                scope,
                 f"{construct_id}Container",
                 image=self._image,
                 cpu=encoding.job_vcpus,
@@ -129,7 +129,7 @@ class EncoderFarm(Construct):
                 environment=environment,
             )
         return batch.EcsJobDefinition(
-            self,
+            scope,
             construct_id,
             container=container,
             propagate_tags=True,
@@ -169,7 +169,9 @@ class EncoderFarm(Construct):
         )
         return vpc
 
-    def _capacity(self, *, spot: bool, security_group: ec2.SecurityGroup) -> batch.IManagedComputeEnvironment:
+    def _capacity(
+        self, *, spot: bool, security_group: ec2.SecurityGroup
+    ) -> batch.FargateComputeEnvironment | batch.ManagedEc2EcsComputeEnvironment:
         encoding = self._stack.settings.encoding
         name = "Spot" if spot else "OnDemand"
         limit = encoding.spot_max_vcpus if spot else encoding.on_demand_max_vcpus

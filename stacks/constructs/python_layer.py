@@ -32,7 +32,7 @@ class PurePythonLayer(lambda_.LayerVersion):
         releases = [distribution(name) for name in distributions]
         with tempfile.TemporaryDirectory() as folder:
             for release in releases:
-                if release.read_text("WHEEL") and "Root-Is-Purelib: true" not in release.read_text("WHEEL"):
+                if "Root-Is-Purelib: true" not in (release.read_text("WHEEL") or ""):
                     raise ValueError(f"{release.name} has a compiled part and cannot be a pure-Python layer")
                 for file in release.files or ():
                     if file.suffix != ".pyc" and ".." not in file.parts:
