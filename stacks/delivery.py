@@ -16,6 +16,7 @@ from lambdas.common.keys import ART_PREFIX
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.player_site import PlayerSite, content_security_policy
 from stacks.constructs.service_function import REPOSITORY, ServiceFunction
@@ -35,9 +36,9 @@ class DeliveryStack(ContextStack):
         scope: Construct,
         *,
         settings: Settings,
-        web: s3.IBucket,
-        media: s3.IBucket,
-        mezzanine: s3.IBucket,
+        web: MediaBucket,
+        media: MediaBucket,
+        mezzanine: MediaBucket,
         access_logs: s3.IBucket,
         api: ViewerApi,
         client_id: str,
@@ -63,8 +64,9 @@ class DeliveryStack(ContextStack):
             key_value_store=keys,
             comment="Checks the token in a media path, and takes it out of it.",
         )
+        web_by_name = self._by_name(web, "Web")
         self.distribution = self._distribution(
-            web=self._by_name(web, "Web"),
+            web=web_by_name,
             media=self._by_name(media, "Media"),
             access_logs=access_logs,
             api=api,
@@ -72,7 +74,7 @@ class DeliveryStack(ContextStack):
         PlayerSite(
             self,
             "Player",
-            bucket=web,
+            bucket=web_by_name,
             configuration={
                 "cognito_endpoint": f"https://cognito-idp.{settings.primary_region}.amazonaws.com/",
                 "client_id": client_id,
@@ -84,13 +86,13 @@ class DeliveryStack(ContextStack):
         CfnOutput(self, "DistributionId", value=self.distribution.distribution_id)
         CfnOutput(self, "PlayerUrl", value=f"https://{self.distribution.domain_name}/")
 
-    def _by_name(self, bucket: s3.IBucket, name: str) -> s3.IBucket:
+    def _by_name(self, bucket: MediaBucket, name: str) -> s3.IBucket:
         """Return the bucket without its policy, which its own stack writes: else the two stacks need each other."""
         return s3.Bucket.from_bucket_attributes(
-            self, name, bucket_name=bucket.bucket_name, region=self.settings.primary_region
+            self, name, bucket_name=bucket.known_name, region=self.settings.primary_region
         )
 
-    def _edge_keys(self, *, edge_secret: secretsmanager.ISecret, staging: s3.IBucket) -> cloudfront.KeyValueStore:
+    def _edge_keys(self, *, edge_secret: secretsmanager.ISecret, staging: MediaBucket) -> cloudfront.KeyValueStore:
         """Declare the store from which the edge reads the token key; the key is in no template."""
         function = ServiceFunction(
             self,
@@ -133,7 +135,6 @@ class DeliveryStack(ContextStack):
             comment=f"{self.settings.namespace} {self.settings.profile}",
             default_root_object="index.html",
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
-            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
             price_class=cloudfront.PriceClass.PRICE_CLASS_ALL
             if self.settings.delivery.price_class == "all"
             else cloudfront.PriceClass.PRICE_CLASS_100,
@@ -186,6 +187,11 @@ class DeliveryStack(ContextStack):
             distribution,
             reason="The default certificate fixes the TLS policy; with a domain of the deployer's, 1.2 is the floor.",
             rules=("AwsSolutions-CFR4",),
+        )
+        acknowledge(
+            distribution,
+            reason="The storage stack writes the policies of its buckets, and admits this account's distributions.",
+            rules=("Annotation::@aws-cdk/aws-cloudfront-origins:updateImportedBucketPolicyOac",),
         )
         if not self.settings.delivery.web_acl:
             acknowledge(

@@ -21,6 +21,7 @@ from lambdas.encoding.models import VideoRecipe
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.encoder_farm import EncoderFarm
 from stacks.constructs.failure_recorder import FailureRecorder
+from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.workflow import Workflow, batch_step, lambda_step
@@ -37,9 +38,9 @@ class EncodingStack(ContextStack):
         scope: Construct,
         *,
         settings: Settings,
-        raw: s3.IBucket,
-        mezzanine: s3.IBucket,
-        media: s3.IBucket,
+        raw: MediaBucket,
+        mezzanine: MediaBucket,
+        media: MediaBucket,
         access_logs: s3.IBucket,
         data_key: kms.IKey,
         bus: events.IEventBus,
@@ -106,7 +107,7 @@ class EncodingStack(ContextStack):
             states,
             "Issue content keys",
             function=key_service,
-            payload=sfn.TaskInput.from_object({"title_id": sfn.JsonPath.string_at("$.title.title_id")}),
+            payload={"title_id.$": "$.title.title_id"},
             result_path="$.issued",
         )
         planning = lambda_step(states, "Plan", function=plan)

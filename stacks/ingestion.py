@@ -7,7 +7,6 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_stepfunctions as sfn
@@ -25,6 +24,7 @@ from lambdas.ingestion.environment import (
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.encoder_farm import EncoderFarm
 from stacks.constructs.failure_recorder import FailureRecorder
+from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.sftp_endpoint import SftpEndpoint
@@ -42,8 +42,8 @@ class IngestionStack(ContextStack):
         scope: Construct,
         *,
         settings: Settings,
-        raw: s3.IBucket,
-        mezzanine: s3.IBucket,
+        raw: MediaBucket,
+        mezzanine: MediaBucket,
         data_key: kms.IKey,
         bus: events.IEventBus,
         farm: EncoderFarm,

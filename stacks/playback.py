@@ -9,7 +9,6 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -27,6 +26,7 @@ from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.bus_subscription import subscribe
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow, table
@@ -43,7 +43,7 @@ class PlaybackStack(ContextStack):
         scope: Construct,
         *,
         settings: Settings,
-        media: s3.IBucket,
+        media: MediaBucket,
         data_key: kms.IKey,
         bus: events.IEventBus,
         list_titles: lambda_.IFunction,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Acknowledgment, CfnElement, Stack, Validations
+from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
 
 
@@ -22,10 +22,6 @@ def acknowledge(construct: IConstruct, *, reason: str, rules: tuple[str, ...]) -
         Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
-def resource_finding(resource: IConstruct, suffix: str) -> str:
-    """Return the id of the finding that a policy names the ARN of `resource` with a wildcard `suffix`."""
-    element = resource.node.default_child
-    if not isinstance(element, CfnElement):
-        message = f"{resource.node.path} is imported: name its finding by its ARN"
-        raise TypeError(message)
-    return f"AwsSolutions-IAM5[Resource::<{Stack.of(element).get_logical_id(element)}.Arn>{suffix}]"
+def wildcard_finding(scope: IConstruct, arn: str) -> str:
+    """Return the id of the finding that a policy names `arn`, with its wildcard and the account's id."""
+    return f"AwsSolutions-IAM5[Resource::{arn.replace(Stack.of(scope).account, '<AWS::AccountId>')}]"

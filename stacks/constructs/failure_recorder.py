@@ -68,7 +68,7 @@ class FailureRecorder(Construct):
             )
         )
 
-    def guard(self, *steps: sfn.TaskStateBase | sfn.Map) -> None:
+    def guard(self, *steps: sfn.TaskStateBase | sfn.CustomState | sfn.Map) -> None:
         """Send whatever goes wrong in `steps`, after their own retries, to the recorder."""
         context = sfn.Pass(
             self,

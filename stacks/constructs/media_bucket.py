@@ -52,10 +52,11 @@ class MediaBucket(s3.Bucket):
         announces: bool = False,
     ) -> None:
         storage = stack.settings.storage
+        name = bucket_name(stack.settings, role=role, account=stack.account, region=stack.region)
         super().__init__(
             stack,
             role.title().replace("-", ""),
-            bucket_name=bucket_name(stack.settings, role=role, account=stack.account, region=stack.region),
+            bucket_name=name,
             encryption=s3.BucketEncryption.KMS if encryption_key else s3.BucketEncryption.S3_MANAGED,
             encryption_key=encryption_key,
             bucket_key_enabled=encryption_key is not None,
@@ -80,6 +81,9 @@ class MediaBucket(s3.Bucket):
             replication_rules=list(replication.rules) if replication else None,
             replication_role=replication.role if replication else None,
         )
+        self.known_name = name
+        """The name, which reads alike in every stack and depends on none."""
+        self.known_arn = f"arn:aws:s3:::{name}"
         if sole_copy:
             acknowledge(self, reason=sole_copy, rules=("NIST.800.53.R5-S3BucketReplicationEnabled",))
         if encryption_key is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import Enum
 
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 
-from stacks.constructs.acknowledgement import acknowledge, resource_finding
+from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
+from stacks.constructs.media_bucket import MediaBucket
 
 
 class Access(Enum):
@@ -27,18 +27,18 @@ _KEY_ACTIONS = {
 }
 
 
-def grant_objects(bucket: s3.IBucket, role: iam.IRole, access: Access, *, prefix: str = "") -> None:
+def grant_objects(bucket: MediaBucket, role: iam.IRole, access: Access, *, prefix: str = "") -> None:
     """Let `role` use the objects of `bucket` below `prefix`, and tell a missing object from a forbidden one.
 
     CDK's own grants add wildcard actions (``s3:GetObject*``); these name each action.
     """
     role.add_to_principal_policy(
-        iam.PolicyStatement(actions=list(access.value), resources=[bucket.arn_for_objects(f"{prefix}*")])
+        iam.PolicyStatement(actions=list(access.value), resources=[f"{bucket.known_arn}/{prefix}*"])
     )
     role.add_to_principal_policy(
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
-            resources=[bucket.bucket_arn],
+            resources=[bucket.known_arn],
             conditions={"StringLike": {"s3:prefix": f"{prefix}*"}} if prefix else None,
         )
     )
@@ -47,5 +47,5 @@ def grant_objects(bucket: s3.IBucket, role: iam.IRole, access: Access, *, prefix
     acknowledge(
         role,
         reason=f"Names every object action; the wildcard is the objects below {prefix or 'the root'!r} of one bucket.",
-        rules=(resource_finding(bucket, f"/{prefix}*"),),
+        rules=(wildcard_finding(bucket, f"{bucket.known_arn}/{prefix}*"),),
     )

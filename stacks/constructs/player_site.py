@@ -12,7 +12,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
-from stacks.constructs.acknowledgement import acknowledge, resource_finding
+from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.service_function import REPOSITORY
 
 _DEPLOYMENT = json.loads((REPOSITORY / "player" / "deployment.json").read_text())
@@ -96,7 +96,7 @@ def _acknowledge_uploader(scope: Construct, bucket: s3.IBucket) -> None:
                 f"AwsSolutions-IAM5[Action::s3:{action}*]"
                 for action in ("Abort", "DeleteObject", "GetBucket", "GetObject", "List")
             ),
-            resource_finding(bucket, "/*"),
+            wildcard_finding(scope, f"{bucket.bucket_arn}/*"),
             f"AwsSolutions-IAM5[Resource::arn:aws:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-{Stack.of(scope).region}/*]",
             "AwsSolutions-L1",
             "NIST.800.53.R5-LambdaDLQ",

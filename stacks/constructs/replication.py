@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.constructs.acknowledgement import acknowledge
+from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.settings import Settings
 
 _REASON = "Replication copies every object of one named bucket into one other; each action is named."
@@ -81,7 +81,7 @@ class Replication(Construct):
             ),
             priority=priority,
             kms_key=key,
-            sse_kms_encrypted_objects=key is not None,
+            sse_kms_encrypted_objects=True if key is not None else None,
             delete_marker_replication=False,
             replication_time_control=punctual,
             metrics=punctual,
@@ -100,8 +100,7 @@ class Replication(Construct):
     def _allow(self, actions: tuple[str, ...], resource: str) -> None:
         self.role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[resource]))
         if resource.endswith("/*"):
-            readable = resource.replace(Stack.of(self).account, "<AWS::AccountId>")
-            acknowledge(self.role, reason=_REASON, rules=(f"AwsSolutions-IAM5[Resource::{readable}]",))
+            acknowledge(self.role, reason=_REASON, rules=(wildcard_finding(self, resource),))
 
     def _name_of(self, role: str, *, region: str) -> str:
         return bucket_name(self._settings, role=role, account=Stack.of(self).account, region=region)

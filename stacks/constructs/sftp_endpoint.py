@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_transfer as transfer
 from constructs import Construct
 
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.settings import Studio
 
@@ -21,7 +21,7 @@ class SftpEndpoint(Construct):
     """
 
     def __init__(
-        self, stack: ContextStack, construct_id: str, *, bucket: s3.IBucket, studios: tuple[Studio, ...]
+        self, stack: ContextStack, construct_id: str, *, bucket: MediaBucket, studios: tuple[Studio, ...]
     ) -> None:
         super().__init__(stack, construct_id)
         log_group = stack.log_group("Log", scope=self)
@@ -39,7 +39,7 @@ class SftpEndpoint(Construct):
             self._user(studio, bucket)
         CfnOutput(stack, "SftpServerId", value=self.server.attr_server_id)
 
-    def _user(self, studio: Studio, bucket: s3.IBucket) -> None:
+    def _user(self, studio: Studio, bucket: MediaBucket) -> None:
         role = iam.Role(
             self,
             f"{studio.name}Role",

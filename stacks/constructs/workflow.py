@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_batch as batch
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from stacks.constructs.acknowledgement import acknowledge, resource_finding
+from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.context_stack import ContextStack
 
 _LAMBDA_TRANSIENT = [
@@ -63,21 +66,21 @@ class Workflow(Construct):
             ),
             removal_policy=stack.removal_policy,
         )
-        self._acknowledge(functions)
+        self.state_machine.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"], resources=[function.function_arn for function in functions]
+            )
+        )
+        self._acknowledge()
         stack.alarm(
             f"{construct_id}Failed",
             metric=self.state_machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
             description=f"An execution of {construct_id} failed.",
         )
 
-    def _acknowledge(self, functions: tuple[lambda_.IFunction, ...]) -> None:
+    def _acknowledge(self) -> None:
         """Accept what Step Functions' own integrations need of their role."""
         role = self.state_machine.role
-        acknowledge(
-            role,
-            reason="Each function is named; the wildcard is its versions.",
-            rules=tuple(resource_finding(function, ":*") for function in functions),
-        )
         acknowledge(
             role,
             reason="SubmitJob is authorised on job definitions of any revision; the queue is named.",
@@ -97,19 +100,26 @@ def lambda_step(
     construct_id: str,
     *,
     function: lambda_.IFunction,
-    payload: sfn.TaskInput | None = None,
+    payload: Mapping[str, object] | None = None,
     result_path: str | None = None,
-) -> tasks.LambdaInvoke:
-    """Return a step that calls `function`; transient errors are tried again, by name."""
-    step = tasks.LambdaInvoke(
-        scope,
-        construct_id,
-        lambda_function=function,
-        payload=payload,
-        payload_response_only=True,
-        retry_on_service_exceptions=False,
-        result_path=result_path or "$",
-    )
+) -> sfn.CustomState:
+    """Return a step that calls `function`; transient errors are tried again, by name.
+
+    CDK's own step may call every version of the function, by a wildcard; the workflow's role names the function.
+
+    Parameters
+    ----------
+    payload
+        What the function is given, where that is not the state's input.
+    result_path
+        Where its answer goes, where that does not replace the input; `sfn.JsonPath.DISCARD` drops it.
+    """
+    definition: dict[str, object] = {"Type": "Task", "Resource": function.function_arn}
+    if payload is not None:
+        definition["Parameters"] = payload
+    if result_path is not None:
+        definition["ResultPath"] = None if result_path == sfn.JsonPath.DISCARD else result_path
+    step = sfn.CustomState(scope, construct_id, state_json=definition)
     step.add_retry(
         errors=_LAMBDA_TRANSIENT,
         interval=Duration.seconds(1),
