@@ -8,6 +8,8 @@ sandbox_opt_ins
     What the sandbox switches on although it bills while idle, separated by commas; see ``stacks/settings.py``.
 encoder_image
     The encoder's image URI; without one, the deployment builds it with Docker.
+sign_in_endpoint
+    Where the player signs viewers in, if not at Cognito's own endpoint.
 ssh_keys
     A JSON object of SSH public keys by studio, which may then deliver by SFTP.
 """
@@ -29,6 +31,8 @@ def settings_of(app: App, name: str) -> Settings:
     settings = profile(name, opt_ins=tuple(opt for opt in opt_ins.split(",") if opt and name == "sandbox"))
     if image := app.node.try_get_context("encoder_image"):
         settings = replace(settings, encoding=replace(settings.encoding, image=image))
+    if endpoint := app.node.try_get_context("sign_in_endpoint"):
+        settings = replace(settings, delivery=replace(settings.delivery, sign_in_endpoint=endpoint))
     keys = app.node.try_get_context("ssh_keys")
     return with_ssh_keys(settings, json.loads(keys)) if keys else settings
 

@@ -49,7 +49,7 @@ class CatalogStack(ContextStack):
             environment=CatalogEnvironment(titles_table=titles.table_name, event_bus=bus.event_bus_name),
             description="Records the version that an accepted source will become.",
         )
-        allow(titles, record, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        allow(titles, record, "dynamodb:PutItem")
         subscribe(self, SourceAccepted, bus=bus, function=record)
         publish = ServiceFunction(
             self,
@@ -64,7 +64,6 @@ class CatalogStack(ContextStack):
             "dynamodb:GetItem",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
-            "dynamodb:ConditionCheckItem",
         )
         bus.grant_put_events_to(publish)
         subscribe(self, VersionPackaged, bus=bus, function=publish)

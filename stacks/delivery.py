@@ -76,7 +76,8 @@ class DeliveryStack(ContextStack):
             "Player",
             bucket=web_by_name,
             configuration={
-                "cognito_endpoint": f"https://cognito-idp.{settings.primary_region}.amazonaws.com/",
+                "cognito_endpoint": settings.delivery.sign_in_endpoint
+                or f"https://cognito-idp.{settings.primary_region}.amazonaws.com/",
                 "client_id": client_id,
                 "region": settings.primary_region,
                 "environment": settings.profile,

@@ -65,6 +65,7 @@ class EncodingStack(ContextStack):
         CfnOutput(self, "WorkflowArn", value=workflow.state_machine.state_machine_arn)
         CfnOutput(self, "JobQueueArn", value=self.farm.queue.job_queue_arn)
         CfnOutput(self, "MediaBucket", value=media.bucket_name)
+        CfnOutput(self, "WorkBucket", value=mezzanine.bucket_name)
 
     def _workflow(self, key_service: lambda_.IFunction) -> Workflow:
         """Issue keys, plan, encode chunk by chunk, join and score rung by rung, package, register."""

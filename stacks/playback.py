@@ -93,6 +93,7 @@ class PlaybackStack(ContextStack):
         self._progress_route()
         CfnOutput(self, "UserPoolId", value=self.viewers.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.client.user_pool_client_id)
+        CfnOutput(self, "PlayableTable", value=self._playable.table_name)
         CfnOutput(self, "ApiId", value=self.api.http_api.api_id)
 
     def _viewers(self) -> tuple[cognito.UserPool, cognito.UserPoolClient]:

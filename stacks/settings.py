@@ -107,6 +107,8 @@ class DeliverySettings:
     web_acl: bool
     """A WAF web ACL with its rules: 8 USD a month, plus requests."""
     price_class: Literal["100", "all"]
+    sign_in_endpoint: str | None = None
+    """Where the page signs viewers in, if not at Cognito's own endpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="BCP 47")]
+UNDETERMINED = "und"
+"""The language of a track that does not say it (ISO 639-2)."""
 Rational = Annotated[str, Field(pattern=r"^[1-9]\d*/[1-9]\d*$", description="for example 24000/1001")]
 
 

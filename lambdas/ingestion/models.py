@@ -53,7 +53,7 @@ class DeliveryManifest(Record):
     studio: Slug
     title: TitleMetadata
     priority: Priority = Priority.LICENSED
-    files: Annotated[tuple[ManifestFile, ...], Field(min_length=1, max_length=100)]
+    files: Annotated[tuple[ManifestFile, ...], Field(max_length=100)]
 
     @model_validator(mode="after")
     def _one_feature_and_no_name_twice(self) -> Self:

@@ -39,7 +39,8 @@ def grant_objects(bucket: MediaBucket, role: iam.IRole, access: Access, *, prefi
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
             resources=[bucket.known_arn],
-            conditions={"StringLike": {"s3:prefix": f"{prefix}*"}} if prefix else None,
+            # GetObject of a missing key asks for ListBucket without a prefix, to answer 404 and not 403.
+            conditions={"StringLikeIfExists": {"s3:prefix": f"{prefix}*"}} if prefix else None,
         )
     )
     if bucket.encryption_key is not None:

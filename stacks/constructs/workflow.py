@@ -118,7 +118,7 @@ def lambda_step(
     if payload is not None:
         definition["Parameters"] = payload
     if result_path is not None:
-        definition["ResultPath"] = None if result_path == sfn.JsonPath.DISCARD else result_path
+        definition["ResultPath"] = result_path
     step = sfn.CustomState(scope, construct_id, state_json=definition)
     step.add_retry(
         errors=_LAMBDA_TRANSIENT,

@@ -1,0 +1,1 @@
+"""The ``marquee`` command: thin, over the packages that do the work."""

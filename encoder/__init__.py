@@ -1,0 +1,1 @@
+"""What runs in AWS Batch: one process a task, from the delivered bytes to encrypted, packaged segments."""

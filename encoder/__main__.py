@@ -1,0 +1,101 @@
+"""The command of the Batch jobs: ``python -m encoder TASK …``.
+
+Exit codes, which the job definition's retry strategy reads: 0 done, 65 the input is at fault and another try
+would end the same, 75 another try may succeed, 70 the encoder itself is at fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+from encoder.audio import encode_audio
+from encoder.chunk import encode_chunk
+from encoder.errors import InterruptedTaskError
+from encoder.inspect import inspect
+from encoder.join import join
+from encoder.keys import KeyOpener
+from encoder.log import LOGGER, say, start_logging
+from encoder.package import package
+from encoder.score import score
+from encoder.storage import ObjectStore
+from lambdas.common.errors import MarqueeError, TransientError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one task and return its exit code."""
+    options = _parser().parse_args(arguments)
+    start_logging(task=options.task)
+    begun = time.monotonic()
+    try:
+        _run(options, store=ObjectStore.connect())
+    except TransientError as error:
+        return _failed(error, exit_code=os.EX_TEMPFAIL)
+    except MarqueeError as error:
+        return _failed(error, exit_code=os.EX_DATAERR)
+    except Exception:  # noqa: BLE001 - the last resort: whatever it is, the log says it in one line
+        LOGGER.exception("the encoder is at fault")
+        return os.EX_SOFTWARE
+    say("done", seconds=round(time.monotonic() - begun, 3))
+    return os.EX_OK
+
+
+def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
+    match options.task:
+        case "inspect":
+            inspect(manifest=options.manifest, report=options.report, store=store)
+        case "encode-chunk":
+            encode_chunk(plan=options.plan, rung=options.rung, chunk=options.chunk, store=store)
+        case "encode-audio":
+            encode_audio(plan=options.plan, store=store)
+        case "join":
+            join(plan=options.plan, rung=options.rung, store=store)
+        case "score":
+            score(plan=options.plan, rung=options.rung, store=store)
+        case "package":
+            package(plan=options.plan, store=store, opener=KeyOpener.connect())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="encoder", description="Run one task of the encoding farm.")
+    tasks = parser.add_subparsers(dest="task", required=True)
+    inspection = tasks.add_parser("inspect", help="measure every file of a delivery")
+    inspection.add_argument("--manifest", required=True, help="s3:// address of the delivery's manifest")
+    inspection.add_argument("--report", required=True, help="s3:// address to write the report to")
+    for task, purpose in (
+        ("encode-chunk", "encode a run of segments of one rung"),
+        ("encode-audio", "encode the audio track"),
+        ("join", "join the chunks of a rung"),
+        ("score", "measure the VMAF of a rung"),
+        ("package", "encrypt, package and publish every rung"),
+    ):
+        planned = tasks.add_parser(task, help=purpose)
+        planned.add_argument("--plan", required=True, help="s3:// address of the encoding plan")
+        if task in {"encode-chunk", "join", "score"}:
+            planned.add_argument("--rung", required=True, help="for example 1080p")
+        if task == "encode-chunk":
+            planned.add_argument("--chunk", required=True, type=int, help="the chunk's index, from 0")
+    return parser
+
+
+def _failed(error: Exception, *, exit_code: int) -> int:
+    LOGGER.error("%s", error, extra={"facts": {"error": type(error).__name__, "exit_code": exit_code}})
+    return exit_code
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+    error = InterruptedTaskError(f"told to stop by signal {number}")
+    # An exit and not the error itself: libraries turn what is raised under them into errors of their own.
+    raise SystemExit(_failed(error, exit_code=os.EX_TEMPFAIL))
+
+
+if __name__ == "__main__":
+    # As the first process of a container, Python would not be stopped by SIGTERM at all, and a reclaimed
+    # spot machine would be lost without a word in the log.
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Task ``encode-audio``: encode the whole audio track."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from encoder.chunk import NO_METADATA
+from encoder.errors import NotInPlanError
+from encoder.log import say
+from encoder.plan import Work
+from encoder.storage import ObjectStore
+from encoder.tools import ffmpeg
+
+SAMPLE_RATE_HZ = 48_000
+
+
+def encode_audio(*, plan: str, store: ObjectStore) -> None:
+    """Encode the source's first audio stream as the plan's recipe says, unless it is there already.
+
+    Raises
+    ------
+    NotInPlanError
+        If the plan has no audio.
+    ToolFailedError
+        If ffmpeg cannot read the source, or the source has no audio.
+    """
+    work = Work.read(plan, store=store)
+    recipe = work.plan.audio
+    if recipe is None:
+        raise NotInPlanError(f"the plan of version {work.plan.version_id} has no audio")
+    target = work.object(work.keys.audio)
+    if store.has(target, fingerprint=work.fingerprint):
+        say("already encoded", object=target.uri)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        source, encoded = Path(folder) / "source", Path(folder) / "audio.mp4"
+        store.fetch(work.plan.source, source)
+        # Sound that ends before the picture is filled with silence, sound that runs on is cut: the tracks of
+        # a presentation are equally long.
+        sound = f"aresample={SAMPLE_RATE_HZ},apad,atrim=duration={work.duration_s:.6f}"
+        ffmpeg(
+            *("-i", source, "-map", "0:a:0", "-af", sound, "-ac", str(recipe.channels)),
+            *("-c:a", "aac", "-b:a", f"{recipe.bitrate_kbps}k", *NO_METADATA),
+            *("-movflags", "+faststart", encoded),
+        )
+        store.put(encoded, target, content_type="audio/mp4", fingerprint=work.fingerprint)
+    say("encoded", object=target.uri)

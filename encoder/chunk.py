@@ -1,0 +1,80 @@
+"""Task ``encode-chunk``: encode one run of whole segments of one rung."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from encoder.errors import FrameCountError
+from encoder.log import say
+from encoder.plan import BT709, Work
+from encoder.probe import picture_track
+from encoder.storage import ObjectStore
+from encoder.tools import ffmpeg, threads
+from lambdas.encoding.models import Chunk, VideoRecipe
+
+# Neither the studio's tags nor the machine's date and program versions belong in what viewers receive. (The
+# pictures themselves are not the same to the byte twice: x264's rate control with a VBV depends on the timing
+# of its threads.)
+NO_METADATA = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags", "+bitexact")
+
+
+def encode_chunk(*, plan: str, rung: str, chunk: int, store: ObjectStore) -> None:
+    """Encode chunk `chunk` of `rung`, unless it is there already.
+
+    Raises
+    ------
+    NotInPlanError
+        If the plan has no such rung or chunk.
+    FrameCountError
+        If the source does not give exactly the chunk's frames.
+    ToolFailedError
+        If ffmpeg cannot read the source.
+    """
+    work = Work.read(plan, store=store)
+    recipe, piece = work.recipe(rung), work.chunk(chunk)
+    target = work.object(work.keys.chunk(rung, chunk))
+    if store.has(target, fingerprint=work.fingerprint):
+        say("already encoded", object=target.uri)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        source, encoded = Path(folder) / "source", Path(folder) / "chunk.mp4"
+        store.fetch(work.plan.source, source)
+        _encode(source, encoded, work=work, recipe=recipe, chunk=piece)
+        found = len(picture_track(encoded).packets)
+        if found != piece.frames:
+            raise FrameCountError(
+                f"chunk {chunk} of {rung} has {found} frames, and the plan says {piece.frames} from frame "
+                f"{piece.first_frame}: the source is not the one that was inspected"
+            )
+        store.put(encoded, target, content_type="video/mp4", fingerprint=work.fingerprint)
+    say("encoded", object=target.uri, frames=piece.frames)
+
+
+def _encode(source: Path, target: Path, *, work: Work, recipe: VideoRecipe, chunk: Chunk) -> None:
+    # Half a frame early: a timestamp that the container rounded up is still behind the seek point, and the
+    # frame before is still ahead of it.
+    start = max(0.0, float((chunk.first_frame - 0.5) / work.frame_rate))
+    picture = (
+        f"{work.frame_clock},{BT709},"
+        f"scale={recipe.width}:{recipe.height}:flags=lanczos+accurate_rnd,setsar=1,format=yuv420p"
+    )
+    gop = str(work.plan.segment_frames)
+    ffmpeg(
+        *("-threads", str(threads()), "-ss", f"{start:.6f}", "-i", source),
+        *("-map", "0:v:0", "-frames:v", str(chunk.frames), "-vf", picture, "-fps_mode", "passthrough"),
+        *("-c:v", "libx264", "-preset", recipe.preset, "-profile:v", recipe.profile),
+        *("-b:v", f"{recipe.bitrate_kbps}k", "-maxrate", f"{recipe.maxrate_kbps}k"),
+        *("-bufsize", f"{recipe.buffer_kbits}k"),
+        *("-g", gop, "-keyint_min", gop, "-sc_threshold", "0", "-x264-params", "open-gop=0"),
+        *("-threads", str(threads()), *NO_METADATA),
+        *("-video_track_timescale", str(timescale(work)), "-movflags", "+faststart", target),
+    )
+
+
+def timescale(work: Work) -> int:
+    """Return ticks a second in which every frame's time is a whole number, at least 10,000 of them."""
+    ticks = work.frame_rate.numerator
+    while ticks < 10_000:  # noqa: PLR2004 - what players expect of a video track
+        ticks *= 10
+    return ticks

@@ -1,0 +1,80 @@
+"""Task ``join``: put the chunks of a rung together without touching a picture."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from encoder.chunk import NO_METADATA, timescale
+from encoder.errors import FrameCountError, TimelineError
+from encoder.log import say
+from encoder.plan import Work
+from encoder.probe import PictureTrack, picture_track
+from encoder.storage import ObjectStore
+from encoder.tools import ffmpeg
+
+
+def join(*, plan: str, rung: str, store: ObjectStore) -> None:
+    """Join the chunks of `rung` into its rendition, unless it is there already.
+
+    Raises
+    ------
+    NotInPlanError
+        If the plan has no such rung.
+    ObjectMissingError
+        If a chunk has not been encoded.
+    FrameCountError, TimelineError
+        As `check_timeline` says.
+    """
+    work = Work.read(plan, store=store)
+    work.recipe(rung)
+    target = work.object(work.keys.rendition(rung))
+    if store.has(target, fingerprint=work.fingerprint):
+        say("already joined", object=target.uri)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        joined = folder / "rendition.mp4"
+        lines = ["ffconcat version 1.0"]
+        for chunk in work.plan.chunks:
+            file = folder / f"{chunk.index:05d}.mp4"
+            store.fetch(work.object(work.keys.chunk(rung, chunk.index)), file)
+            # The exact length: a file's own is rounded, and every later chunk would inherit the error.
+            lines += [f"file {file.name}", f"duration {float(chunk.frames / work.frame_rate):.6f}"]
+        (folder / "chunks.ffconcat").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        ffmpeg(
+            *("-f", "concat", "-i", folder / "chunks.ffconcat", "-map", "0:v:0", "-c", "copy", *NO_METADATA),
+            *("-video_track_timescale", str(timescale(work)), "-movflags", "+faststart", joined),
+        )
+        check_timeline(picture_track(joined), work=work)
+        store.put(joined, target, content_type="video/mp4", fingerprint=work.fingerprint)
+    say("joined", object=target.uri, chunks=len(work.plan.chunks), frames=work.plan.frames)
+
+
+def check_timeline(track: PictureTrack, *, work: Work) -> None:
+    """Hold a rendition's packets against the plan.
+
+    Raises
+    ------
+    FrameCountError
+        If there are more or fewer frames than planned.
+    TimelineError
+        If frame n is not shown at n frames, decoding times do not grow, or the key frames are not exactly the
+        first frames of the segments.
+    """
+    plan = work.plan
+    if len(track.packets) != plan.frames:
+        raise FrameCountError(f"the rendition has {len(track.packets)} frames, and the plan says {plan.frames}")
+    if any(after.dts <= before.dts for before, after in zip(track.packets, track.packets[1:], strict=False)):
+        raise TimelineError("decoding times do not grow from frame to frame")
+    tick = 1 / (work.frame_rate * track.time_base)
+    shown = sorted(track.packets, key=lambda packet: packet.pts)
+    for number, packet in enumerate(shown):
+        if packet.pts != number * tick:
+            raise TimelineError(f"frame {number} is shown at {packet.pts} ticks and not at {number * tick}")
+    keys = {number for number, packet in enumerate(shown) if packet.key}
+    borders = set(range(0, plan.frames, plan.segment_frames))
+    if keys != borders:
+        wrong = min(keys ^ borders)
+        fault = "is a key frame within a segment" if wrong in keys else "begins a segment without a key frame"
+        raise TimelineError(f"frame {wrong} {fault}")

@@ -1,0 +1,169 @@
+"""Task ``package``: encrypt a version, package it, check it, and put it where players find it."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from encoder.errors import PackagingError
+from encoder.keys import KeyOpener
+from encoder.log import say
+from encoder.packager import DASH, HLS, MEDIA_PLAYLISTS, audio_folder, package_streams, video_folder
+from encoder.plan import Work
+from encoder.poster import make_poster
+from encoder.storage import ObjectStore
+from lambdas.common.keys import PublishedVersion
+from lambdas.common.media import ObjectRef, Rendition
+from lambdas.encoding.models import PackageReport, RungScore, VideoRecipe
+
+# Segments never change, because a version never does; manifests may be corrected.
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_SHORT = "public, max-age=60"
+_CONTENT_TYPES = {
+    ".mpd": "application/dash+xml",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".mp4": "video/mp4",
+    ".m4s": "video/iso.segment",
+    ".vtt": "text/vtt",
+    ".jpg": "image/jpeg",
+}
+_UPLOADS_AT_ONCE = 8
+_MPD_DURATION = re.compile(r'mediaPresentationDuration="PT(?P<seconds>[\d.]+)S"')
+_EXTINF = re.compile(r"^#EXTINF:(?P<seconds>[\d.]+)", re.MULTILINE)
+
+
+def package(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
+    """Package every rung of the plan and write the `PackageReport`, unless that is done already.
+
+    Raises
+    ------
+    ObjectMissingError
+        If a rendition, a score, the audio track or a subtitle file is not there.
+    PackagingError
+        If the packager did not write what the plan says, or two subtitle files are in one language.
+    RefusedError
+        If KMS does not open a key.
+    """
+    work = Work.read(plan, store=store)
+    report_ref = work.object(work.keys.package)
+    if store.has(report_ref, fingerprint=work.fingerprint):
+        say("already packaged", object=report_ref.uri)
+        return
+    published = PublishedVersion(title_id=work.plan.title_id, version_id=work.plan.version_id)
+    keys = [opener.open(key, title_id=work.plan.title_id) for key in work.plan.keys]
+    with tempfile.TemporaryDirectory() as name:
+        tracks, out, poster = Path(name) / "tracks", Path(name) / "out", Path(name) / "poster.jpg"
+        tracks.mkdir()
+        video = {
+            recipe.rung: _fetch_rendition(recipe, work=work, store=store, tracks=tracks) for recipe in work.plan.video
+        }
+        package_streams(
+            work=work,
+            keys=keys,
+            video=video,
+            audio=_fetch_audio(work, store=store, tracks=tracks),
+            subtitles=_fetch_subtitles(work, store=store, tracks=tracks),
+            out=out,
+        )
+        _check(out, work=work)
+        make_poster(video[max(work.plan.video, key=lambda recipe: recipe.height).rung], poster)
+        report = PackageReport(
+            duration_s=work.duration_s,
+            dash=published.dash,
+            hls=published.hls,
+            poster=published.poster,
+            renditions=tuple(_rendition(recipe, out=out, work=work, store=store) for recipe in work.plan.video),
+            key_ids={key.tier: key.key_id for key in keys},
+        )
+        _publish(out, poster, work=work, published=published, store=store)
+    store.write(report, report_ref, fingerprint=work.fingerprint)
+    say("packaged", prefix=published.prefix, rungs=[rendition.rung for rendition in report.renditions])
+
+
+def _fetch_rendition(recipe: VideoRecipe, *, work: Work, store: ObjectStore, tracks: Path) -> Path:
+    path = tracks / f"{recipe.rung}.mp4"
+    store.fetch(work.object(work.keys.rendition(recipe.rung)), path)
+    return path
+
+
+def _fetch_audio(work: Work, *, store: ObjectStore, tracks: Path) -> Path | None:
+    if work.plan.audio is None:
+        return None
+    path = tracks / "audio.mp4"
+    store.fetch(work.object(work.keys.audio), path)
+    return path
+
+
+def _fetch_subtitles(work: Work, *, store: ObjectStore, tracks: Path) -> dict[str, Path]:
+    paths: dict[str, Path] = {}
+    for subtitle in work.plan.subtitles:
+        if subtitle.language in paths:
+            raise PackagingError(f"two subtitle files are in {subtitle.language!r}; deliver one a language")
+        paths[subtitle.language] = tracks / f"{subtitle.language}.vtt"
+        store.fetch(subtitle.source, paths[subtitle.language])
+    return paths
+
+
+def _check(out: Path, *, work: Work) -> None:
+    """Hold the packaged files against the plan: a player would find out only in the middle of the film."""
+    plan = work.plan
+    expected = -(-plan.frames // plan.segment_frames)
+    frame_s = float(1 / work.frame_rate)
+    manifests = out / "manifests"
+    for recipe in plan.video:
+        found = len(list((out / video_folder(recipe.rung)).glob("seg_*.m4s")))
+        if found != expected:
+            raise PackagingError(f"{recipe.rung} has {found} segments, and the plan says {expected}")
+        playlist = (manifests / MEDIA_PLAYLISTS / f"video_{recipe.rung}.m3u8").read_text(encoding="utf-8")
+        listed_s = sum(float(entry["seconds"]) for entry in _EXTINF.finditer(playlist))
+        # A playlist rounds each segment to a millisecond.
+        if abs(listed_s - work.duration_s) > frame_s / 2 + expected / 1000:
+            raise PackagingError(f"{recipe.rung} lasts {listed_s} s, and the plan says {work.duration_s} s")
+    if plan.audio is not None and not any((out / audio_folder(plan.audio)).glob("seg_*.m4s")):
+        raise PackagingError("the audio track has no segment")
+    stated = _MPD_DURATION.search((manifests / DASH).read_text(encoding="utf-8"))
+    # Sound ends on a block of its own, up to 1,024 samples after the picture.
+    if stated is None or abs(float(stated["seconds"]) - work.duration_s) > frame_s:
+        found_s = stated["seconds"] if stated else "no"
+        raise PackagingError(f"the DASH manifest says {found_s} s, and the plan says {work.duration_s} s")
+
+
+def _rendition(recipe: VideoRecipe, *, out: Path, work: Work, store: ObjectStore) -> Rendition:
+    score = store.read(work.object(work.keys.score(recipe.rung)), RungScore)
+    size_bytes = sum(path.stat().st_size for path in (out / video_folder(recipe.rung)).iterdir())
+    return Rendition(
+        rung=recipe.rung,
+        codec=recipe.codec,
+        width=recipe.width,
+        height=recipe.height,
+        bitrate_kbps=round(size_bytes * 8 / work.duration_s / 1000, 1),
+        vmaf_mean=score.vmaf_mean,
+        vmaf_p5=score.vmaf_p5,
+        tier=recipe.tier,
+    )
+
+
+def _publish(out: Path, poster: Path, *, work: Work, published: PublishedVersion, store: ObjectStore) -> None:
+    """Upload everything, what points to other objects after what it points to."""
+    manifests = out / "manifests"
+    media = [path for path in sorted(out.rglob("*")) if path.is_file() and manifests not in path.parents]
+    playlists = sorted((manifests / MEDIA_PLAYLISTS).iterdir())
+
+    def put(path: Path, key: str, cache_control: str) -> None:
+        store.put(
+            path,
+            ObjectRef(bucket=work.plan.media_bucket, key=key),
+            content_type=_CONTENT_TYPES[path.suffix],
+            cache_control=cache_control,
+        )
+
+    def key_of(path: Path) -> str:
+        return published.prefix + path.relative_to(out).as_posix()
+
+    with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+        list(pool.map(lambda path: put(path, key_of(path), _IMMUTABLE), media))
+    put(poster, published.poster, _IMMUTABLE)
+    for path in (*playlists, manifests / HLS, manifests / DASH):
+        put(path, key_of(path), _SHORT)

@@ -1,0 +1,166 @@
+"""Shaka Packager: encrypted CMAF segments, and the DASH and HLS manifests of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from encoder.errors import PackagingError
+from encoder.keys import OpenKey
+from encoder.plan import Work
+from encoder.tools import Tool, run
+from lambdas.common.media import UNDETERMINED, Language
+from lambdas.encoding.models import AudioRecipe, VideoRecipe
+
+DASH = "manifest.mpd"
+HLS = "master.m3u8"
+MEDIA_PLAYLISTS = "hls"
+LICENCE_PATH = "/api/playback/license"
+SEGMENT = "seg_$Number$"
+
+_KEY_URI = re.compile(r'(#EXT-X-KEY:[^\n]*URI=")data:[^"]*(")')
+_MEDIA_URI = re.compile(r'(^|URI=")(?=\.\./)', re.MULTILINE)
+
+
+def package_streams(
+    *,
+    work: Work,
+    keys: Sequence[OpenKey],
+    video: Mapping[str, Path],
+    audio: Path | None,
+    subtitles: Mapping[Language, Path],
+    out: Path,
+) -> None:
+    """Package a version's tracks into `out`, which is laid out as the version's prefix in the media bucket.
+
+    Parameters
+    ----------
+    video
+        The rendition of each rung of the plan.
+    subtitles
+        The WebVTT file of each language.
+
+    Raises
+    ------
+    PackagingError
+        If a rung's tier has no key.
+    ToolFailedError
+        If the packager refuses an input.
+    """
+    manifests = out / "manifests"
+    manifests.mkdir(parents=True)
+    tiers = {key.tier for key in keys}
+    for recipe in work.plan.video:
+        if recipe.tier not in tiers:
+            raise PackagingError(f"the plan has no {recipe.tier} key, which rung {recipe.rung} needs")
+    streams = [_video(recipe, video[recipe.rung]) for recipe in work.plan.video]
+    if audio is not None and work.plan.audio is not None:
+        streams.append(_audio(work.plan.audio, audio))
+    for language, path in subtitles.items():
+        streams += _subtitles(language, path)
+    # The packager takes its keys as a flag, and a command line can be read by every process of the machine.
+    # `--fromenv` makes it read the flag from its environment, which only its own user can. It also repeats
+    # the flag when it does not like it, hence `secrets`.
+    labels = ",".join(f"label={key.tier}:key_id={key.key_id}:key={key.secret_hex}" for key in keys)
+    run(
+        Tool.PACKAGER,
+        [*streams, *_options(work)],
+        cwd=manifests,  # the packager writes paths as they were given: these are relative to the manifests
+        extra_environment={"FLAGS_keys": labels},
+        secrets=[key.secret_hex for key in keys],
+    )
+    for playlist in (manifests / MEDIA_PLAYLISTS).glob("*.m3u8"):
+        playlist.write_text(_corrected(playlist.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def audio_folder(recipe: AudioRecipe) -> str:
+    """Return the folder of an audio track, for example ``audio/en_2ch_128k``."""
+    return f"audio/{recipe.language}_{recipe.channels}ch_{recipe.bitrate_kbps}k"
+
+
+def video_folder(rung: str) -> str:
+    """Return the folder of a rung, for example ``video/1080p``."""
+    return f"video/{rung}"
+
+
+def _options(work: Work) -> Iterator[str]:
+    segment_s = float(work.plan.segment_frames / work.frame_rate)
+    yield from ("--enable_raw_key_encryption", "--fromenv=keys", "--protection_systems", "Common")
+    # cbcs in both manifests: HLS knows no other scheme for fragmented MP4 that Apple plays.
+    yield from ("--protection_scheme", "cbcs", "--clear_lead", "0", "--iv", _constant_iv(work))
+    yield from ("--segment_duration", f"{segment_s:.6f}", "--generate_static_live_mpd")
+    yield from ("--mpd_output", DASH, "--hls_master_playlist_output", HLS, "--hls_playlist_type", "VOD")
+    # Without the fake clock the time of packaging stands in every header; without the index the order in the
+    # manifests is that in which the packager's threads came first.
+    yield from ("--use_fake_clock_for_muxer", "--force_cl_index", "--quiet")
+    if work.plan.audio is not None:
+        # Subtitles are there to be chosen: only sound has a default, so the text's is no language at all.
+        yield from ("--default_language", work.plan.audio.language, "--default_text_language", UNDETERMINED)
+
+
+def _constant_iv(work: Work) -> str:
+    """The IV of a version, hexadecimal, 16 bytes.
+
+    Every attempt must write the same segments, because a viewer may hold some of one and ask for those of the
+    next. An IV has to be different for each version, and not secret: it stands in the init segment.
+    """
+    return hashlib.sha256(f"{work.plan.title_id}/{work.plan.version_id}".encode()).hexdigest()[:32]
+
+
+def _video(recipe: VideoRecipe, path: Path) -> str:
+    return _stream(
+        path,
+        "video",
+        *_segments(video_folder(recipe.rung)),
+        f"drm_label={recipe.tier}",
+        f"playlist_name={MEDIA_PLAYLISTS}/video_{recipe.rung}.m3u8",
+    )
+
+
+def _audio(recipe: AudioRecipe, path: Path) -> str:
+    return _stream(
+        path,
+        "audio",
+        *_segments(audio_folder(recipe)),
+        "drm_label=AUDIO",
+        # The packager knows no code for "undetermined": such a track is written without a language.
+        *(() if recipe.language == UNDETERMINED else (f"language={recipe.language}",)),
+        f"playlist_name={MEDIA_PLAYLISTS}/audio_{recipe.language}.m3u8",
+        "hls_group_id=audio",
+        f"hls_name={recipe.language}",
+    )
+
+
+def _subtitles(language: Language, path: Path) -> Iterator[str]:
+    # DASH carries text in MP4; Apple's players want WebVTT files. Both are a few bytes.
+    folder = f"subtitles/{language}"
+    yield _stream(path, "text", *_segments(folder), f"language={language}", "dash_only=1")
+    yield _stream(
+        path,
+        "text",
+        f"segment_template=../{folder}/{SEGMENT}.vtt",
+        f"language={language}",
+        f"playlist_name={MEDIA_PLAYLISTS}/subtitles_{language}.m3u8",
+        "hls_group_id=subtitles",
+        f"hls_name={language}",
+        "hls_only=1",
+    )
+
+
+def _segments(folder: str) -> tuple[str, str]:
+    return f"init_segment=../{folder}/init.mp4", f"segment_template=../{folder}/{SEGMENT}.m4s"
+
+
+def _stream(path: Path, kind: str, *fields: str) -> str:
+    return ",".join((f"in={path}", f"stream={kind}", *fields))
+
+
+def _corrected(playlist: str) -> str:
+    """Point a media playlist's keys to the licence service, and its media one folder further up.
+
+    The packager puts the KID where HLS wants an address to ask, and knows nothing of `MEDIA_PLAYLISTS` being
+    a folder of its own.
+    """
+    return _MEDIA_URI.sub(r"\1../", _KEY_URI.sub(rf"\g<1>{LICENCE_PATH}\g<2>", playlist))

@@ -1,0 +1,1 @@
+"""Catalog: titles, versions, and the one transaction that publishes."""

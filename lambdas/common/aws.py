@@ -1,0 +1,62 @@
+"""Clients of AWS, one a service and process, and the translation of their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
+
+from lambdas.common.errors import TransientError
+
+_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
+_SERVER_ERROR = 500
+_TRANSIENT = {
+    "InternalError",
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+}
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
+    """Return this process's client of an AWS service, made at the first call.
+
+    Timeouts are short, so that a hanging dependency costs a retry and not the function's whole time.
+    """
+    return boto3.client(service, config=_CONFIG)
+
+
+@contextmanager
+def transient_errors() -> Iterator[None]:
+    """Turn what is worth another try (throttling, server errors, lost connections) into `TransientError`.
+
+    A context manager, and a decorator as well. Every other error passes unchanged.
+    """
+    try:
+        yield
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if error_code(error) in _TRANSIENT or status >= _SERVER_ERROR:
+            raise TransientError(str(error)) from error
+        raise
+    except (ConnectionError, HTTPClientError) as error:
+        raise TransientError(str(error)) from error
+
+
+def error_code(error: ClientError) -> str:
+    """Return the service's name of an error, for example ``NoSuchKey``."""
+    return str(error.response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,67 @@
+"""The failure recorder, the last step of a workflow that could not go on: evidence, then announcement."""
+
+from __future__ import annotations
+
+import json
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.bus import publisher
+from lambdas.common.evidence import announcement, evidence, failure_of
+from lambdas.common.failures_environment import FailureEnvironment
+from lambdas.common.handling import Payload, entry_point, logger
+
+TAIL_LINES = 50
+_LINE_CHARS = 500
+
+
+@entry_point
+def record(event: Payload, _context: LambdaContext) -> Payload:
+    """Keep the evidence of a failed execution in the failures queue, and publish `PipelineFailed`.
+
+    Parameters
+    ----------
+    event
+        ``execution`` (its ARN), ``input`` (what it was started with) and ``error`` (``Error`` and ``Cause``).
+
+    Returns
+    -------
+    dict
+        ``execution``, ``version_id`` and ``error``.
+    """
+    environment = FailureEnvironment.load()
+    failure = failure_of(event)
+    logger.append_keys(version_id=failure.version_id)
+    job = failure.job
+    stream = job.log_stream if job else None
+    tail = log_tail(log_group=environment.log_group, log_stream=stream) if stream else ()
+    body = evidence(failure, pipeline=environment.pipeline, log_tail=tail)
+    with transient_errors():
+        client("sqs").send_message(
+            QueueUrl=environment.failures_queue_url, MessageBody=json.dumps(body, ensure_ascii=False)
+        )
+    publisher(environment.event_bus).publish(announcement(failure, pipeline=environment.pipeline, log_tail=tail))
+    logger.error("pipeline failed", extra={"error": failure.error.name, "job": job and job.job_id})
+    return {
+        "execution": failure.execution,
+        "version_id": failure.version_id,
+        "error": failure.error.name,
+    }
+
+
+def log_tail(*, log_group: str, log_stream: str) -> tuple[str, ...]:
+    """Return the last lines of a log, oldest first; if it cannot be read, one line that says so.
+
+    A log that is gone must not cost the rest of the evidence, so no error of the service is raised.
+    """
+    try:
+        answer = client("logs").get_log_events(
+            logGroupName=log_group, logStreamName=log_stream, limit=TAIL_LINES, startFromHead=False
+        )
+    except (ClientError, BotoCoreError) as error:
+        name = error_code(error) if isinstance(error, ClientError) else type(error).__name__
+        logger.warning("no log tail", extra={"log_stream": log_stream, "error": name})
+        return (f"(the log {log_stream} could not be read: {name})",)
+    return tuple(event["message"][:_LINE_CHARS] for event in answer["events"])

@@ -1,0 +1,83 @@
+"""The Batch jobs of a plan: what the encoding state machine maps over."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from pydantic import BaseModel, ConfigDict
+
+from lambdas.common.batch import Job
+from lambdas.common.errors import PermanentError
+from lambdas.encoding.models import EncodingPlan
+
+MOST_BYTES = 200 * 1024
+"""Of job descriptions; a state of Step Functions holds 256 KiB in all."""
+
+
+class TooManyJobsError(PermanentError):
+    """The jobs of a plan do not fit into the state of a state machine."""
+
+
+class RungJobs(BaseModel):
+    """What is done to a rung when all of its chunks are there: first `join`, then `score`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    join: Job
+    score: Job
+
+
+class Jobs(BaseModel):
+    """All jobs of a version, in the order of their phases; within a phase they are independent."""
+
+    model_config = ConfigDict(frozen=True)
+
+    chunk_jobs: tuple[Job, ...]
+    rung_jobs: tuple[RungJobs, ...]
+    package: Job
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.chunk_jobs) + 2 * len(self.rung_jobs) + 1
+
+
+def jobs_of(plan: EncodingPlan, *, uri: str) -> Jobs:
+    """Return the jobs of `plan`, which lies at `uri`.
+
+    Chunks come in the ladder's order and the film's, then the audio track, if there is one. Names are unique
+    and fit AWS Batch (letters, digits, hyphens and underscores, at most 128).
+
+    Raises
+    ------
+    TooManyJobsError
+        If Step Functions could not carry them.
+    """
+
+    def job(task: str, *arguments: str, label: str) -> Job:
+        return Job(name=f"{plan.version_id}-{label}", command=(task, "--plan", uri, *arguments))
+
+    rungs = [recipe.rung for recipe in plan.video]
+    chunks = (
+        job("encode-chunk", "--rung", rung, "--chunk", str(chunk.index), label=f"{rung}-chunk-{chunk.index}")
+        for rung in rungs
+        for chunk in plan.chunks
+    )
+    audio = [job("encode-audio", label="audio")] if plan.audio else []
+    jobs = Jobs(
+        chunk_jobs=tuple(chain(chunks, audio)),
+        rung_jobs=tuple(
+            RungJobs(
+                join=job("join", "--rung", rung, label=f"{rung}-join"),
+                score=job("score", "--rung", rung, label=f"{rung}-score"),
+            )
+            for rung in rungs
+        ),
+        package=job("package", label="package"),
+    )
+    size = len(jobs.model_dump_json())
+    if size > MOST_BYTES:
+        raise TooManyJobsError(
+            f"{jobs.count} jobs take {size} bytes, more than {MOST_BYTES}: deploy with more segments a chunk"
+        )
+    return jobs

@@ -1,0 +1,33 @@
+"""The ladder, cut to a source: no rung is larger than the picture, and every rung has the picture's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil
+
+from lambdas.encoding.models import VideoRecipe
+
+
+def cut_to(ladder: Sequence[VideoRecipe], *, width: int, height: int) -> tuple[VideoRecipe, ...]:
+    """Return the rungs of `ladder` that a source of `width` x `height` pixels fills, in the ladder's order.
+
+    A rung's width and height are a box that the picture is fitted into, so that a wide film keeps the width and
+    a narrow one the height. A rung whose box is larger than the picture both ways would enlarge it, and is
+    dropped. If that drops all of them the smallest stays, at the source's own size.
+
+    Both dimensions of every rung are even, as 4:2:0 sampling demands.
+    """
+    filled = [recipe for recipe in ladder if recipe.width <= width or recipe.height <= height]
+    rungs = filled or [min(ladder, key=lambda recipe: recipe.width * recipe.height)]
+    return tuple(_fitted(recipe, width=width, height=height) for recipe in rungs)
+
+
+def _fitted(recipe: VideoRecipe, *, width: int, height: int) -> VideoRecipe:
+    scale = min(Fraction(recipe.width, width), Fraction(recipe.height, height), Fraction(1))
+    return recipe.model_copy(update={"width": _even(width * scale), "height": _even(height * scale)})
+
+
+def _even(pixels: Fraction) -> int:
+    """Return the even number next to `pixels`; of two as near the lower, so that nothing is enlarged."""
+    return max(2, ceil(pixels / 2 - Fraction(1, 2)) * 2)

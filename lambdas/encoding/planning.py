@@ -1,0 +1,134 @@
+"""Planning the encoding of a version: its chunks, its ladder, its audio track and its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from pydantic import TypeAdapter, ValidationError
+
+from lambdas.common.errors import PermanentError
+from lambdas.common.events import EncodingStarted, SourceAccepted
+from lambdas.common.media import UNDETERMINED, AudioFacts, Language, Tier
+from lambdas.encoding.ladder import cut_to
+from lambdas.encoding.models import AudioRecipe, Chunk, ContentKey, EncodingPlan, VideoRecipe
+
+_KBPS_A_CHANNEL = 64
+_MOST_CHANNELS = 2
+_LANGUAGE = TypeAdapter[str](Language)
+
+
+class NoPictureError(PermanentError):
+    """A source without a picture cannot be encoded; ingestion accepts none."""
+
+
+class KeyMissingError(PermanentError):
+    """No content key was issued for a tier that the ladder uses."""
+
+
+def plan_of(
+    source: SourceAccepted,
+    *,
+    keys: Sequence[ContentKey],
+    ladder: Sequence[VideoRecipe],
+    chunk_segments: int,
+    segment_s: float,
+    work_bucket: str,
+    media_bucket: str,
+) -> EncodingPlan:
+    """Return the plan of a source. The same source gives the same plan.
+
+    Parameters
+    ----------
+    source
+        The accepted source, with what the probe found.
+    keys
+        The title's content keys; those of the tiers in use go into the plan.
+    ladder
+        The rungs to choose from, as boxes.
+    chunk_segments
+        Segments a chunk.
+    segment_s
+        Seconds a segment, nominally; it is rounded to whole frames.
+    work_bucket, media_bucket
+        Where artefacts and the packaged version go.
+
+    Raises
+    ------
+    NoPictureError
+        If the source has no picture, or not one frame.
+    KeyMissingError
+        If a tier in use has no key.
+    """
+    video = source.facts.video
+    if video is None or video.frames < 1:
+        raise NoPictureError(f"{source.media.uri} has no picture")
+    frame_rate = Fraction(video.frame_rate)
+    segment_frames = max(1, round(Fraction(segment_s) * frame_rate))
+    rungs = cut_to(ladder, width=video.width, height=video.height)
+    audio = _audio(source.facts.audio)
+    return EncodingPlan(
+        title_id=source.title.title_id,
+        version_id=source.version_id,
+        source=source.media,
+        subtitles=source.subtitles,
+        work_bucket=work_bucket,
+        media_bucket=media_bucket,
+        frame_rate=f"{frame_rate.numerator}/{frame_rate.denominator}",
+        frames=video.frames,
+        width=video.width,
+        height=video.height,
+        segment_frames=segment_frames,
+        segment_s=float(segment_frames / frame_rate),
+        chunks=chunks_of(frames=video.frames, segment_frames=segment_frames, chunk_segments=chunk_segments),
+        video=rungs,
+        audio=audio,
+        keys=_keys_in_use(keys, rungs=rungs, audio=audio),
+    )
+
+
+def chunks_of(*, frames: int, segment_frames: int, chunk_segments: int) -> tuple[Chunk, ...]:
+    """Return runs of `chunk_segments` whole segments that cover `frames`; the last may be shorter."""
+    stride = segment_frames * chunk_segments
+    return tuple(
+        Chunk(index=index, first_frame=first, frames=min(stride, frames - first))
+        for index, first in enumerate(range(0, frames, stride))
+    )
+
+
+def started(plan: EncodingPlan, *, source: SourceAccepted, jobs: int) -> EncodingStarted:
+    """Return the event of a planned version, whose `jobs` are about to be queued."""
+    return EncodingStarted(
+        studio=source.studio,
+        title_id=plan.title_id,
+        version_id=plan.version_id,
+        rungs=tuple(recipe.rung for recipe in plan.video),
+        jobs=jobs,
+    )
+
+
+def _audio(tracks: Sequence[AudioFacts]) -> AudioRecipe | None:
+    if not tracks:
+        return None
+    main = tracks[0]
+    channels = min(main.channels, _MOST_CHANNELS)
+    return AudioRecipe(language=_language(main.language), channels=channels, bitrate_kbps=channels * _KBPS_A_CHANNEL)
+
+
+def _language(declared: str | None) -> str:
+    # A container may say anything here, and what it says must not stop a film.
+    try:
+        return _LANGUAGE.validate_python(declared)
+    except ValidationError:
+        return UNDETERMINED
+
+
+def _keys_in_use(
+    keys: Sequence[ContentKey], *, rungs: Sequence[VideoRecipe], audio: AudioRecipe | None
+) -> tuple[ContentKey, ...]:
+    tiers = {recipe.tier for recipe in rungs} | ({Tier.AUDIO} if audio else set())
+    in_use = tuple(key for key in keys if key.tier in tiers)
+    missing = tiers - {key.tier for key in in_use}
+    if missing:
+        raise KeyMissingError(f"no content key was issued for {', '.join(sorted(missing))}")
+    return in_use

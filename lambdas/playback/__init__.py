@@ -1,0 +1,1 @@
+"""Playback: content keys, sessions, manifests, licences and progress."""

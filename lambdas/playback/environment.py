@@ -1,0 +1,56 @@
+"""The environment of each playback function, field by field."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lambdas.common.environment import Environment
+
+
+class KeyServiceEnvironment(Environment):
+    """Of `issue_keys`: makes a title's content keys, wrapped by KMS."""
+
+    content_keys_table: str
+    wrapping_key_id: str
+
+
+class PlayableEnvironment(Environment):
+    """Of `on_title_published`: keeps playback's own picture of what can be played."""
+
+    playable_table: str
+
+
+class SessionEnvironment(Environment):
+    """Of `create_session`."""
+
+    sessions_table: str
+    playable_table: str
+    progress_table: str
+    edge_secret_arn: str
+    session_ttl_s: Annotated[int, Field(ge=60, le=86_400)]
+
+
+class ManifestEnvironment(Environment):
+    """Of `get_manifest`."""
+
+    sessions_table: str
+    playable_table: str
+    edge_secret_arn: str
+    media_bucket: str
+
+
+class LicenseEnvironment(Environment):
+    """Of `license`: the ClearKey licence service."""
+
+    sessions_table: str
+    playable_table: str
+    content_keys_table: str
+
+
+class ProgressEnvironment(Environment):
+    """Of `progress`."""
+
+    progress_table: str
+    playable_table: str

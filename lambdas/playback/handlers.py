@@ -1,0 +1,178 @@
+"""The entry points of playback's functions: they parse, ask a use case, and answer."""
+
+from __future__ import annotations
+
+from functools import partial
+from http import HTTPStatus
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.common.bus import received
+from lambdas.common.clock import now
+from lambdas.common.errors import ForbiddenError
+from lambdas.common.events import TitlePublished
+from lambdas.common.handling import Payload, entry_point, logger
+from lambdas.common.parsing import parse
+from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents
+from lambdas.playback import keys, licences, manifests, sessions, store
+from lambdas.playback import progress as progress_reports
+from lambdas.playback.environment import (
+    KeyServiceEnvironment,
+    LicenseEnvironment,
+    ManifestEnvironment,
+    PlayableEnvironment,
+    ProgressEnvironment,
+    SessionEnvironment,
+)
+from lambdas.playback.models import (
+    Envelope,
+    KeyRequest,
+    LicenseQuery,
+    LicenseRequest,
+    ManifestQuery,
+    Playable,
+    ProgressReport,
+    Session,
+    SessionRequest,
+)
+from lambdas.playback.tokens import mint
+
+
+@entry_point
+def issue_keys(event: Payload, _context: LambdaContext) -> Payload:
+    """Return the title's content keys, wrapped; a task of the encoding state machine.
+
+    Parameters
+    ----------
+    event
+        ``{"title_id": …}``.
+
+    Returns
+    -------
+    dict
+        ``{"keys": […]}``, one `ContentKey` a tier, always the same for a title.
+    """
+    environment = KeyServiceEnvironment.load()
+    title_id = parse(KeyRequest, event).title_id
+    table = store.ContentKeyTable(environment.content_keys_table)
+    issued = keys.issue(
+        title_id=title_id,
+        existing=table.of_title(title_id),
+        new_wrapped_key=partial(store.new_wrapped_key, wrapping_key_id=environment.wrapping_key_id),
+        keep=partial(table.keep, title_id=title_id),
+    )
+    logger.info("keys issued", extra={"title_id": title_id, "key_ids": [key.key_id for key in issued]})
+    return {"keys": [key.model_dump(mode="json") for key in issued]}
+
+
+@entry_point
+def on_title_published(event: Payload, _context: LambdaContext) -> None:
+    """Note what can be played from now on; the bus delivers it, perhaps twice, perhaps late."""
+    environment = PlayableEnvironment.load()
+    published = received(TitlePublished, event)
+    playable = Playable(
+        title_id=published.title.title_id,
+        name=published.title.name,
+        version_id=published.version_id,
+        duration_s=published.duration_s,
+        manifests=published.manifests,
+        renditions=published.renditions,
+        key_ids=published.key_ids,
+        published_at=int(parse(Envelope, event).time.timestamp()),
+    )
+    kept = store.PlayableTable(environment.playable_table).put_if_newer(playable)
+    extra = {"title_id": playable.title_id, "version_id": playable.version_id}
+    logger.info("title playable" if kept else "an older publication was passed over", extra=extra)
+
+
+@entry_point
+@problem_documents
+def create_session(event: Payload, _context: LambdaContext) -> Answer:
+    """``POST /api/playback/sessions``: everything that a player needs to start, in one round trip."""
+    environment = SessionEnvironment.load()
+    viewer_id = _viewer_id(event)
+    request = parse_body(event, SessionRequest)
+    playable = store.PlayableTable(environment.playable_table).get(request.title_id)
+    progress_table = store.ProgressTable(environment.progress_table)
+    seen = progress_table.get(viewer_id=viewer_id, title_id=playable.title_id)
+    session = sessions.create(
+        viewer_id=viewer_id,
+        playable=playable,
+        device=request.device.name,
+        now=now(),
+        ttl_s=environment.session_ttl_s,
+    )
+    store.SessionTable(environment.sessions_table).put(session)
+    key = store.edge_key(environment.edge_secret_arn)
+    return json_answer(sessions.answer(session=session, progress=seen, key=key), status=HTTPStatus.CREATED)
+
+
+@entry_point
+@problem_documents
+def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
+    """``GET /api/playback/sessions/{session_id}/manifest``: the manifest, under the session's edge token."""
+    environment = ManifestEnvironment.load()
+    kind = parse_query(event, ManifestQuery).format
+    session, _ = _opened(event, environment=environment, session_id=event["pathParameters"]["session_id"])
+    key = manifests.key_of(session.manifests, kind)
+    text = manifests.personal(
+        text=store.manifest_text(bucket=environment.media_bucket, key=key),
+        kind=kind,
+        key=key,
+        token=mint(session=session, key=store.edge_key(environment.edge_secret_arn)),
+    )
+    return {
+        "statusCode": int(HTTPStatus.OK),
+        "headers": {"content-type": manifests.CONTENT_TYPES[kind], "cache-control": "private, no-store"},
+        "body": text,
+    }
+
+
+@entry_point
+@problem_documents
+def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - named as its route is
+    """``POST /api/playback/license``: a ClearKey licence for the keys of the session's title."""
+    environment = LicenseEnvironment.load()
+    request = parse_body(event, LicenseRequest)
+    session, playable = _opened(event, environment=environment, session_id=parse_query(event, LicenseQuery).session_id)
+    table = store.ContentKeyTable(environment.content_keys_table)
+    licence = licences.grant(
+        request=request,
+        playable=playable,
+        keys=tuple(table.of_title(session.title_id).values()),
+        unwrap=partial(store.unwrap, title_id=session.title_id),
+    )
+    # The number only: what the licence holds belongs in no log.
+    logger.info("licence granted", extra={"session_id": session.session_id, "keys": len(licence["keys"])})
+    return json_answer(licence)
+
+
+@entry_point
+@problem_documents
+def progress(event: Payload, _context: LambdaContext) -> Answer:
+    """``POST /api/playback/progress``: remember how far the viewer came, unless a newer report is known."""
+    environment = ProgressEnvironment.load()
+    viewer_id = _viewer_id(event)
+    report = parse_body(event, ProgressReport)
+    playable = store.PlayableTable(environment.playable_table).get(report.title_id)
+    reported = progress_reports.accept(report=report, viewer_id=viewer_id, playable=playable, now=now())
+    # An older report than the known one is no error: it was true when it was sent.
+    store.ProgressTable(environment.progress_table).put_if_newer(reported)
+    return {"statusCode": int(HTTPStatus.NO_CONTENT)}
+
+
+def _opened(
+    event: Payload, *, environment: ManifestEnvironment | LicenseEnvironment, session_id: str
+) -> tuple[Session, Playable]:
+    """Return a session that the viewer may use, and its title, which must still be published."""
+    found = store.SessionTable(environment.sessions_table).get(session_id)
+    session = sessions.check(session=found, viewer_id=_viewer_id(event), now=now())
+    return session, store.PlayableTable(environment.playable_table).get(session.title_id)
+
+
+def _viewer_id(event: Payload) -> str:
+    """Return who asks: the subject of the token that the API's authorizer has verified."""
+    claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
+    if not claims.get("sub"):
+        raise ForbiddenError("the request names no viewer: sign in, and send the access token")
+    return str(claims["sub"])

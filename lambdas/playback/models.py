@@ -1,0 +1,130 @@
+"""What playback stores, and what its API takes and gives."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from lambdas.common.media import Manifests, Record, Rendition, Slug, Tier
+
+MAX_KEY_IDS = 32
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+class Playable(Record):
+    """A title as playback knows it: its current version, and what that version needs."""
+
+    title_id: Slug
+    name: str
+    version_id: str
+    duration_s: Annotated[float, Field(gt=0)]
+    manifests: Manifests
+    renditions: tuple[Rendition, ...]
+    key_ids: dict[Tier, str]
+    published_at: int = Field(description="seconds since the epoch: of two events, the later one is true")
+
+
+class Session(Record):
+    """One viewer watching one version. A new publication does not change a film that is running."""
+
+    session_id: str
+    viewer_id: str
+    title_id: Slug
+    version_id: str
+    manifests: Manifests
+    device: str | None = None
+    created_at: int = Field(description="seconds since the epoch")
+    expires_at: int = Field(description="seconds since the epoch; also the table's TTL attribute")
+
+
+class Progress(Record):
+    """How far a viewer came in a title, and when the player said so."""
+
+    viewer_id: str
+    title_id: Slug
+    position_s: float
+    completed: bool
+    recorded_at_ms: int = Field(description="milliseconds since the epoch: a write wins only if it is newer")
+
+    @property
+    def resume_position_s(self) -> float:
+        """Where to go on; a film that was seen to its end starts anew."""
+        return 0.0 if self.completed else self.position_s
+
+
+class EdgeKey(Record):
+    """What edge tokens are signed with. It is a secret, so neither its representation nor an error shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kid: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    key: Annotated[str, Field(min_length=32, repr=False, description="its UTF-8 bytes are the HMAC key")]
+
+
+class Request(BaseModel):
+    """The base of what the API takes. It ignores fields that it does not know: clients may be newer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class KeyRequest(Request):
+    """Input of `issue_keys`."""
+
+    title_id: Slug
+
+
+class Envelope(Request):
+    """What playback reads of an event's envelope, besides the event itself."""
+
+    time: AwareDatetime
+
+
+class Device(Request):
+    """What the viewer plays on."""
+
+    name: Annotated[str, Field(max_length=100)] | None = None
+
+
+class SessionRequest(Request):
+    """Body of ``POST /api/playback/sessions``."""
+
+    title_id: Slug
+    device: Device = Device()
+
+
+class ManifestQuery(Request):
+    """Query of ``GET …/manifest``."""
+
+    format: Literal["dash", "hls"]
+
+
+class LicenseQuery(Request):
+    """Query of ``POST /api/playback/license``."""
+
+    session_id: str
+
+
+class ProgressReport(Request):
+    """Body of ``POST /api/playback/progress``."""
+
+    title_id: Slug
+    position_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    recorded_at: AwareDatetime
+
+
+def _key_id(value: object) -> str:
+    """Turn a base64url key id of a ClearKey request into hexadecimal."""
+    if not isinstance(value, str) or not _KEY_ID.fullmatch(value):
+        message = "a key id is 16 bytes in base64url without padding: 22 characters"
+        raise ValueError(message)
+    return base64.urlsafe_b64decode(f"{value}==").hex()
+
+
+class LicenseRequest(Request):
+    """A W3C ClearKey licence request. `kids` come as base64url and are kept as hexadecimal."""
+
+    kids: Annotated[tuple[Annotated[str, BeforeValidator(_key_id)], ...], Field(min_length=1, max_length=MAX_KEY_IDS)]
+    type: Literal["temporary"] = "temporary"

@@ -1,0 +1,192 @@
+"""What playback says to AWS: its four tables, KMS, the edge's secret and the media bucket."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, TypeVar
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+from pydantic import BaseModel
+
+from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.errors import NotFoundError
+from lambdas.common.media import Tier
+from lambdas.common.objects import read_object
+from lambdas.encoding.models import ContentKey, encryption_context
+from lambdas.playback.models import EdgeKey, Playable, Progress, Session
+
+RecordT = TypeVar("RecordT", bound=BaseModel)
+Item = dict[str, Any]
+
+_KEY_BYTES = 16
+_MANIFEST_LIMIT = 4 * 2**20
+_SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_LOST = "ConditionalCheckFailedException"
+
+
+class _Table:
+    """One DynamoDB table. Reads are consistent: a session is used the moment after it was made."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @transient_errors()
+    def _get(self, model: type[RecordT], /, **key: str) -> RecordT | None:
+        answer = client("dynamodb").get_item(TableName=self._name, Key=_item(key), ConsistentRead=True)
+        return model.model_validate(_plain(answer["Item"])) if "Item" in answer else None
+
+    @transient_errors()
+    def _put(self, item: Item, *, condition: str = "", values: Mapping[str, object] | None = None) -> bool:
+        """Write `item`; say whether `condition` let it."""
+        conditional: Item = {"ConditionExpression": condition} if condition else {}
+        if values:
+            conditional["ExpressionAttributeValues"] = _item(values)
+        try:
+            client("dynamodb").put_item(TableName=self._name, Item=_item(item), **conditional)
+        except ClientError as error:
+            if error_code(error) == _LOST:
+                return False
+            raise
+        return True
+
+
+class SessionTable(_Table):
+    """Sessions, by ``session_id``. ``expires_at`` is the TTL attribute."""
+
+    def put(self, session: Session) -> None:
+        """Keep a new session."""
+        self._put(_values(session))
+
+    def get(self, session_id: str) -> Session | None:
+        """Return a session, if it exists; expired ones may still be there."""
+        return self._get(Session, session_id=session_id) if _SESSION_ID.fullmatch(session_id) else None
+
+
+class PlayableTable(_Table):
+    """Playback's own picture of what can be played, by ``title_id``."""
+
+    def put_if_newer(self, playable: Playable) -> bool:
+        """Keep `playable` unless a later publication is known; say whether it was kept."""
+        return self._put(
+            _values(playable),
+            condition="attribute_not_exists(title_id) OR published_at <= :published_at",
+            values={":published_at": playable.published_at},
+        )
+
+    def get(self, title_id: str) -> Playable:
+        """Return a title.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such title, or it is not published.
+        """
+        playable = self._get(Playable, title_id=title_id)
+        if playable is None:
+            message = f"there is no title {title_id!r} to play: see GET /api/catalog/titles"
+            raise NotFoundError(message)
+        return playable
+
+
+class ProgressTable(_Table):
+    """How far viewers came, by ``viewer_id`` and ``title_id``."""
+
+    def put_if_newer(self, progress: Progress) -> bool:
+        """Keep `progress` unless a newer one is known; say whether it was kept."""
+        return self._put(
+            _values(progress),
+            condition="attribute_not_exists(viewer_id) OR recorded_at_ms < :recorded_at_ms",
+            values={":recorded_at_ms": progress.recorded_at_ms},
+        )
+
+    def get(self, *, viewer_id: str, title_id: str) -> Progress | None:
+        """Return a viewer's progress in a title, if there is any."""
+        return self._get(Progress, viewer_id=viewer_id, title_id=title_id)
+
+
+class ContentKeyTable(_Table):
+    """Content keys, wrapped, by ``title_id`` and ``tier``."""
+
+    @transient_errors()
+    def of_title(self, title_id: str) -> dict[Tier, ContentKey]:
+        """Return a title's keys; there are as few as tiers."""
+        answer = client("dynamodb").query(
+            TableName=self._name,
+            KeyConditionExpression="title_id = :title_id",
+            ExpressionAttributeValues=_item({":title_id": title_id}),
+            ConsistentRead=True,
+        )
+        keys = (_content_key(_plain(item)) for item in answer["Items"])
+        return {key.tier: key for key in keys}
+
+    def keep(self, key: ContentKey, *, title_id: str) -> ContentKey:
+        """Store `key` unless the tier has one by now; return the one that is stored."""
+        kept = self._put({"title_id": title_id, **_values(key)}, condition="attribute_not_exists(title_id)")
+        return key if kept else self.of_title(title_id)[key.tier]
+
+
+@transient_errors()
+def new_wrapped_key(*, wrapping_key_id: str, context: Mapping[str, str]) -> str:
+    """Return a new content key as KMS ciphertext (base64), bound to `context`; nobody sees it in clear."""
+    answer = client("kms").generate_data_key_without_plaintext(
+        KeyId=wrapping_key_id, NumberOfBytes=_KEY_BYTES, EncryptionContext=dict(context)
+    )
+    return base64.b64encode(answer["CiphertextBlob"]).decode()
+
+
+@transient_errors()
+def unwrap(key: ContentKey, *, title_id: str) -> bytes:
+    """Return a content key in clear, 16 bytes. KMS opens it only as the key of this title, tier and KID."""
+    answer = client("kms").decrypt(
+        CiphertextBlob=base64.b64decode(key.wrapped),
+        EncryptionContext=encryption_context(title_id=title_id, tier=key.tier, key_id=key.key_id),
+    )
+    return bytes(answer["Plaintext"])
+
+
+@cache
+@transient_errors()
+def edge_key(secret_arn: str) -> EdgeKey:
+    """Return what edge tokens are signed with; asked for once a process."""
+    answer = client("secretsmanager").get_secret_value(SecretId=secret_arn)
+    return EdgeKey.model_validate_json(answer["SecretString"])
+
+
+def manifest_text(*, bucket: str, key: str) -> str:
+    """Return a stored manifest.
+
+    Raises
+    ------
+    NotFoundError
+        If it is not there any more.
+    """
+    try:
+        return read_object(bucket=bucket, key=key, limit=_MANIFEST_LIMIT).decode()
+    except NotFoundError as error:
+        raise NotFoundError("the session's version is not available any more: create a new one") from error
+
+
+def _content_key(item: Item) -> ContentKey:
+    return ContentKey.model_validate({name: value for name, value in item.items() if name != "title_id"})
+
+
+def _values(record: BaseModel) -> Item:
+    """Return a record as DynamoDB's types: it has decimals, and no floats."""
+    values: Item = json.loads(record.model_dump_json(exclude_none=True), parse_float=Decimal)
+    return values
+
+
+def _item(values: Mapping[str, object]) -> Item:
+    serializer = TypeSerializer()
+    return {name: serializer.serialize(value) for name, value in values.items()}
+
+
+def _plain(item: Mapping[str, Any]) -> Item:
+    deserializer = TypeDeserializer()
+    return {name: deserializer.deserialize(value) for name, value in item.items()}

@@ -1,0 +1,125 @@
+/** Marquee's HTTP API. */
+
+/** The API refused, or could not be reached (status 0). The fields are those of RFC 9457. */
+export class ApiError extends Error {
+  name = "ApiError";
+
+  /**
+   * @param {object} problem
+   * @param {number} problem.status
+   * @param {string} problem.title
+   * @param {string} [problem.detail]
+   * @param {string} [problem.instance]  the request's id
+   */
+  constructor({ status, title, detail = "", instance = "" }) {
+    super(detail || title);
+    this.status = status;
+    this.title = title;
+    this.instance = instance;
+  }
+}
+
+/**
+ * @typedef {object} Title
+ * @property {string} title_id
+ * @property {string} name
+ * @property {string} synopsis
+ * @property {number | null} year
+ * @property {string} credit
+ * @property {number} duration_s
+ * @property {string} version_id
+ * @property {string} poster      a path at the edge
+ */
+
+/**
+ * @typedef {object} Session
+ * @property {string} session_id
+ * @property {string} title_id
+ * @property {{dash: string, hls: string}} manifests
+ * @property {string} license_url
+ * @property {number} resume_position_s
+ * @property {number} progress_interval_s
+ * @property {string} expires_at
+ */
+
+/** Calls the API as the signed-in viewer. */
+export class Api {
+  #auth;
+
+  /** @param {import("./auth.js").Auth} auth */
+  constructor(auth) {
+    this.#auth = auth;
+  }
+
+  /** @returns {Promise<Title[]>} */
+  async titles() {
+    return (await this.#json("GET", "/api/catalog/titles")).titles;
+  }
+
+  /**
+   * Ask to play a title: entitlement, resume position, licence and edge token in one round trip.
+   *
+   * @param {string} titleId
+   * @returns {Promise<Session>}
+   */
+  createSession(titleId) {
+    return this.#json("POST", "/api/playback/sessions", { title_id: titleId, device: { name: "Web player" } });
+  }
+
+  /**
+   * Report how far the viewer is.
+   *
+   * @param {object} beat
+   * @param {string} beat.title_id
+   * @param {number} beat.position_s
+   * @param {string} beat.recorded_at
+   */
+  async reportProgress(beat) {
+    // keepalive: the last beat is sent while the page goes away.
+    await this.#send("POST", "/api/playback/progress", beat, { keepalive: true });
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   */
+  async #json(method, path, body) {
+    return (await this.#send(method, path, body)).json();
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @param {RequestInit} [options]
+   * @returns {Promise<Response>}
+   */
+  async #send(method, path, body, options = {}) {
+    let response = await this.#fetch(await this.#auth.idToken(), method, path, body, options);
+    if (response.status === 401) {
+      response = await this.#fetch(await this.#auth.renew(), method, path, body, options);
+    }
+    if (response.ok) return response;
+    const problem = await response.json().catch(() => ({}));
+    throw new ApiError({ title: response.statusText, ...problem, status: response.status });
+  }
+
+  /**
+   * @param {string} token
+   * @param {string} method
+   * @param {string} path
+   * @param {object | undefined} body
+   * @param {RequestInit} options
+   */
+  async #fetch(token, method, path, body, options) {
+    /** @type {Record<string, string>} */
+    const headers = { Authorization: `Bearer ${token}` };
+    if (body) headers["Content-Type"] = "application/json";
+    try {
+      return await fetch(path, { ...options, method, headers, body: body && JSON.stringify(body) });
+    } catch {
+      throw new ApiError({ status: 0, title: "Network", detail: "The service cannot be reached." });
+    }
+  }
+}

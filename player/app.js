@@ -1,0 +1,149 @@
+/** The page's composition root: who is signed in and which address decide what is shown. */
+
+import { Api } from "./api.js";
+import { Auth, SignedOutError } from "./auth.js";
+import { showLoading, showNotice, showTitles } from "./catalog.js";
+import { byId } from "./dom.js";
+import { describe } from "./faults.js";
+import { Playback } from "./playback.js";
+import { wireSignIn } from "./signin.js";
+import { wireWatch } from "./watch.js";
+
+const VIEWS = ["signin", "catalog", "watch"];
+
+/** @param {string} view */
+function show(view) {
+  for (const id of VIEWS) byId(id).hidden = id !== view;
+  document.body.dataset.view = view;
+  window.scrollTo(0, 0);
+}
+
+/**
+ * @typedef {object} Configuration
+ * @property {string} cognito_endpoint
+ * @property {string} client_id
+ * @property {string} region
+ * @property {string} environment
+ */
+
+/**
+ * @param {string} path
+ * @returns {Promise<Response>}
+ */
+async function fetchOwn(path) {
+  const response = await fetch(path, { cache: "no-cache" });
+  if (!response.ok) throw new Error(`${path} ${response.status}`);
+  return response;
+}
+
+/** @returns {Promise<Configuration>} */
+async function loadConfiguration() {
+  return (await fetchOwn("/config.json")).json();
+}
+
+/**
+ * Take in the stylesheet of Shaka's controls, but for its font: it would come from Google, which the page's policy
+ * forbids, and a linked sheet would be reported at every visit for asking.
+ */
+async function adoptControlsStyle() {
+  const style = await (await fetchOwn("/vendor/controls.modern.css")).text();
+  const sheet = new CSSStyleSheet();
+  await sheet.replace(style.replaceAll(/@font-face\s*\{[^}]*\}/g, ""));
+  document.adoptedStyleSheets.push(sheet);
+}
+
+async function main() {
+  const [configuration] = await Promise.all([loadConfiguration(), adoptControlsStyle()]);
+  const auth = new Auth({ endpoint: configuration.cognito_endpoint, clientId: configuration.client_id });
+  const api = new Api(auth);
+  /** @type {HTMLVideoElement} */
+  const video = byId("video");
+  const playback = new Playback({ video, stage: byId("stage"), api, auth });
+  const watch = wireWatch({ playback, video, onLeave: () => go("/") });
+  const askToSignIn = wireSignIn({ auth, onSignedIn: () => route() });
+  // What the demo's check and the browser tests look at.
+  window.marquee = {
+    player: playback.player,
+    get metrics() {
+      return playback.metrics;
+    },
+  };
+
+  /** @type {import("./api.js").Title[]} */
+  let titles = [];
+
+  /** @param {string} url */
+  function go(url) {
+    history.pushState(null, "", url);
+    return route();
+  }
+
+  /** Show what the address asks for. */
+  async function route() {
+    const askedAt = performance.now();
+    const address = location.href;
+    await playback.stop();
+    byId("account").hidden = !auth.username;
+    byId("who").textContent = auth.username ?? "";
+    document.title = "Marquee";
+    if (!auth.username) {
+      show("signin");
+      askToSignIn("");
+      return;
+    }
+    const titleId = new URL(address).searchParams.get("title");
+    const wanted = () => titles.find(({ title_id }) => title_id === titleId);
+    try {
+      // A click in the catalog plays at once; only a deep link has to ask for the catalog first.
+      if (!wanted()) {
+        show("catalog");
+        showLoading(byId("catalog"));
+        titles = await api.titles();
+        if (address !== location.href) return;
+      }
+      const title = wanted();
+      if (title) {
+        document.title = `${title.name} · Marquee`;
+        show("watch");
+        byId("watch-name").focus({ preventScroll: true });
+        await watch(title, askedAt);
+      } else if (titleId) {
+        showNotice(byId("catalog"), "This film is not showing", "It may have left the catalog. Choose another one.");
+      } else {
+        showTitles(byId("catalog"), titles);
+      }
+    } catch (error) {
+      if (error instanceof SignedOutError) return;
+      const { heading, advice, code } = describe(error);
+      showNotice(byId("catalog"), heading, advice, code);
+    }
+  }
+
+  auth.addEventListener("signedout", async (/** @type {any} */ event) => {
+    await route();
+    askToSignIn(event.detail);
+  });
+  byId("sign-out").addEventListener("click", async () => {
+    // The last progress beat still needs the token.
+    await playback.stop();
+    auth.signOut();
+  });
+  window.addEventListener("popstate", route);
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+    if (!link || !plain || link.origin !== location.origin || link.hash) return;
+    event.preventDefault();
+    go(link.href);
+  });
+
+  await route();
+}
+
+try {
+  await main();
+} catch (error) {
+  show("catalog");
+  const reason = error instanceof Error ? error.message : String(error);
+  showNotice(byId("catalog"), "Marquee is not open yet", "The page could not be set up. Try again in a moment.", reason);
+}

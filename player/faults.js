@@ -1,0 +1,83 @@
+/** What went wrong, said to a viewer. */
+
+import { ApiError } from "./api.js";
+
+/**
+ * @typedef {object} Fault
+ * @property {string} heading
+ * @property {string} advice
+ * @property {string} code     for support: "LICENSE 403", "SHAKA 3016", "API 404 <request id>"
+ */
+
+/** @type {Record<number, [string, string]>} */
+const BY_STATUS = {
+  0: ["We lost the connection", "Check your network, then try again."],
+  401: ["Your sign-in has ended", "Sign out, sign in again, and the film continues where you stopped."],
+  403: ["This screening has ended", "Try again to open a new one; the film continues where you stopped."],
+  404: ["This film is not showing", "It may have left the catalog. Choose another one."],
+  410: ["This screening has ended", "Try again to open a new one; the film continues where you stopped."],
+  429: ["The house is full for a moment", "Wait a few seconds, then try again."],
+};
+
+/** @type {[string, string]} */
+const UNKNOWN = ["The projector stopped", "Something on our side went wrong. Try again in a moment."];
+
+/**
+ * Describe an error.
+ *
+ * @param {unknown} error  an ApiError, an error of Shaka Player, or anything else that was thrown
+ * @returns {Fault}
+ */
+export function describe(error) {
+  if (error instanceof ApiError) {
+    return fault(BY_STATUS[error.status] ?? UNKNOWN, `API ${error.status} ${error.instance}`.trim());
+  }
+  if (error instanceof shaka.util.Error) return describeShaka(error);
+  return fault(UNKNOWN, error instanceof Error ? error.name : "UNKNOWN");
+}
+
+/**
+ * @param {shaka.util.Error} error
+ * @returns {Fault}
+ */
+function describeShaka(error) {
+  const { Category, Code } = shaka.util.Error;
+  if (error.code === Code.LICENSE_REQUEST_FAILED) {
+    const cause = error.data[0];
+    const status = cause instanceof shaka.util.Error ? httpStatus(cause) : undefined;
+    if (status === 0) return fault(BY_STATUS[0], "LICENSE 0");
+    return fault(
+      ["This film could not be unlocked", "Its licence was refused. Try again; if it stays so, sign in again."],
+      `LICENSE ${status ?? error.code}`,
+    );
+  }
+  const status = httpStatus(error);
+  if (status !== undefined) return fault(BY_STATUS[status] ?? UNKNOWN, `NETWORK ${status}`);
+  if (error.category === Category.DRM || error.code === Code.CONTENT_UNSUPPORTED_BY_BROWSER) {
+    return fault(
+      ["This browser cannot unlock the film", "Use a current Chrome, Edge or Firefox over a secure address."],
+      `SHAKA ${error.code}`,
+    );
+  }
+  return fault(UNKNOWN, `SHAKA ${error.code}`);
+}
+
+/**
+ * @param {shaka.util.Error} error
+ * @returns {number | undefined}  0 if there was no answer at all; undefined if it is no network error
+ */
+function httpStatus(error) {
+  const { Code } = shaka.util.Error;
+  if (error.code === Code.BAD_HTTP_STATUS) return error.data[1];
+  if (error.code === Code.HTTP_ERROR || error.code === Code.TIMEOUT) return 0;
+  return undefined;
+}
+
+/**
+ * @param {[string, string]} words
+ * @param {string} code
+ * @returns {Fault}
+ */
+function fault([heading, advice], code) {
+  return { heading, advice, code };
+}

@@ -1,0 +1,174 @@
+/** Plays one title at a time: session, manifest, licence, segments. */
+
+import { ProgressReporter } from "./progress.js";
+
+const KEY_SYSTEM = "org.w3.clearkey";
+// Someone who has seen this share of a film starts it anew.
+const COMPLETED = 0.98;
+
+/**
+ * @typedef {object} Metrics
+ * @property {string} title_id
+ * @property {number | null} session_ms      from the click to the session's answer
+ * @property {number | null} first_frame_ms  from the click to the first frame on the screen
+ * @property {number} beats_sent
+ * @property {number} beats_lost
+ */
+
+/** Owns the Shaka player. Emits "fault" (detail: the error) and "picture" (detail: what is being shown). */
+export class Playback extends EventTarget {
+  #video;
+  #api;
+  #auth;
+  #attached;
+  /** @type {ProgressReporter | null} */
+  #progress = null;
+  #frameRequest = 0;
+  // Counts starts and stops: whoever comes back from an await and finds it changed has been overtaken.
+  #turn = 0;
+
+  /** @type {Metrics} */
+  metrics = { title_id: "", session_ms: null, first_frame_ms: null, beats_sent: 0, beats_lost: 0 };
+
+  /**
+   * @param {object} options
+   * @param {HTMLVideoElement} options.video
+   * @param {HTMLElement} options.stage  holds the video and Shaka's controls
+   * @param {import("./api.js").Api} options.api
+   * @param {import("./auth.js").Auth} options.auth
+   */
+  constructor({ video, stage, api, auth }) {
+    super();
+    this.#video = video;
+    this.#api = api;
+    this.#auth = auth;
+    shaka.polyfill.installAll();
+    this.player = new shaka.Player();
+    this.#attached = this.player.attach(video);
+    new shaka.ui.Overlay(this.player, stage, video).configure(CONTROLS);
+    this.player.getNetworkingEngine()?.registerRequestFilter(this.#authorize.bind(this));
+    this.player.addEventListener("error", (/** @type {any} */ event) => this.#fail(event.detail));
+    for (const change of ["adaptation", "variantchanged", "trackschanged"]) {
+      this.player.addEventListener(change, () => this.#describePicture());
+    }
+  }
+
+  /**
+   * Play a title from where the viewer left it.
+   *
+   * @param {import("./api.js").Title} title
+   * @param {number} clickedAt  performance.now() of the viewer's click
+   */
+  async start(title, clickedAt) {
+    await this.stop();
+    const turn = ++this.#turn;
+    /** @type {Metrics} */
+    const metrics = { title_id: title.title_id, session_ms: null, first_frame_ms: null, beats_sent: 0, beats_lost: 0 };
+    this.metrics = metrics;
+    try {
+      const session = await this.#api.createSession(title.title_id);
+      if (turn !== this.#turn) return;
+      metrics.session_ms = performance.now() - clickedAt;
+      this.player.configure({ drm: { servers: { [KEY_SYSTEM]: new URL(session.license_url, location.href).href } } });
+      this.#frameRequest = this.#video.requestVideoFrameCallback((now) => {
+        metrics.first_frame_ms = now - clickedAt;
+      });
+      const startAt = resumeAt(session.resume_position_s, title.duration_s);
+      // Told the type, Shaka need not ask for it with a HEAD request of its own.
+      await this.player.load(session.manifests.dash, startAt, "application/dash+xml");
+      if (turn !== this.#turn) return;
+      this.#progress = new ProgressReporter({
+        video: this.#video, api: this.#api, title, intervalS: session.progress_interval_s, metrics,
+      });
+      await this.#play();
+    } catch (error) {
+      if (turn === this.#turn) this.#fail(error);
+    }
+  }
+
+  /** Stop, tell how far the viewer came, and let go of the film. */
+  async stop() {
+    this.#turn += 1;
+    this.#progress?.stop();
+    this.#progress = null;
+    this.#video.cancelVideoFrameCallback(this.#frameRequest);
+    // An unload that overtakes the attaching would cancel it.
+    await this.#attached;
+    await this.player.unload();
+  }
+
+  async #play() {
+    try {
+      await this.#video.play();
+    } catch (error) {
+      // A deep link has no click behind it, so the browser may want one: the controls are there for that.
+      if (!(error instanceof DOMException)) throw error;
+    }
+  }
+
+  /**
+   * Sign the requests that go to the API, and no other: segments carry their own token in their path.
+   *
+   * @param {shaka.net.NetworkingEngine.RequestType} type
+   * @param {shaka.extern.Request} request
+   */
+  async #authorize(type, request) {
+    const { MANIFEST, LICENSE } = shaka.net.NetworkingEngine.RequestType;
+    if (type !== MANIFEST && type !== LICENSE) return;
+    if (!request.uris.every(isApi)) return;
+    request.headers.Authorization = `Bearer ${await this.#auth.idToken()}`;
+    // The API passes a body of an unnamed type on as binary.
+    if (type === LICENSE) request.headers["Content-Type"] = "application/json";
+  }
+
+  /** @param {any} error */
+  #fail(error) {
+    if (error instanceof shaka.util.Error) {
+      if (error.code === shaka.util.Error.Code.LOAD_INTERRUPTED) return;
+      if (error.severity !== shaka.util.Error.Severity.CRITICAL) return;
+    }
+    this.dispatchEvent(new CustomEvent("fault", { detail: error }));
+  }
+
+  #describePicture() {
+    const track = this.player.getVariantTracks().find(({ active }) => active);
+    const drm = this.player.drmInfo();
+    if (!track?.height) return;
+    const words = [`${track.height}p`, `${(track.bandwidth / 1e6).toFixed(1)} Mbit/s`];
+    if (drm) words.push(drm.keySystem === KEY_SYSTEM ? "encrypted, ClearKey" : "encrypted");
+    this.dispatchEvent(new CustomEvent("picture", { detail: words.join(" · ") }));
+  }
+}
+
+/**
+ * @param {number} position  seconds
+ * @param {number} duration  seconds
+ * @returns {number | null}  null: from the start
+ */
+function resumeAt(position, duration) {
+  return position > 0 && position < duration * COMPLETED ? position : null;
+}
+
+/** @param {string} uri */
+function isApi(uri) {
+  const { origin, pathname } = new URL(uri, location.href);
+  return origin === location.origin && pathname.startsWith("/api/");
+}
+
+const CONTROLS = {
+  controlPanelElements: ["play_pause", "mute_volume", "time_and_duration", "spacer", "captions", "overflow_menu", "fullscreen"],
+  topControlPanelElements: [],
+  overflowMenuButtons: ["captions", "language", "quality", "playback_rate", "picture_in_picture", "statistics"],
+  // No "save video frame" on a protected film.
+  customContextMenu: false,
+  // Picture-in-picture by a document of its own copies styles into it, which the page's policy forbids.
+  documentPictureInPicture: { enabled: false },
+  enableKeyboardPlaybackControlsInWindow: true,
+  fadeDelay: 1,
+  seekBarColors: {
+    base: "rgba(255, 255, 255, 0.22)",
+    buffered: "rgba(255, 255, 255, 0.38)",
+    played: "#ffb547",
+  },
+  volumeBarColors: { base: "rgba(255, 255, 255, 0.3)", level: "#ffb547" },
+};

@@ -1,0 +1,56 @@
+/** The page around the player: what the film is, what is being shown, and what went wrong. */
+
+import { metaLine } from "./catalog.js";
+import { byId } from "./dom.js";
+import { describe } from "./faults.js";
+
+/**
+ * Wire the page to a playback.
+ *
+ * @param {object} options
+ * @param {import("./playback.js").Playback} options.playback
+ * @param {HTMLVideoElement} options.video
+ * @param {() => void} options.onLeave
+ * @returns {(title: import("./api.js").Title, clickedAt: number) => Promise<void>}  shows and plays a title
+ */
+export function wireWatch({ playback, video, onLeave }) {
+  const trouble = byId("trouble");
+  /** @type {import("./api.js").Title} */
+  let current;
+
+  /**
+   * @param {import("./api.js").Title} title
+   * @param {number} clickedAt
+   */
+  async function watch(title, clickedAt) {
+    current = title;
+    trouble.hidden = true;
+    video.poster = title.poster;
+    byId("watch-name").textContent = title.name;
+    byId("watch-meta").textContent = metaLine(title);
+    byId("watch-synopsis").textContent = title.synopsis;
+    byId("watch-credit").textContent = title.credit;
+    byId("credit-fact").hidden = !title.credit;
+    byId("picture").textContent = "Starting";
+    await playback.start(title, clickedAt);
+  }
+
+  playback.addEventListener("picture", (/** @type {any} */ event) => {
+    byId("picture").textContent = event.detail;
+  });
+
+  playback.addEventListener("fault", async (/** @type {any} */ event) => {
+    const { heading, advice, code } = describe(event.detail);
+    await playback.stop();
+    byId("picture").textContent = "Stopped";
+    byId("trouble-heading").textContent = heading;
+    byId("trouble-advice").textContent = advice;
+    byId("trouble-code").textContent = code;
+    trouble.hidden = false;
+    byId("retry").focus();
+  });
+
+  byId("retry").addEventListener("click", () => watch(current, performance.now()));
+  byId("give-up").addEventListener("click", onLeave);
+  return watch;
+}

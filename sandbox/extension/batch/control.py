@@ -1,0 +1,138 @@
+"""Compute environments, job queues, job definitions and scheduling policies: the part that runs nothing."""
+
+from typing import Any
+
+from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
+from ministack.services import batch
+
+from sandbox.extension.batch.capacity import QueueLimits, host_vcpus
+from sandbox.extension.batch.job import Job
+
+scheduling_policies: Any = AccountRegionScopedDict()
+
+
+class BatchError(Exception):
+    """An error that the API answers as Batch's ClientException."""
+
+
+def arn(kind: str, name: str) -> str:
+    """The ARN of a Batch resource of this request's account and region."""
+    return f"arn:aws:batch:{get_region()}:{get_account_id()}:{kind}/{name}"
+
+
+def name_of(reference: str) -> str:
+    """The name in a name or an ARN."""
+    return reference.rsplit("/", 1)[-1]
+
+
+def put_compute_environment(payload: dict[str, Any]) -> dict[str, Any]:
+    """Create or replace a compute environment."""
+    name = payload["computeEnvironmentName"]
+    record = {
+        "computeEnvironmentName": name,
+        "computeEnvironmentArn": arn("compute-environment", name),
+        "ecsClusterArn": f"arn:aws:ecs:{get_region()}:{get_account_id()}:cluster/{name}",
+        "type": payload.get("type", "MANAGED"),
+        "state": payload.get("state", "ENABLED"),
+        "status": "VALID",
+        "statusReason": "ComputeEnvironment Healthy",
+        "computeResources": payload.get("computeResources", {}),
+        "serviceRole": payload.get("serviceRole", ""),
+        "tags": payload.get("tags", {}),
+    }
+    batch._compute_envs[name] = record
+    return record
+
+
+def put_job_queue(payload: dict[str, Any]) -> dict[str, Any]:
+    """Create or replace a job queue."""
+    name = payload["jobQueueName"]
+    record = {
+        "jobQueueName": name,
+        "jobQueueArn": arn("job-queue", name),
+        "state": payload.get("state", "ENABLED"),
+        "status": "VALID",
+        "statusReason": "JobQueue Healthy",
+        "priority": int(payload.get("priority", 1)),
+        "computeEnvironmentOrder": payload.get("computeEnvironmentOrder", []),
+        "jobStateTimeLimitActions": payload.get("jobStateTimeLimitActions", []),
+        "tags": payload.get("tags", {}),
+    }
+    if payload.get("schedulingPolicyArn"):
+        record["schedulingPolicyArn"] = payload["schedulingPolicyArn"]
+    batch._job_queues[name] = record
+    return record
+
+
+def put_scheduling_policy(payload: dict[str, Any]) -> dict[str, Any]:
+    """Create or replace a scheduling policy (stored; shares are not balanced on one machine)."""
+    name = payload["name"]
+    record = {
+        "name": name,
+        "arn": arn("scheduling-policy", name),
+        "fairsharePolicy": payload.get("fairsharePolicy", {}),
+        "tags": payload.get("tags", {}),
+    }
+    scheduling_policies[name] = record
+    return record
+
+
+def register_job_definition(payload: dict[str, Any]) -> dict[str, Any]:
+    """Add a revision of a job definition."""
+    name = payload["jobDefinitionName"]
+    revisions = batch._job_definitions.setdefault(name, [])
+    revision = len(revisions) + 1
+    record = {
+        "type": "container",
+        "parameters": {},
+        "retryStrategy": {},
+        "containerProperties": {},
+        "tags": {},
+        **payload,
+        "jobDefinitionArn": arn("job-definition", f"{name}:{revision}"),
+        "revision": revision,
+        "status": "ACTIVE",
+    }
+    revisions.append(record)
+    return record
+
+
+def find_job_definition(reference: str) -> dict[str, Any]:
+    """The revision that a name, ``name:revision`` or ARN names; without a revision, the newest active one."""
+    name, _, revision = name_of(reference).partition(":")
+    active = [entry for entry in batch._job_definitions.get(name, []) if entry["status"] == "ACTIVE"]
+    if revision:
+        active = [entry for entry in active if entry["revision"] == int(revision)]
+    if not active:
+        raise BatchError(f"JobDefinition {reference} not found or inactive")
+    definition: dict[str, Any] = active[-1]
+    return definition
+
+
+def find_job_queue(reference: str) -> dict[str, Any]:
+    """The queue that a name or an ARN names."""
+    record: dict[str, Any] | None = batch._job_queues.get(name_of(reference))
+    if record is None:
+        raise BatchError(f"JobQueue {reference} not found")
+    return record
+
+
+def queue_limits(job: Job) -> QueueLimits | None:
+    """How a job's queue bounds it, from its enabled compute environments."""
+    queue = batch._job_queues.get_scoped(job.account, job.region, job.queue_name)
+    if queue is None:
+        return None
+    order = sorted(queue["computeEnvironmentOrder"], key=lambda entry: int(entry["order"]))
+    names = [name_of(entry["computeEnvironment"]) for entry in order]
+    enabled = [
+        record
+        for name in names
+        if (record := batch._compute_envs.get_scoped(job.account, job.region, name)) is not None
+        and record["state"] == "ENABLED"
+    ]
+    return QueueLimits(
+        priority=queue["priority"],
+        # An unmanaged environment names no limit: the machine's own then applies.
+        max_vcpus=sum(float(env["computeResources"].get("maxvCpus", host_vcpus())) for env in enabled),
+        compute_environment=enabled[0]["computeEnvironmentName"] if enabled else "",
+    )

@@ -1,0 +1,153 @@
+"""A job's container, run as a local process group."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from sandbox.extension.batch.retry import Outcome
+from sandbox.extension.process_groups import signal_group
+from sandbox.extension.workspace import Workspace
+
+ENTRYPOINT_VARIABLE: Final = "MARQUEE_BATCH_ENTRYPOINT"
+
+EXITED: Final = "Essential container in task exited"
+TIMED_OUT: Final = "Job attempt duration exceeded timeout"
+# A process killed from outside stands for a machine taken away, so that the retry rules written for a spot
+# reclaim meet here the very reason they would meet on AWS.
+HOST_LOST: Final = "Host EC2 (instance i-0000000000000000) terminated."
+
+_GRACE_SECONDS: Final = 3.0
+_PROJECT_ROOT: Final = Path(__file__).parents[3]
+
+
+def entrypoint() -> list[str]:
+    """The local command that stands for the job definition's image."""
+    configured = os.environ.get(ENTRYPOINT_VARIABLE)
+    if configured:
+        return [str(word) for word in json.loads(configured)]
+    return [sys.executable, "-m", "encoder"]
+
+
+class ContainerProcess:
+    """One attempt of a job: a process, its children, its scratch folder and its output.
+
+    Parameters
+    ----------
+    command
+        The container's command, without the entrypoint.
+    environment
+        Added to the server's own environment.
+    name
+        Unique among running attempts; names the scratch folder.
+    workspace
+        Where the scratch folder and the record of the process group go.
+    on_line
+        Called with every line of output, from a thread of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        command: list[str],
+        environment: dict[str, str],
+        name: str,
+        workspace: Workspace,
+        on_line: Callable[[str], None],
+    ) -> None:
+        self._command = command
+        self._environment = environment
+        self._workspace = workspace
+        self._scratch = workspace.temporary / "batch" / name
+        self._on_line = on_line
+        self._stop_reason: str | None = None
+        self._timers: list[threading.Timer] = []
+        self._process: subprocess.Popen[str] | None = None
+        self._starting = threading.Lock()
+
+    def run(self, *, timeout_seconds: float | None) -> Outcome:
+        """Run to the end, or until it is stopped or its time is over."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            process = self._start()
+        except OSError as error:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            return Outcome(
+                exit_code=None, reason=f"CannotStartContainerError: {error}", status_reason="Task failed to start"
+            )
+        record = self._workspace.process_groups / str(process.pid)
+        record.touch()
+        reader = threading.Thread(target=self._read, args=(process,), daemon=True)
+        reader.start()
+        if timeout_seconds is not None:
+            self._later(timeout_seconds, lambda: self.stop(TIMED_OUT))
+        code = process.wait()
+        for timer in self._timers:
+            timer.cancel()
+        # Children that outlive the main process would hold its output open, and the machine's processors.
+        signal_group(process.pid, signal.SIGKILL)
+        reader.join(timeout=_GRACE_SECONDS)
+        record.unlink(missing_ok=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        return self._outcome(code)
+
+    def stop(self, reason: str, *, grace_seconds: float = _GRACE_SECONDS) -> None:
+        """Ask the whole process group to end; it is killed after a grace period."""
+        with self._starting:
+            if self._stop_reason is not None:
+                return
+            self._stop_reason = reason
+            process = self._process
+        if process is not None and process.poll() is None:
+            signal_group(process.pid, signal.SIGTERM)
+            self._later(grace_seconds, lambda: signal_group(process.pid, signal.SIGKILL))
+
+    def _start(self) -> "subprocess.Popen[str]":
+        with self._starting:
+            if self._stop_reason is not None:
+                raise InterruptedError(self._stop_reason)
+            self._process = subprocess.Popen(
+                [*entrypoint(), *self._command],
+                cwd=_PROJECT_ROOT,
+                env={
+                    **os.environ,
+                    "PYTHONUNBUFFERED": "1",
+                    **self._environment,
+                    "TMPDIR": str(self._scratch),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+            return self._process
+
+    def _read(self, process: "subprocess.Popen[str]") -> None:
+        if process.stdout is None:
+            return
+        with process.stdout:
+            for line in process.stdout:
+                self._on_line(line.rstrip("\n"))
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True
+        self._timers.append(timer)
+        timer.start()
+
+    def _outcome(self, code: int) -> Outcome:
+        # Containers report death by signal n as 128 + n.
+        exit_code = 128 - code if code < 0 else code
+        if self._stop_reason is not None:
+            return Outcome(exit_code=exit_code, reason="", status_reason=self._stop_reason)
+        if code == -signal.SIGKILL:
+            return Outcome(exit_code=exit_code, reason="", status_reason=HOST_LOST)
+        return Outcome(exit_code=exit_code, reason="", status_reason=EXITED)

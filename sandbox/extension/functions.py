@@ -1,0 +1,166 @@
+"""Lambda: errors by their class, warm workers that stay warm and few, layers and settings from the template."""
+
+import os
+import threading
+import time
+from typing import Any, Final
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
+
+from sandbox.extension.pinned import Emulated, patch, patch_text, resource
+
+# AWS publishes Powertools as a layer of this account; here the packages of the local interpreter serve.
+PUBLIC_LAYER_ACCOUNT: Final = "017000801446"
+
+_ERROR: Final = "__marquee_error__"
+_MAX_WORKERS: Final = int(os.environ.get("MARQUEE_WARM_FUNCTIONS", "24"))
+_FIRST_LINE_SECONDS: Final = 0.004
+
+_STOCK_EXCEPT: Final = (
+    '_real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")'
+)
+_OUR_EXCEPT: Final = (
+    f'_real_stdout.write(json.dumps({{"status": "ok", "result": {{"{_ERROR}": {{'
+    '"errorType": type(e).__name__, "errorMessage": str(e), '
+    '"requestId": _ms_ctx.get("request_id", ""), '
+    '"stackTrace": traceback.format_exc().splitlines()}}}) + "\\n")'
+)
+
+
+def apply() -> None:
+    """Install the corrections."""
+    _name_errors()
+    _answer_sooner()
+    _bound_workers()
+    _accept_public_layers()
+    _apply_settings()
+
+
+def _name_errors() -> None:
+    patch_text(
+        lambda_runtime,
+        "_PYTHON_WORKER_SCRIPT",
+        old=_STOCK_EXCEPT,
+        new=_OUR_EXCEPT,
+        why="Stock drops the exception's class and kills the worker after every exception",
+    )
+
+    def execute(function: dict[str, Any], event: Emulated, request_id: str) -> dict[str, Any]:
+        result: dict[str, Any] = stock(function, event, request_id)
+        body = result.get("body")
+        if not (isinstance(body, dict) and _ERROR in body):
+            return result
+        error = body[_ERROR]
+        trace = "\n".join(error["stackTrace"])
+        log = "\n".join(part for part in (result.get("log"), f"[ERROR] {trace}") if part)
+        return {"body": error, "error": True, "log": log}
+
+    stock = patch(
+        lambda_svc,
+        "_execute_function_warm",
+        execute,
+        why="Step Functions routes errors by the class name, which stock reports as Runtime.HandlerError",
+    )
+
+
+def _answer_sooner() -> None:
+    def drain(worker: Emulated, first_line_wait: float = _FIRST_LINE_SECONDS, **others: float) -> str:
+        return str(stock(worker, first_line_wait=first_line_wait, **others))
+
+    stock = patch(
+        lambda_runtime.Worker,
+        "_drain_stderr_bounded",
+        drain,
+        why="Stock waits 50 ms for log lines after every invocation",
+    )
+
+
+def _bound_workers() -> None:
+    lock = threading.Lock()
+
+    def acquire(*arguments: Emulated, **options: Emulated) -> Emulated:
+        leased = stock(*arguments, **options)
+        with lock:
+            surplus = _surplus_workers()
+        if surplus:
+            threading.Thread(target=lambda_runtime.kill_workers, args=(surplus,), daemon=True).start()
+        return leased
+
+    stock = patch(
+        lambda_runtime, "acquire_worker", acquire, why="Stock keeps one process for every function ever called"
+    )
+    patch(lambda_svc, "acquire_worker", acquire, why="The same, where it was imported by name")
+
+
+def _surplus_workers() -> list[Any]:
+    """Take the idle workers that were used longest ago out of the pool, down to the limit."""
+    with lambda_runtime._lock:
+        idle = [
+            (worker.last_used, key, worker)
+            for key, workers in lambda_runtime._workers.items()
+            for worker in workers
+            if not worker.in_use and time.time() - worker.last_used > 1
+        ]
+        total = sum(len(workers) for workers in lambda_runtime._workers.values())
+        surplus = sorted(idle, key=lambda entry: entry[0])[: max(0, total - _MAX_WORKERS)]
+        for _, key, worker in surplus:
+            lambda_runtime._workers[key].remove(worker)
+        return [worker for _, _, worker in surplus]
+
+
+def _accept_public_layers() -> None:
+    def normalize(layers: list[Any] | None) -> Emulated:
+        arns = [layer if isinstance(layer, str) else layer.get("Arn", "") for layer in layers or []]
+        public = [arn for arn in arns if arn.split(":")[4:5] == [PUBLIC_LAYER_ACCOUNT]]
+        own, error = stock([arn for arn in arns if arn not in public])
+        if error:
+            return own, error
+        # A layer of size zero is never loaded: its packages are those of the local interpreter.
+        return [{"Arn": arn, "CodeSize": 0} for arn in public] + own, None
+
+    stock = patch(
+        lambda_svc,
+        "_normalize_layer_attachments",
+        normalize,
+        why="Stock refuses layers that AWS publishes from its own account",
+    )
+
+
+def _apply_settings() -> None:
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    stock_create, stock_update = handlers["create"], handlers["update"]
+
+    def create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+        name, attributes = stock_create(logical_id, properties, stack)
+        _configure(name, properties)
+        return name, attributes
+
+    def update(
+        physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str
+    ) -> tuple[str, dict[str, Any]]:
+        name, attributes = stock_update(physical_id, old, new, stack, logical_id)
+        _configure(name, new)
+        return name, attributes
+
+    resource(
+        "AWS::Lambda::Function",
+        create=create,
+        update=update,
+        delete=handlers["delete"],
+        why="Stock ignores DeadLetterConfig and ReservedConcurrentExecutions of the template",
+    )
+    provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]["import"] = handlers["import"]
+
+
+def _configure(name: str, properties: dict[str, Any]) -> None:
+    function = lambda_svc._functions[name]
+    function["config"]["DeadLetterConfig"] = properties.get("DeadLetterConfig") or {}
+    reserved = properties.get("ReservedConcurrentExecutions")
+    function["concurrency"] = None if reserved is None else int(reserved)
+
+
+def stop_workers() -> None:
+    """End every warm worker."""
+    lambda_runtime.reset()

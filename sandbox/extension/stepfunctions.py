@@ -1,0 +1,162 @@
+"""Step Functions: Batch jobs as tasks, idempotent starts, and a stop that really stops.
+
+``batch:submitJob`` and ``batch:submitJob.sync`` answer as AWS does: on success the job's detail with PascalCase
+keys, on failure ``States.TaskFailed`` whose cause is that detail as a JSON string.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from ministack.services import stepfunctions
+
+from sandbox.extension.batch import BatchApi, Scheduler
+from sandbox.extension.batch.control import BatchError
+from sandbox.extension.batch.shapes import to_camel, to_pascal
+from sandbox.extension.pinned import Emulated, Patch, applied, patch
+
+Execution = dict[str, Any]
+
+_SUBMIT_JOB: Final = "arn:aws:states:::batch:submitJob"
+
+
+class ExecutionStoppedError(Exception):
+    """The execution was stopped. Not an error that a state's Retry or Catch may see."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """The task that this thread works on: the executions it belongs to, innermost last, and its end."""
+
+    executions: tuple[Execution, ...] = ()
+    deadline: float | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether one of its executions no longer runs."""
+        return any(execution["status"] != "RUNNING" for execution in self.executions)
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether its TimeoutSeconds are over."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+
+_task: ContextVar[Task] = ContextVar("task", default=Task())  # noqa: B039  # frozen
+
+
+def apply(*, scheduler: Scheduler, api: BatchApi) -> None:
+    """Install the Batch integration and the corrections."""
+    _follow_executions()
+    _keep_final_status()
+    _make_start_idempotent()
+    stepfunctions._SERVICE_DISPATCH[_SUBMIT_JOB] = _batch_integration(scheduler=scheduler, api=api)
+    applied.append(Patch(target="stepfunctions batch:submitJob(.sync)", why="Stock has no Batch integration"))
+
+
+def _batch_integration(*, scheduler: Scheduler, api: BatchApi) -> Callable[[str, dict[str, Any]], Any]:
+    def submit_job(resource: str, parameters: dict[str, Any]) -> Emulated:
+        task = _task.get()
+        payload = to_camel(parameters)
+        # Step Functions marks the jobs it starts in this way.
+        overrides = payload.setdefault("containerOverrides", {})
+        overrides["environment"] = [
+            *overrides.get("environment", []),
+            {"name": "MANAGED_BY_AWS", "value": "STARTED_BY_STEP_FUNCTIONS"},
+        ]
+        try:
+            submitted = api.submit(payload)
+        except BatchError as error:
+            raise stepfunctions._ExecutionError("Batch.ClientException", str(error)) from error
+        if not resource.endswith(".sync"):
+            return to_pascal(submitted)
+        job_id = submitted["jobId"]
+        detail = scheduler.wait(job_id, until=lambda: task.stopped or task.timed_out)
+        if task.stopped:
+            scheduler.terminate(job_id, reason="Step Functions execution stopped")
+            raise ExecutionStoppedError
+        if task.timed_out and detail["status"] not in {"SUCCEEDED", "FAILED"}:
+            scheduler.terminate(job_id, reason="Step Functions task timed out")
+            raise stepfunctions._ExecutionError("States.Timeout", "The task did not end within TimeoutSeconds")
+        if detail["status"] == "FAILED":
+            raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(to_pascal(detail)))
+        return to_pascal(detail)
+
+    return submit_job
+
+
+def _follow_executions() -> None:
+    """Let a task know its execution, so that it can stop when that stops."""
+
+    def execute_task(
+        state: dict[str, Any], raw_input: Emulated, execution: Execution, context: dict[str, Any]
+    ) -> Emulated:
+        outer = _task.get()
+        seconds = state.get("TimeoutSeconds")
+        task = Task(
+            executions=(*outer.executions, execution),
+            deadline=time.monotonic() + float(seconds) if seconds else None,
+        )
+        if task.stopped:
+            raise ExecutionStoppedError
+        token = _task.set(task)
+        try:
+            return stock_task(state, raw_input, execution, context)
+        finally:
+            _task.reset(token)
+
+    def run_distributed_map(*arguments: Emulated) -> Emulated:
+        # (state, raw input, effective input, iterator, execution, context): children get executions of their own.
+        token = _task.set(Task(executions=(*_task.get().executions, arguments[4])))
+        try:
+            return stock_map(*arguments)
+        finally:
+            _task.reset(token)
+
+    stock_task = patch(
+        stepfunctions, "_execute_task", execute_task, why="Stock goes on starting tasks after StopExecution"
+    )
+    stock_map = patch(
+        stepfunctions,
+        "_run_distributed_map",
+        run_distributed_map,
+        why="Stock children of a Distributed Map outlive their parent's stop",
+    )
+
+
+def _keep_final_status() -> None:
+    def fail_execution(execution: Execution, error: str, cause: str) -> None:
+        if execution["status"] == "RUNNING":
+            stock(execution, error, cause)
+
+    stock = patch(
+        stepfunctions, "_fail_execution", fail_execution, why="Stock turns an aborted execution into a failed one"
+    )
+
+
+def _make_start_idempotent() -> None:
+    def start_execution(request: dict[str, Any]) -> Emulated:
+        answer = stock(request)
+        if answer[0] == HTTPStatus.OK or not request.get("name"):
+            return answer
+        for execution in list(stepfunctions._executions.values()):
+            if (
+                execution["name"] == request["name"]
+                and execution["stateMachineArn"] == request.get("stateMachineArn")
+                and execution["status"] == "RUNNING"
+                and execution["input"] == request.get("input", "{}")
+            ):
+                started = {key: execution[key] for key in ("executionArn", "startDate")}
+                return stepfunctions.json_response(started)
+        return answer
+
+    stock = patch(
+        stepfunctions,
+        "_start_execution",
+        start_execution,
+        why="Starting a running execution again with the same name and input succeeds on AWS",
+    )

@@ -1,0 +1,66 @@
+"""What the demo says at its end: a table for people, and one line of JSON for machines."""
+
+from __future__ import annotations
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.browser import PlaybackCheck
+from sandbox.demo import Published, Up
+
+
+def show(console: Console, *, up: Up, published: Published) -> None:
+    """Print the renditions, the stages, and where the player is."""
+    renditions = Table(title="Renditions", title_justify="left")
+    for column in ("rung", "size", "codec", "kbit/s", "VMAF mean", "VMAF p5", "key"):
+        renditions.add_column(column, justify="left" if column in {"rung", "codec", "key"} else "right")
+    for rendition in published.outcome.package.renditions:
+        renditions.add_row(
+            rendition.rung,
+            f"{rendition.width}x{rendition.height}",
+            rendition.codec,
+            f"{rendition.bitrate_kbps:.0f}",
+            f"{rendition.vmaf_mean:.1f}",
+            f"{rendition.vmaf_p5:.1f}",
+            rendition.tier.value,
+        )
+    console.print(renditions)
+    stages = Table(title="Stages", title_justify="left")
+    stages.add_column("stage")
+    stages.add_column("seconds", justify="right")
+    for stage in published.outcome.stages:
+        stages.add_row(stage.name, f"{stage.seconds:.1f}")
+    console.print(stages)
+    credit = published.delivery.manifest.title.credit
+    console.print(f"[dim]{credit}[/]")
+    console.print(f"Player   [bold]{up.edge.url}/[/]")
+    console.print(f"Sign in  {published.viewer.username}  {published.viewer.password}")
+
+
+def as_json(*, up: Up, published: Published, check: PlaybackCheck) -> str:
+    """Return the figures of a checked run as one line of JSON."""
+    renditions = published.outcome.package.renditions
+    return json.dumps(
+        {
+            "ok": True,
+            "publish_s": round(published.outcome.publish_s, 1),
+            "film_s": round(published.outcome.package.duration_s, 2),
+            "renditions": [
+                {
+                    "rung": rendition.rung,
+                    "width": rendition.width,
+                    "height": rendition.height,
+                    "kbps": round(rendition.bitrate_kbps),
+                }
+                for rendition in renditions
+            ],
+            "vmaf": [round(rendition.vmaf_mean, 2) for rendition in renditions],
+            "first_frame_ms": round(check.first_frame_ms),
+            "played_s": round(check.played_s, 1),
+            "stacks": up.assembly.stacks,
+            "resources": up.assembly.resources,
+            "nag_unacknowledged": up.assembly.findings,
+        }
+    )

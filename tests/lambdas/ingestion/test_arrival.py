@@ -1,0 +1,63 @@
+import re
+
+import pytest
+
+from lambdas.common.errors import InvalidInputError, PermanentError
+from lambdas.ingestion.arrival import arrival_of
+
+KEY = "blender/2026-11-bunny/manifest.json"
+
+
+def detail(key=KEY, **object_fields):
+    return {"bucket": {"name": "raw"}, "object": {"key": key, "etag": "e1", "size": 7} | object_fields}
+
+
+def test_the_execution_gets_what_it_needs_to_read_exactly_this_manifest():
+    arrival = arrival_of(detail(**{"version-id": "o1"}))
+    assert (arrival.raw_bucket, arrival.manifest_key, arrival.object_version) == ("raw", KEY, "o1")
+    assert re.fullmatch(r"v[0-9a-f]{16}", arrival.version_id)
+
+
+def test_a_duplicate_event_gives_the_same_version():
+    once = arrival_of(detail(**{"version-id": "o1"}, sequencer="1"))
+    again = arrival_of(detail(**{"version-id": "o1"}, sequencer="2"))
+    assert once == again
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        detail(**{"version-id": "o2"}),
+        detail(key="blender/other/manifest.json", **{"version-id": "o1"}),
+        detail(**{"version-id": "o1"}) | {"bucket": {"name": "other"}},
+    ],
+)
+def test_another_object_version_gives_another_version(other):
+    assert arrival_of(other).version_id != arrival_of(detail(**{"version-id": "o1"})).version_id
+
+
+def test_without_versioning_the_entity_tag_tells_manifests_apart():
+    first, second = arrival_of(detail()), arrival_of(detail(etag="e2"))
+    assert first.object_version is None
+    assert first.version_id != second.version_id
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "manifest.json",
+        "blender/manifest.json",
+        "blender/a/b/manifest.json",
+        "blender/../manifest.json",
+        "blender/a b/manifest.json",
+        "blender/bunny/film.mov",
+    ],
+)
+def test_a_manifest_in_the_wrong_place_is_refused_with_what_to_do(key):
+    with pytest.raises(PermanentError, match=r"is not \{studio\}.*one folder of the studio's folder"):
+        arrival_of(detail(key=key))
+
+
+def test_a_detail_of_another_shape_is_refused_by_field():
+    with pytest.raises(InvalidInputError, match="object: Field required"):
+        arrival_of({"bucket": {"name": "raw"}})

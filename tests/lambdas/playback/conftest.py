@@ -1,0 +1,150 @@
+"""A published title, its viewer, and the AWS resources of playback's functions on moto."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from types import SimpleNamespace
+
+import pytest
+from moto import mock_aws
+
+from lambdas.common.aws import client
+from lambdas.common.media import Manifests, Rendition, Tier
+from lambdas.encoding.models import ContentKey
+from lambdas.playback import handlers, store
+from lambdas.playback.models import EdgeKey, Playable
+
+TABLES = {
+    "sessions": ("session_id",),
+    "playable": ("title_id",),
+    "progress": ("viewer_id", "title_id"),
+    "content_keys": ("title_id", "tier"),
+}
+DASH = """<?xml version="1.0"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><BaseURL>a/</BaseURL></Period></MPD>
+"""
+HLS = """#EXTM3U
+#EXT-X-MEDIA:TYPE=AUDIO,URI="../audio/en.m3u8",GROUP-ID="a"
+#EXT-X-STREAM-INF:BANDWIDTH=1
+../video/1080p.m3u8
+"""
+
+
+@pytest.fixture
+def edge_key():
+    return EdgeKey(kid="k1", key="0123456789abcdef" * 4)
+
+
+@pytest.fixture
+def playable():
+    return Playable(
+        title_id="big-buck-bunny",
+        name="Big Buck Bunny",
+        version_id="v0123456789abcdef",
+        duration_s=100.0,
+        manifests=Manifests(
+            dash="big-buck-bunny/v0123456789abcdef/manifests/manifest.mpd",
+            hls="big-buck-bunny/v0123456789abcdef/manifests/master.m3u8",
+        ),
+        renditions=(
+            Rendition(
+                rung="1080p", codec="h264", width=1920, height=1080,
+                bitrate_kbps=4200.5, vmaf_mean=95.1, vmaf_p5=90.2, tier=Tier.HD,
+            ),
+        ),
+        key_ids={Tier.AUDIO: "a" * 32, Tier.SD: "b" * 32, Tier.HD: "c" * 32},
+        published_at=1_000,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def lambda_context():
+    return SimpleNamespace(
+        function_name="playback",
+        memory_limit_in_mb=128,
+        invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:playback",
+        aws_request_id="request-1",
+        log_stream_name="stream",
+    )
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    """Playback's tables, key and bucket on moto, made once a module: making a KMS key takes its time."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        client.cache_clear()
+        for name, keys in TABLES.items():
+            _create_table(name, keys)
+            patch.setenv(f"{name.upper()}_TABLE", name)
+        key_id = client("kms").create_key()["KeyMetadata"]["KeyId"]
+        client("s3").create_bucket(Bucket="media")
+        patch.setenv("WRAPPING_KEY_ID", key_id)
+        patch.setenv("MEDIA_BUCKET", "media")
+        patch.setenv("SESSION_TTL_S", "3600")
+        yield SimpleNamespace(wrapping_key_id=key_id)
+    client.cache_clear()
+
+
+@pytest.fixture
+def aws(cloud, monkeypatch, edge_key):
+    """The cloud with empty tables and a fresh secret."""
+    for name, keys in TABLES.items():
+        for item in client("dynamodb").scan(TableName=name)["Items"]:
+            client("dynamodb").delete_item(TableName=name, Key={key: item[key] for key in keys})
+    secret = client("secretsmanager").create_secret(
+        Name=uuid.uuid4().hex, SecretString=json.dumps(edge_key.model_dump())
+    )
+    monkeypatch.setenv("EDGE_SECRET_ARN", secret["ARN"])
+    return SimpleNamespace(wrapping_key_id=cloud.wrapping_key_id, edge_secret_arn=secret["ARN"])
+
+
+@pytest.fixture
+def published(aws, playable, lambda_context):
+    """`playable` as the functions find it: keys issued, manifests in the bucket, the title playable."""
+    issued = handlers.issue_keys({"title_id": playable.title_id}, lambda_context)["keys"]
+    keys = {key.tier: key for key in map(ContentKey.model_validate, issued)}
+    title = playable.model_copy(update={"key_ids": {tier: key.key_id for tier, key in keys.items()}})
+    store.PlayableTable("playable").put_if_newer(title)
+    s3 = client("s3")
+    s3.put_object(Bucket="media", Key=title.manifests.dash, Body=DASH.encode())
+    s3.put_object(Bucket="media", Key=title.manifests.hls, Body=HLS.encode())
+    return title
+
+
+@pytest.fixture
+def call(lambda_context):
+    """Call an HTTP handler as the API does; return its status, its parsed body and its headers."""
+
+    def call(handler, *, body=None, viewer="viewer-1", query=None, path=None):
+        event = {
+            "version": "2.0",
+            "requestContext": {
+                "requestId": "request-1",
+                "authorizer": {"jwt": {"claims": {"sub": viewer} if viewer else {}, "scopes": None}},
+            },
+            "queryStringParameters": query,
+            "pathParameters": path,
+            "body": body if body is None or isinstance(body, str) else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        answer = handler(event, lambda_context)
+        headers = answer.get("headers", {})
+        text = answer.get("body", "")
+        return SimpleNamespace(
+            status=answer["statusCode"],
+            headers=headers,
+            text=text,
+            json=json.loads(text) if "json" in headers.get("content-type", "") else None,
+        )
+
+    return call
+
+
+def _create_table(name, keys):
+    client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )

@@ -1,0 +1,306 @@
+import base64
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+
+from lambdas.common.aws import client
+from lambdas.common.errors import PermanentError
+from lambdas.common.events import TitlePublished
+from lambdas.common.media import Tier, TitleMetadata
+from lambdas.playback import handlers, store
+
+LONG_AGO = 1_000_000
+
+
+def b64url(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def session(published, call):
+    return call(handlers.create_session, body={"title_id": published.title_id}).json
+
+
+@pytest.fixture
+def expired(session):
+    table = store.SessionTable("sessions")
+    table.put(table.get(session["session_id"]).model_copy(update={"expires_at": LONG_AGO}))
+    return session
+
+
+def manifest(call, session_id, *, kind="dash", viewer="viewer-1"):
+    query = {"format": kind} if kind else None
+    return call(handlers.get_manifest, path={"session_id": session_id}, query=query, viewer=viewer)
+
+
+def licence(call, session_id, kids, *, viewer="viewer-1"):
+    body = {"kids": [b64url(bytes.fromhex(kid)) for kid in kids], "type": "temporary"}
+    return call(handlers.license, body=body, query={"session_id": session_id}, viewer=viewer)
+
+
+def report(call, *, viewer="viewer-1", **change):
+    body = {
+        "title_id": "big-buck-bunny",
+        "position_s": 42.5,
+        "recorded_at": datetime.now(UTC).isoformat(),
+    }
+    return call(handlers.progress, body=body | change, viewer=viewer)
+
+
+# --- keys
+
+
+def test_a_titles_keys_are_issued_once(aws, lambda_context):
+    first = handlers.issue_keys({"title_id": "t"}, lambda_context)
+
+    assert [key["tier"] for key in first["keys"]] == [tier.value for tier in Tier]
+    assert handlers.issue_keys({"title_id": "t"}, lambda_context) == first
+    assert handlers.issue_keys({"title_id": "u"}, lambda_context) != first
+
+
+@pytest.mark.parametrize("event", [{}, {"title_id": "Not A Slug"}, {"title_id": None}])
+def test_keys_for_no_title_are_refused_for_good(aws, lambda_context, event):
+    with pytest.raises(PermanentError, match="title_id"):
+        handlers.issue_keys(event, lambda_context)
+
+
+# --- the catalog's events
+
+
+def envelope(playable, *, time="2026-01-01T00:00:00Z", detail_type="TitlePublished"):
+    event = TitlePublished(
+        studio="blender",
+        delivery_id="d1",
+        title=TitleMetadata(title_id=playable.title_id, name=playable.name),
+        poster="art/p.jpg",
+        **playable.model_dump(include={"version_id", "duration_s", "manifests", "renditions", "key_ids"}),
+    )
+    return {
+        "id": "e",
+        "time": time,
+        "detail-type": detail_type,
+        "source": "marquee.catalog",
+        "detail": json.loads(event.model_dump_json()),
+    }
+
+
+def test_a_published_title_becomes_playable(aws, playable, lambda_context):
+    handlers.on_title_published(envelope(playable), lambda_context)
+
+    noted = store.PlayableTable("playable").get(playable.title_id)
+    published_at = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+    assert noted == playable.model_copy(update={"published_at": published_at})
+
+
+def test_events_out_of_order_leave_the_latest(aws, playable, lambda_context):
+    newer = playable.model_copy(update={"version_id": "v2"})
+
+    handlers.on_title_published(envelope(newer, time="2026-01-01T00:00:05Z"), lambda_context)
+    handlers.on_title_published(envelope(playable, time="2026-01-01T00:00:04Z"), lambda_context)
+
+    assert store.PlayableTable("playable").get(playable.title_id).version_id == "v2"
+
+
+def test_another_event_is_refused_for_good(aws, playable, lambda_context):
+    with pytest.raises(PermanentError):
+        handlers.on_title_published(envelope(playable, detail_type="VersionPackaged"), lambda_context)
+
+
+# --- sessions
+
+
+def test_a_session_is_everything_that_a_player_needs(published, call, edge_key):
+    answer = call(handlers.create_session, body={"title_id": published.title_id, "device": {"name": "tv"}})
+
+    assert answer.status == 201
+    assert answer.json["version_id"] == published.version_id
+    assert answer.json["resume_position_s"] == 0
+    claims = jwt.decode(answer.json["edge"]["token"], edge_key.key, algorithms=["HS256"], audience="edge")
+    assert claims["sid"] == answer.json["session_id"]
+    assert claims["exp"] == answer.json["expires_at"]
+    lasts = answer.json["expires_at"] - datetime.now(UTC).timestamp()
+    assert 3590 < lasts <= 3600
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "fields"),
+    [
+        ("{", 400, None),
+        (None, 400, None),
+        ("[]", 422, None),
+        ({}, 422, ["title_id"]),
+        ({"title_id": 7}, 422, ["title_id"]),
+        ({"title_id": "../etc"}, 422, ["title_id"]),
+        ({"title_id": "big-buck-bunny", "device": {"name": "x" * 101}}, 422, ["device.name"]),
+        ({"title_id": "unknown"}, 404, None),
+    ],
+)
+def test_a_bad_request_for_a_session_is_refused_with_a_problem(published, call, body, status, fields):
+    answer = call(handlers.create_session, body=body)
+
+    assert answer.status == answer.json["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json["detail"]
+    if fields:
+        assert [error["field"] for error in answer.json["errors"]] == fields
+
+
+def test_without_a_viewer_there_is_no_session(published, call):
+    assert call(handlers.create_session, body={"title_id": published.title_id}, viewer=None).status == 403
+
+
+# --- manifests
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"), [("dash", "application/dash+xml"), ("hls", "application/vnd.apple.mpegurl")]
+)
+def test_a_manifest_stands_under_the_sessions_token(session, call, kind, content_type):
+    answer = manifest(call, session["session_id"], kind=kind)
+
+    assert answer.status == 200
+    assert answer.headers == {"content-type": content_type, "cache-control": "private, no-store"}
+    assert session["edge"]["base"] in answer.text
+
+
+def test_a_film_goes_on_in_its_version_after_another_is_published(session, published, call):
+    newer = {"version_id": "v2", "published_at": published.published_at + 1}
+    store.PlayableTable("playable").put_if_newer(published.model_copy(update=newer))
+
+    assert f"/{published.version_id}/" in manifest(call, session["session_id"]).text
+
+
+@pytest.mark.parametrize("kind", [None, "smooth", ""])
+def test_a_manifest_has_one_of_two_formats(session, call, kind):
+    answer = manifest(call, session["session_id"], kind=kind)
+
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["format"]
+
+
+def test_a_session_that_is_not_ones_own_has_no_manifest(session, call):
+    assert manifest(call, session["session_id"], viewer="viewer-2").status == 404
+    assert manifest(call, "unknown").status == 404
+    assert manifest(call, "x" * 5000).status == 404
+
+
+def test_an_expired_session_has_no_manifest(expired, call):
+    assert manifest(call, expired["session_id"]).status == 410
+
+
+def test_a_withdrawn_title_has_no_manifest(session, published, call):
+    client("dynamodb").delete_item(TableName="playable", Key={"title_id": {"S": published.title_id}})
+
+    assert manifest(call, session["session_id"]).status == 404
+
+
+def test_a_manifest_that_is_gone_is_not_our_error(session, published, call):
+    client("s3").delete_object(Bucket="media", Key=published.manifests.dash)
+
+    assert manifest(call, session["session_id"]).status == 404
+
+
+# --- licences
+
+
+def test_a_licence_opens_what_the_keys_closed(session, published, call):
+    kids = list(published.key_ids.values())
+
+    answer = licence(call, session["session_id"], kids)
+
+    assert answer.status == 200
+    assert answer.headers["cache-control"] == "private, no-store"
+    stored = store.ContentKeyTable("content_keys").of_title(published.title_id)
+    assert answer.json["keys"] == [
+        {
+            "kty": "oct",
+            "kid": b64url(bytes.fromhex(kid)),
+            "k": b64url(store.unwrap(stored[tier], title_id=published.title_id)),
+        }
+        for tier, kid in published.key_ids.items()
+    ]
+
+
+def test_a_key_of_another_title_is_refused(session, call, lambda_context):
+    others = handlers.issue_keys({"title_id": "another"}, lambda_context)["keys"]
+
+    assert licence(call, session["session_id"], [others[0]["key_id"]]).status == 404
+
+
+def test_a_licence_needs_ones_own_running_session(session, published, call):
+    kids = [published.key_ids[Tier.SD]]
+
+    assert licence(call, session["session_id"], kids, viewer="viewer-2").status == 404
+    assert licence(call, "unknown", kids).status == 404
+    assert licence(call, "", kids).status == 404
+
+
+def test_an_expired_session_gets_no_licence(expired, published, call):
+    assert licence(call, expired["session_id"], [published.key_ids[Tier.SD]]).status == 410
+
+
+def test_a_licence_request_names_its_session(published, call):
+    answer = call(handlers.license, body={"kids": ["A" * 22]})
+
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["session_id"]
+
+
+def test_no_log_holds_a_content_key_or_a_token(published, call, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(handlers.logger.registered_handler, "stream", stream)
+
+    session = call(handlers.create_session, body={"title_id": published.title_id}).json
+    answer = licence(call, session["session_id"], published.key_ids.values())
+    manifest(call, session["session_id"])
+
+    log = stream.getvalue()
+    assert "licence granted" in log
+    for secret in (session["edge"]["token"], *(entry["k"] for entry in answer.json["keys"])):
+        assert secret not in log
+
+
+# --- progress
+
+
+def test_the_next_session_goes_on_where_the_last_one_stopped(session, published, call):
+    assert report(call).status == 204
+
+    again = call(handlers.create_session, body={"title_id": published.title_id})
+    assert again.json["resume_position_s"] == 42.5
+    other = call(handlers.create_session, body={"title_id": published.title_id}, viewer="viewer-2")
+    assert other.json["resume_position_s"] == 0
+
+
+def test_a_report_that_arrives_late_changes_nothing_and_is_no_error(published, call):
+    earlier = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+
+    assert report(call).status == 204
+    assert report(call, position_s=10, recorded_at=earlier).status == 204
+    kept = store.ProgressTable("progress").get(viewer_id="viewer-1", title_id=published.title_id)
+    assert kept.position_s == 42.5
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"position_s": 101.5}, 422, "position_s"),
+        ({"position_s": -1}, 422, "position_s"),
+        ({"recorded_at": "2999-01-01T00:00:00Z"}, 422, "recorded_at"),
+        ({"recorded_at": None}, 422, "recorded_at"),
+        ({"title_id": "unknown"}, 404, None),
+    ],
+)
+def test_a_report_that_cannot_be_true_is_refused(published, call, change, status, field):
+    answer = report(call, **change)
+
+    assert answer.status == status
+    if field:
+        assert [error["field"] for error in answer.json["errors"]] == [field]
+
+
+def test_the_smallest_position_can_be_stored(published, call):
+    assert report(call, position_s=1e-200).status == 204

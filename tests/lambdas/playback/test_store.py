@@ -1,0 +1,131 @@
+import base64
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from lambdas.common.aws import client
+from lambdas.common.errors import NotFoundError
+from lambdas.common.media import Tier
+from lambdas.encoding.models import ContentKey, encryption_context
+from lambdas.playback import store
+from lambdas.playback.models import Progress, Session
+
+CONTEXT = {"title_id": "t", "tier": Tier.HD, "key_id": "c" * 32}
+
+
+def a_progress(*, recorded_at_ms, position_s=1.5):
+    return Progress(viewer_id="v", title_id="t", position_s=position_s, completed=False, recorded_at_ms=recorded_at_ms)
+
+
+def item(table, **key):
+    return boto3.resource("dynamodb", region_name="us-east-1").Table(table).get_item(Key=key)["Item"]
+
+
+def test_a_session_comes_back_as_it_was_put(aws, playable):
+    session = Session(
+        session_id="s" * 32, viewer_id="v", title_id="t", version_id="v1",
+        manifests=playable.manifests, created_at=1, expires_at=61,
+    )  # fmt: skip
+    table = store.SessionTable("sessions")
+
+    table.put(session)
+
+    assert table.get("s" * 32) == session
+    # What DynamoDB's TTL takes is a number of seconds.
+    assert item("sessions", session_id="s" * 32)["expires_at"] == 61
+
+
+@pytest.mark.parametrize("session_id", ["unknown", "", "x" * 5000, "a b", "é"])
+def test_a_session_id_that_cannot_be_is_simply_not_there(aws, session_id):
+    assert store.SessionTable("sessions").get(session_id) is None
+
+
+def test_a_title_comes_back_as_it_was_put(aws, playable):
+    store.PlayableTable("playable").put_if_newer(playable)
+
+    assert store.PlayableTable("playable").get(playable.title_id) == playable
+
+
+def test_an_unknown_title_is_named(aws):
+    with pytest.raises(NotFoundError, match="no-such"):
+        store.PlayableTable("playable").get("no-such")
+
+
+def test_a_publication_that_arrives_late_does_not_bring_an_old_version_back(aws, playable):
+    table = store.PlayableTable("playable")
+    older = playable.model_copy(update={"version_id": "v-old", "published_at": playable.published_at - 1})
+
+    assert table.put_if_newer(playable)
+    assert not table.put_if_newer(older)
+    assert table.get(playable.title_id).version_id == playable.version_id
+
+
+def test_the_same_publication_twice_is_once(aws, playable):
+    table = store.PlayableTable("playable")
+
+    assert table.put_if_newer(playable)
+    assert table.put_if_newer(playable)
+
+
+def test_progress_is_kept_only_if_it_is_newer(aws):
+    table = store.ProgressTable("progress")
+
+    assert table.put_if_newer(a_progress(recorded_at_ms=2_000, position_s=60.25))
+    assert not table.put_if_newer(a_progress(recorded_at_ms=1_999, position_s=10))
+    assert not table.put_if_newer(a_progress(recorded_at_ms=2_000, position_s=10))
+    assert table.get(viewer_id="v", title_id="t").position_s == 60.25
+    assert table.put_if_newer(a_progress(recorded_at_ms=2_001, position_s=30))
+    assert table.get(viewer_id="v", title_id="t").position_s == 30
+
+
+def test_the_first_key_of_a_tier_stays(aws):
+    table = store.ContentKeyTable("content_keys")
+    first = ContentKey(tier=Tier.SD, key_id="1" * 32, wrapped="Zmlyc3Q=")
+    second = first.model_copy(update={"key_id": "2" * 32})
+
+    assert table.keep(first, title_id="t") == first
+    assert table.keep(second, title_id="t") == first
+    assert table.of_title("t") == {Tier.SD: first}
+    assert table.keep(second, title_id="another") == second
+
+
+def wrapped(aws):
+    text = store.new_wrapped_key(wrapping_key_id=aws.wrapping_key_id, context=encryption_context(**CONTEXT))
+    return ContentKey(tier=Tier.HD, key_id="c" * 32, wrapped=text)
+
+
+def test_a_key_opens_to_16_random_bytes_always_the_same(aws):
+    key = wrapped(aws)
+
+    opened = store.unwrap(key, title_id="t")
+
+    assert len(opened) == 16
+    assert store.unwrap(key, title_id="t") == opened
+    assert store.unwrap(wrapped(aws), title_id="t") != opened
+    assert opened not in base64.b64decode(key.wrapped)
+
+
+@pytest.mark.parametrize(
+    ("change", "title_id"),
+    [({}, "another-title"), ({"tier": Tier.SD}, "t"), ({"key_id": "d" * 32}, "t")],
+)
+def test_a_key_does_not_open_as_another_titles_tiers_or_ids(aws, change, title_id):
+    key = wrapped(aws).model_copy(update=change)
+
+    with pytest.raises(ClientError, match="InvalidCiphertext"):
+        store.unwrap(key, title_id=title_id)
+
+
+def test_the_edge_key_is_asked_for_once_a_process(aws, edge_key):
+    assert store.edge_key(aws.edge_secret_arn) == edge_key
+    client("secretsmanager").delete_secret(SecretId=aws.edge_secret_arn, ForceDeleteWithoutRecovery=True)
+
+    assert store.edge_key(aws.edge_secret_arn) == edge_key
+
+
+def test_a_manifest_that_is_gone_tells_no_bucket(aws):
+    with pytest.raises(NotFoundError) as gone:
+        store.manifest_text(bucket="media", key="t/v/manifests/manifest.mpd")
+
+    assert "media" not in str(gone.value)

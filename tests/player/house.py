@@ -1,0 +1,225 @@
+"""The platform as the page sees it: the page's own files, sign-in, API and edge, on one loopback port."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.player.film import DURATION_S, Film
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLAYER = REPOSITORY / "player"
+DEPLOYMENT = json.loads((PLAYER / "deployment.json").read_text(encoding="utf-8"))
+VENDOR = REPOSITORY / DEPLOYMENT["vendor"]["from"]
+
+USERNAME, PASSWORD, NEWCOMER = "viewer@example.com", "Popcorn-1", "newcomer@example.com"
+EDGE_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzaWQiOiJzMSJ9.c2lnbmF0dXJlLW9mLXRoZS1lZGdl"
+TITLE = {
+    "title_id": "the-gradient",
+    "name": "The Gradient",
+    "synopsis": "One colour becomes another, slowly, and nobody stops it.",
+    "year": 2026,
+    "credit": "The Gradient © Example Films, CC-BY 4.0",
+    "duration_s": float(DURATION_S),
+    "version_id": "v1",
+    "poster": "/art/the-gradient/v1/poster.jpg",
+}
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".jpg": "image/jpeg",
+    ".mpd": "application/dash+xml",
+    ".json": "application/json",
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request, as it came in."""
+
+    path: str
+    authorization: str | None
+    body: Any
+
+
+@dataclass
+class House:
+    """What the tests turn on and off, and what they look at afterwards."""
+
+    film: Film
+    titles: list[dict[str, Any]] = field(default_factory=lambda: [TITLE])
+    resume_position_s: float = 0.0
+    progress_interval_s: int = 30
+    license_refused: bool = False
+    configured: bool = True
+    edge_is_open: bool = False
+    seen: list[Seen] = field(default_factory=list)
+    url: str = ""
+    _tokens: int = 0
+
+    def asked(self, path: str) -> list[Seen]:
+        """Return the requests whose path begins so."""
+        return [request for request in self.seen if request.path.startswith(path)]
+
+    def expire_tokens(self) -> None:
+        """Let the ID token in use end."""
+        self._tokens += 1
+
+    @property
+    def id_token(self) -> str:
+        """The only ID token that is good now."""
+        return f"id-{self._tokens}"
+
+
+@contextmanager
+def open_house(film: Film) -> Iterator[House]:
+    """Serve on a free loopback port until the block ends."""
+    house = House(film=film)
+
+    class Handler(_Handler):
+        pass
+
+    Handler.house = house
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    house.url = f"http://127.0.0.1:{server.server_port}/"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield house
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    house: House
+    protocol_version = "HTTP/1.1"
+    timeout = 5
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: the tests look at `House.seen`."""
+
+    def do_GET(self) -> None:
+        self._answer(None)
+
+    def do_POST(self) -> None:
+        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def _answer(self, body: Any) -> None:
+        path = urlsplit(self.path).path
+        self.house.seen.append(Seen(path=path, authorization=self.headers["Authorization"], body=body))
+        match path.split("/")[1:]:
+            case ["cognito", ""]:
+                self._cognito(body)
+            case ["api", *rest]:
+                self._api(rest, body)
+            case ["media", token, "the-gradient", "v1", *rest]:
+                allowed = token == EDGE_TOKEN or self.house.edge_is_open
+                self._file(self.house.film.folder.joinpath(*rest) if allowed else None)
+            case ["media", *_]:
+                self._json(403, {"message": "no token"})
+            case ["art", "the-gradient", "v1", name]:
+                self._file(self.house.film.folder / name)
+            case ["vendor", name]:
+                self._file(VENDOR / name)
+            case ["config.json"] if self.house.configured:
+                self._json(
+                    200,
+                    {"cognito_endpoint": "/cognito/", "client_id": "c1", "region": "eu-west-1", "environment": "test"},
+                )
+            case [name]:
+                self._file(PLAYER / (name or "index.html"))
+            case _:
+                self._json(404, {"message": path})
+
+    def _cognito(self, body: Any) -> None:
+        tokens = {"AuthenticationResult": {"IdToken": self.house.id_token, "ExpiresIn": 3600}}
+        match self.headers["X-Amz-Target"].split(".")[1], body:
+            case "InitiateAuth", {"AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": {"REFRESH_TOKEN": "refresh"}}:
+                self._json(200, tokens)
+            case "InitiateAuth", {"AuthParameters": {"USERNAME": username, "PASSWORD": secret}} if secret == PASSWORD:
+                if username == NEWCOMER:
+                    self._json(200, {"ChallengeName": "NEW_PASSWORD_REQUIRED", "Session": "half-way"})
+                else:
+                    tokens["AuthenticationResult"]["RefreshToken"] = "refresh"
+                    self._json(200, tokens)
+            case "RespondToAuthChallenge", {"Session": "half-way", "ChallengeResponses": {"NEW_PASSWORD": secret}}:
+                if len(secret) < 8:
+                    self._json(400, {"__type": "InvalidPasswordException", "message": "too short"})
+                else:
+                    self._json(200, tokens)
+            case _:
+                self._json(400, {"__type": "NotAuthorizedException", "message": "Incorrect username or password."})
+
+    def _api(self, path: list[str], body: Any) -> None:
+        house = self.house
+        if self.headers["Authorization"] != f"Bearer {house.id_token}":
+            self._json(401, {"message": "Unauthorized"})
+            return
+        match path, body:
+            case ["catalog", "titles"], None:
+                self._json(200, {"titles": house.titles})
+            case ["playback", "sessions"], {"title_id": "the-gradient"}:
+                self._json(201, self._session())
+            case ["playback", "sessions", "s1", "manifest"], None:
+                self._manifest()
+            case ["playback", "license"], {"kids": _} if house.license_refused:
+                self._json(403, {"title": "Forbidden", "detail": "no licence for this session"})
+            case ["playback", "license"], {"kids": kids, "type": "temporary"}:
+                self._json(200, {"keys": [self._jwk(kid) for kid in kids], "type": "temporary"})
+            case ["playback", "progress"], {"title_id": _, "position_s": _, "recorded_at": _}:
+                self._send(204, "application/json", b"")
+            case _:
+                self._json(404, {"title": "Not found", "detail": "/".join(path), "instance": "request-1"})
+
+    def _session(self) -> dict[str, Any]:
+        manifest = "/api/playback/sessions/s1/manifest?format="
+        return {
+            "session_id": "s1",
+            "title_id": "the-gradient",
+            "version_id": "v1",
+            "manifests": {"dash": f"{manifest}dash", "hls": f"{manifest}hls"},
+            "license_url": "/api/playback/license?session_id=s1",
+            "edge": {"token": EDGE_TOKEN, "base": f"/media/{EDGE_TOKEN}/"},
+            "resume_position_s": self.house.resume_position_s,
+            "progress_interval_s": self.house.progress_interval_s,
+            "expires_at": "2099-01-01T00:00:00Z",
+        }
+
+    def _manifest(self) -> None:
+        text = (self.house.film.folder / "film.mpd").read_text(encoding="utf-8")
+        base = f"<BaseURL>/media/{EDGE_TOKEN}/the-gradient/v1/</BaseURL>"
+        self._send(200, TYPES[".mpd"], text.replace("<Period", f"{base}<Period", 1).encode())
+
+    def _jwk(self, kid: str) -> dict[str, str]:
+        key = self.house.film.keys[base64.urlsafe_b64decode(kid + "==").hex()]
+        return {"kty": "oct", "kid": kid, "k": base64.urlsafe_b64encode(bytes.fromhex(key)).decode().rstrip("=")}
+
+    def _file(self, path: Path | None) -> None:
+        if path is None:
+            self._json(403, {"message": "bad token"})
+        elif path.is_file():
+            self._send(200, TYPES.get(path.suffix, "application/octet-stream"), path.read_bytes())
+        else:
+            self._json(404, {"message": path.name})
+
+    def _json(self, status: int, document: Any) -> None:
+        self._send(status, TYPES[".json"], json.dumps(document).encode())
+
+    def _send(self, status: int, content_type: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
+        policy = DEPLOYMENT["content_security_policy"].format(region="eu-west-1")
+        self.send_header("Content-Security-Policy", policy)
+        self.end_headers()
+        self.wfile.write(content)
