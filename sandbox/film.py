@@ -115,7 +115,7 @@ def render_sample(target: Path, *, seconds: int = 24, height: int = 1080, cache:
         )
     scenes = plan_scenes(seconds * FRAME_RATE)
     graph = f"{_picture_graph(scenes, height=height)};{sound_graph(scenes)}"
-    stamp = hashlib.sha256(f"{graph} {_QUANTISER} {TITLE}".encode()).hexdigest()
+    stamp = hashlib.sha256(f"{graph} {TITLE}".encode() + Path(__file__).read_bytes()).hexdigest()
     if cache and (there := _rendered(target, scenes=scenes, stamp=stamp)):
         return there
     target.mkdir(parents=True, exist_ok=True)
@@ -143,10 +143,10 @@ def plan_scenes(frames: int) -> tuple[Scene, ...]:
     pattern = (frames - title - 2 * footage - credits_) // 3
     lengths = {
         "title": (title, "Marquee presents a sample delivery."),
+        "zoneplate": (pattern, "Circles that show every lost line."),
         "footage": (footage, "A rabbit wakes up, and it is a beautiful day."),
         "life": (pattern, "Fine detail that is born and dies."),
         "fractal": (pattern, "Ever more detail, ever deeper."),
-        "zoneplate": (pattern, "Circles that show every lost line."),
         "encore": (footage, "And back into the burrow."),
         "credits": (frames - title - 2 * footage - 3 * pattern, "Thank you, Blender Foundation."),
     }

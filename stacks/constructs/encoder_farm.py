@@ -15,8 +15,8 @@ from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.service_function import REPOSITORY
 
-BAD_INPUT_EXIT_CODE = "65"
-"""``EX_DATAERR``: what the encoder exits with when another attempt cannot help."""
+HOPELESS_EXIT_CODES = ("65", "70", "2")
+"""Bad input, a defect of the encoder's own, wrong arguments: another attempt cannot help."""
 SPOT_RECLAIM_REASON = "Host EC2*"
 
 
@@ -94,7 +94,7 @@ class EncoderFarm(Construct):
     def job_definition(self, scope: Construct, construct_id: str, *, role: iam.IRole) -> batch.EcsJobDefinition:
         """Declare in `scope` a job that runs ``python -m encoder`` as `role`; the submitter gives the command.
 
-        A reclaimed spot host is always worth another attempt, bad input never is, anything else is until the
+        A reclaimed spot host is always worth another attempt, a hopeless exit never is, anything else is until the
         attempts are used up.
         """
         encoding = self._stack.settings.encoding
@@ -136,7 +136,10 @@ class EncoderFarm(Construct):
             retry_attempts=encoding.attempts,
             retry_strategies=[
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_status_reason=SPOT_RECLAIM_REASON)),
-                batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_exit_code=BAD_INPUT_EXIT_CODE)),
+                *(
+                    batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_exit_code=code))
+                    for code in HOPELESS_EXIT_CODES
+                ),
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code="*")),
             ],
             timeout=Duration.minutes(encoding.job_timeout_minutes),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.edge_deployment import Behaviour, EdgeDeployment, EdgeDeploymentError, Origin
+from sandbox.extension.process_groups import group_runs
 
 pytestmark = pytest.mark.embedded
 
@@ -179,22 +180,15 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def test_an_edge_leaves_no_process_and_no_port_behind(make, tmp_path):
+def test_an_edge_leaves_no_process_and_no_port_behind(make):
     with make() as edge:
         assert listens(edge.port)
-        master = int((tmp_path / "an edge" / "nginx.pid").read_text())
+        group = edge._process.pid
+        assert group_runs(group)
     edge.stop()
 
     assert not listens(edge.port)
-    assert not is_running(master)
+    assert not group_runs(group)
 
 
 def test_a_second_edge_in_the_same_folder_is_refused(make, edge_tier):
@@ -204,9 +198,8 @@ def test_a_second_edge_in_the_same_folder_is_refused(make, edge_tier):
 
 def test_what_a_killed_edge_left_behind_does_not_matter(make, tmp_path):
     with make() as killed:
-        os.kill(int((tmp_path / "an edge" / "nginx.pid").read_text()), signal.SIGKILL)
         os.killpg(killed._process.pid, signal.SIGKILL)
-        killed._process.wait()
+    (tmp_path / "an edge" / "edge.group").write_text(str(killed.port + 10**7))
 
     with make() as edge:
         assert listens(edge.port)
@@ -280,6 +273,7 @@ def test_an_edge_dies_with_the_process_that_started_it(edge_tier, tmp_path):
 import sys
 from pathlib import Path
 from sandbox.edge import Edge
+from sandbox.extension.process_groups import group_runs
 from sandbox.edge_deployment import Behaviour, EdgeDeployment, Origin
 behaviour = Behaviour(pattern="*", origin=Origin(kind="bucket", name="web"))
 deployment = EdgeDeployment(behaviours=(behaviour,), root_object="")

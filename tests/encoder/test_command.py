@@ -46,7 +46,7 @@ def test_a_malformed_manifest_is_permanent_and_its_fields_are_named(studio, caps
     line = last_line(capsys)
     assert line["error"] == "DocumentInvalidError"
     assert "studio: Field required" in line["message"]
-    assert "files: " in line["message"]
+    assert "title: Field required" in line["message"]
 
 
 def test_a_rung_or_a_chunk_that_is_not_planned_is_permanent(made, studio, capsys):
