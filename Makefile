@@ -22,7 +22,7 @@ $(READY): requirements.txt requirements-sandbox.txt requirements-footage.txt req
 	$(BIN)/pip install --quiet --requirement requirements-sandbox.txt --requirement requirements-check.txt
 	$(BIN)/pip install --quiet --no-deps --requirement requirements-footage.txt
 	$(BIN)/pip install --quiet --no-deps --editable .
-	$(BIN)/npm ci --silent --ignore-scripts --no-audit --no-fund
+	$(BIN)/npm ci --loglevel=error --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 browser:

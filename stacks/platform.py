@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from aws_cdk import Stack, Stage, Validations
+import jsii
+from aws_cdk import (
+    IPolicyValidationContext,
+    IPolicyValidationPlugin,
+    PolicyValidationPluginReport,
+    Stack,
+    Stage,
+    Validations,
+)
 from cdk_nag import AwsSolutionsChecks, NagPack, NIST80053R5Checks, ServerlessChecks
 from constructs import Construct
 
@@ -106,6 +114,24 @@ def policy_packs(scope: Construct, *, settings: Settings) -> list[NagPack]:
     return packs
 
 
+@jsii.implements(IPolicyValidationPlugin)
+class _OfOneProfile:
+    """A rule pack that looks at one profile: by itself it looks at the whole app, and so at other profiles."""
+
+    def __init__(self, pack: NagPack, platform: Marquee) -> None:
+        self._pack, self._platform = pack, platform
+
+    @property
+    def name(self) -> str:
+        """The pack's name, under which its findings are reported."""
+        return self._pack.name
+
+    def validate(self, _context: IPolicyValidationContext) -> PolicyValidationPluginReport:
+        """Return what the pack finds in the profile."""
+        return self._pack.validate_scope(self._platform)
+
+
 def enforce_policy(platform: Marquee) -> None:
     """Let synthesis fail on every finding that nobody has acknowledged."""
-    Validations.of(platform).add_plugins(*policy_packs(platform, settings=platform.settings))
+    packs = policy_packs(platform, settings=platform.settings)
+    Validations.of(platform).add_plugins(*(_OfOneProfile(pack, platform) for pack in packs))
