@@ -77,9 +77,25 @@ def demo(
 
 
 @app.command()
-def up(
-    port: Annotated[int | None, PORT] = None,
-) -> None:
+def synth() -> None:
+    """Synthesise both profiles into cdk.out, with no account and no network, and say what is in them."""
+    table = Table("profile", "stacks", "resources", "findings", "seconds", "written to")
+    steps = Steps(console)
+    try:
+        for profile in PROFILES:
+            folder, log = PROJECT_ROOT / "cdk.out" / profile, WORK_DIR / "logs" / f"synth-{profile}.log"
+            title = f"Synthesise {profile}"
+            with steps.step(title, remedy=f"read {log}"):
+                assembly = synthesise(profile=profile, folder=folder, context={}, log=log)
+            counts = (assembly.stacks, assembly.resources, assembly.findings)
+            table.add_row(profile, *map(str, counts), f"{steps.seconds[title]:.1f}", f"cdk.out/{profile}")
+    except EXPECTED as error:
+        _fail(error)
+    console.print(table)
+
+
+@app.command()
+def up(*, port: Annotated[int | None, PORT] = None) -> None:
     """Deploy the platform into an embedded cloud that stays up until `marquee down`."""
     try:
         with Demo(console=console).up(detached=True, port=port) as running:
