@@ -14,6 +14,7 @@ from rich.table import Table
 
 from lambdas.common.keys import MANIFEST_NAME, DeliveryLocation
 from lambdas.ingestion.models import DeliveryManifest
+from sandbox.assembly import synthesise
 from sandbox.browser import check_playback
 from sandbox.cloud import EmbeddedCloud, EmbeddedCloudError
 from sandbox.demo import WORK_DIR, Demo, deployed_in
@@ -24,6 +25,8 @@ from sandbox.pipeline import PipelineError, follow
 from sandbox.steps import StepError, Steps
 from sandbox.studio import UploadError, send_by_sftp, ssh_key
 from sandbox.summary import as_json, show
+from sandbox.toolchain import PROJECT_ROOT
+from stacks.settings import PROFILES
 
 app = typer.Typer(
     help="Marquee: a video-on-demand platform, deployed in an embedded cloud on this machine.",
