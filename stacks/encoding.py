@@ -169,6 +169,8 @@ class EncodingStack(ContextStack):
             "SourceAcceptedRule",
             event_bus=self._bus,
             description="An accepted source is encoded.",
-            event_pattern=events.EventPattern(detail_type=[SourceAccepted.detail_type()]),
+            event_pattern=events.EventPattern(
+                source=[SourceAccepted.source], detail_type=[SourceAccepted.detail_type()]
+            ),
             targets=[targets.LambdaFunction(start, dead_letter_queue=self.dead_letters, retry_attempts=185)],
         )

@@ -126,7 +126,17 @@ class _OfOneProfile:
         """The pack's name, under which its findings are reported."""
         return self._pack.name
 
-    def validate(self, _context: IPolicyValidationContext) -> PolicyValidationPluginReport:
+    @property
+    def version(self) -> str | None:
+        """The pack's version, if it says one."""
+        return self._pack.version
+
+    @property
+    def rule_ids(self) -> list[str] | None:
+        """The pack's rules, if it lists them."""
+        return self._pack.rule_ids
+
+    def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:  # noqa: ARG002 - the app
         """Return what the pack finds in the profile."""
         return self._pack.validate_scope(self._platform)
 

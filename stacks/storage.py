@@ -118,7 +118,8 @@ class StorageReplicaStack(ContextStack):
     def __init__(self, scope: Construct, *, settings: Settings, region: str, data_key: kms.IKey) -> None:
         super().__init__(
             scope,
-            f"storage-replica-{region}",
+            "storage",
+            part=f"replica-{region}",
             settings=settings,
             region=region,
             description=f"Marquee: the replicas of the raw and media buckets in {region}.",
@@ -141,6 +142,7 @@ class StorageReplicaStack(ContextStack):
                 ),
                 description="The replica of Marquee's data key.",
             )
+            replica_key.apply_removal_policy(self.removal_policy)
             key = kms.Key.from_key_arn(self, "ReplicaKey", replica_key.attr_arn)
         logs = AccessLogBucket(self)
         self.replicas = {

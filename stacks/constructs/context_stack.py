@@ -29,7 +29,9 @@ class ContextStack(Stack):
     scope
         The stage.
     context
-        The bounded context's name: the stack's id, and the value of the ``context`` tag.
+        The bounded context's name: the value of the ``context`` tag, and the beginning of the stack's id.
+    part
+        Which stack of the context this is, where it has several: the end of the stack's id.
     settings
         The profile.
     region
@@ -49,19 +51,22 @@ class ContextStack(Stack):
         *,
         settings: Settings,
         region: str,
+        part: str | None = None,
         data_key: kms.IKey | None = None,
         alarms: sns.ITopic | None = None,
         dead_letters_written_by: str | None = None,
         description: str,
     ) -> None:
+        construct_id = f"{context}-{part}" if part else context
         super().__init__(
             scope,
-            context,
+            construct_id,
             env=Environment(region=region),
-            stack_name=f"{settings.namespace}-{settings.profile}-{context}",
+            stack_name=f"{settings.namespace}-{settings.profile}-{construct_id}",
             description=description,
             termination_protection=settings.production,
         )
+        self.context = context
         self.settings = settings
         self.alarms = alarms
         self._data_key = data_key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, Size
+from aws_cdk import Duration, Fn, Size
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -157,11 +157,13 @@ class EncoderFarm(Construct):
             name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=20, map_public_ip_on_launch=False
         )
         private = ec2.SubnetConfiguration(name="jobs", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=18)
+        zones = 2 if self._on_fargate else 3
         vpc = ec2.Vpc(
             self,
             "Network",
-            max_azs=2 if self._on_fargate else 3,
-            nat_gateways=0 if self._on_fargate else 3,
+            # Named by index: without an account's number CDK knows of two zones only, whatever `max_azs` says.
+            availability_zones=[Fn.select(zone, Fn.get_azs()) for zone in range(zones)],
+            nat_gateways=0 if self._on_fargate else zones,
             subnet_configuration=[public] if self._on_fargate else [public, private],
             gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
         )

@@ -25,7 +25,7 @@ _LAMBDA_TRANSIENT = [
 
 
 class Workflow(Construct):
-    """A logged, traced state machine, with an alarm on its failures.
+    """A logged, traced state machine, with alarms on its failures; one that takes too long fails without a word.
 
     Parameters
     ----------
@@ -76,6 +76,11 @@ class Workflow(Construct):
             f"{construct_id}Failed",
             metric=self.state_machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
             description=f"An execution of {construct_id} failed.",
+        )
+        stack.alarm(
+            f"{construct_id}TimedOut",
+            metric=self.state_machine.metric_timed_out(period=Duration.minutes(5), statistic="Sum"),
+            description=f"An execution of {construct_id} took too long, and no step of it could say so.",
         )
 
     def _acknowledge(self) -> None:

@@ -1,0 +1,114 @@
+"""Write ``docs/generated/acknowledgements.md``: every policy finding that is accepted, where, and why.
+
+Run as ``python -m stacks.report``; ``make docs`` does.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from aws_cdk import Validations
+
+from stacks.synthesis import CONFIGURATIONS, Synthesis, synthesise
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "generated" / "acknowledgements.md"
+PRODUCTION_ONLY = "NIST.800.53.R5-"
+"""How the rules of the pack begin that is in force in production only."""
+_KEY = Validations.ACKNOWLEDGED_RULES_METADATA_KEY
+_NAMESPACE = "Annotation::"
+"""CDK writes it before each rule's id."""
+
+_HEAD = """\
+# Acknowledged policy findings
+
+Written by `python -m stacks.report`; do not edit. The packs AwsSolutions and Serverless are in force in every
+configuration, NIST.800.53.R5 in production. A finding that is not in this list stops the synthesis; a line of this
+list that matches no finding fails `tests/stacks/test_policy.py`.
+
+`<profile>` stands for the profile's name.
+"""
+_TABLE = """
+## {title}
+
+| Construct | Rule | Why it is safe | Configurations |
+|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class Acknowledgement:
+    """One rule, accepted on one construct and all that is below it.
+
+    `path` is the construct's path below its profile; the profile's own is empty. `rule` and `path` read alike in
+    every configuration.
+    """
+
+    path: str
+    reason: str
+    rule: str
+
+
+def acknowledgements(synthesis: Synthesis) -> Iterator[Acknowledgement]:
+    """Yield what is acknowledged in one configuration, as CDK has written it into the cloud assembly.
+
+    What is said of a pack that is not in force there is left out: nothing is accepted by it.
+    """
+    profile = synthesis.platform.node.id
+    folder = synthesis.directory / f"assembly-{profile}"
+    entries = [(entry.type, f"/{profile}", entry.data) for entry in synthesis.platform.node.metadata]
+    for stack in synthesis.stacks.values():
+        metadata = json.loads((folder / f"{stack.artifact_id}.metadata.json").read_text())
+        entries += [(entry["type"], path, entry.get("data")) for path, found in metadata.items() for entry in found]
+    for kind, path, data in entries:
+        if kind != _KEY:
+            continue
+        for key, reason in data.items():
+            rule = key.removeprefix(_NAMESPACE)
+            if synthesis.platform.settings.production or not rule.startswith(PRODUCTION_ONLY):
+                yield Acknowledgement(
+                    path=path.removeprefix(f"/{profile}").removeprefix("/"),
+                    reason=reason,
+                    rule=rule.replace(f"-{profile}-", "-<profile>-"),
+                )
+
+
+def page(configurations: Mapping[str, Iterable[Acknowledgement]]) -> str:
+    """Return the page's text, from the acknowledgements of each configuration."""
+    where = defaultdict(list)
+    for name, found in configurations.items():
+        for acknowledgement in sorted(set(found)):
+            where[acknowledgement].append(name)
+    rows: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for acknowledgement, names in where.items():
+        everywhere = len(names) == len(configurations)
+        row = (acknowledgement.path, acknowledgement.reason, "all" if everywhere else ", ".join(names))
+        rows[row].append(f"`{acknowledgement.rule}`")
+    text = _HEAD
+    for stack, group in groupby(sorted(rows), key=lambda row: row[0].partition("/")[0]):
+        text += _TABLE.format(title=stack or "The whole platform")
+        for row in group:
+            path, reason, configured = row
+            construct = f"`{path.partition('/')[2]}`" if "/" in path else "all of it"
+            text += f"| {construct} | {'<br>'.join(sorted(rows[row]))} | {reason} | {configured} |\n"
+    return text
+
+
+def main() -> None:
+    """Synthesise every configuration and write the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = {
+            name: tuple(acknowledgements(synthesise(settings, Path(folder, name))))
+            for name, settings in CONFIGURATIONS.items()
+        }
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(page(found))
+
+
+if __name__ == "__main__":
+    main()

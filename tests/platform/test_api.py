@@ -1,0 +1,194 @@
+"""Bad requests: whatever is asked for at the edge, the answer is a 4xx that says what is wrong, and never a 5xx."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+
+from tests.platform.conftest import TITLE
+from tests.platform.waiting import eventually
+
+pytestmark = pytest.mark.embedded
+
+SESSIONS, PROGRESS = "/api/playback/sessions", "/api/playback/progress"
+LICENSE, TITLES = "/api/playback/license", "/api/catalog/titles"
+KID = base64.urlsafe_b64encode(bytes(16)).rstrip(b"=").decode()
+DEEP = b"[" * 5000 + b"]" * 5000
+
+
+class Bad(NamedTuple):
+    """A request, and what is wrong with it."""
+
+    status: int
+    method: str
+    path: str
+    body: object = None
+    field: str | None = None
+
+
+def _report(**fields):
+    return {"title_id": TITLE, "position_s": 1, "recorded_at": datetime.now(UTC).isoformat()} | fields
+
+
+def _session(path):
+    return path.replace("{session}", uuid4().hex)
+
+
+BAD = {
+    "session-no-body": Bad(400, "POST", SESSIONS),
+    "session-no-json": Bad(400, "POST", SESSIONS, b'{"title_id": '),
+    "session-key-twice": Bad(400, "POST", SESSIONS, b'{"title_id": "a", "title_id": "b"}'),
+    "session-half-a-character": Bad(400, "POST", SESSIONS, b'{"title_id": "\\ud800"}'),
+    "session-nested-too-deeply": Bad(400, "POST", SESSIONS, DEEP),
+    "session-endless-number": Bad(400, "POST", SESSIONS, b'{"title_id": ' + b"9" * 6000 + b"}"),
+    "session-no-object": Bad(422, "POST", SESSIONS, [], ""),
+    "session-no-title": Bad(422, "POST", SESSIONS, {}, "title_id"),
+    "session-title-a-number": Bad(422, "POST", SESSIONS, {"title_id": 7}, "title_id"),
+    "session-title-a-path": Bad(422, "POST", SESSIONS, {"title_id": "../secrets"}, "title_id"),
+    "session-long-device": Bad(
+        422, "POST", SESSIONS, {"title_id": TITLE, "device": {"name": "x" * 101}}, "device.name"
+    ),
+    "session-unknown-title": Bad(404, "POST", SESSIONS, {"title_id": "nobody-made-it"}),
+    "manifest-unknown-session": Bad(404, "GET", f"{SESSIONS}/{{session}}/manifest?format=dash"),
+    "manifest-no-format": Bad(422, "GET", f"{SESSIONS}/{{session}}/manifest", None, "format"),
+    "manifest-other-format": Bad(422, "GET", f"{SESSIONS}/{{session}}/manifest?format=smooth", None, "format"),
+    "licence-no-json": Bad(400, "POST", f"{LICENSE}?session_id={{session}}", b"kids"),
+    "licence-no-kids": Bad(422, "POST", f"{LICENSE}?session_id={{session}}", {"type": "temporary"}, "kids"),
+    "licence-empty-kids": Bad(422, "POST", f"{LICENSE}?session_id={{session}}", {"kids": []}, "kids"),
+    "licence-too-many-kids": Bad(422, "POST", f"{LICENSE}?session_id={{session}}", {"kids": [KID] * 33}, "kids"),
+    "licence-kid-no-key-id": Bad(422, "POST", f"{LICENSE}?session_id={{session}}", {"kids": [KID, "x"]}, "kids.1"),
+    "licence-persistent": Bad(
+        422, "POST", f"{LICENSE}?session_id={{session}}", {"kids": [KID], "type": "persistent-license"}, "type"
+    ),
+    "licence-no-session": Bad(422, "POST", LICENSE, {"kids": [KID]}, "session_id"),
+    "licence-unknown-session": Bad(404, "POST", f"{LICENSE}?session_id={{session}}", {"kids": [KID]}),
+    "progress-no-json": Bad(400, "POST", PROGRESS, b"\x00"),
+    "progress-not-a-number": Bad(400, "POST", PROGRESS, b'{"position_s": NaN}'),
+    "progress-no-position": Bad(
+        422, "POST", PROGRESS, {"title_id": TITLE, "recorded_at": "2026-01-01T00:00:00Z"}, "position_s"
+    ),
+    "progress-before-the-start": Bad(422, "POST", PROGRESS, _report(position_s=-1), "position_s"),
+    "progress-behind-the-end": Bad(422, "POST", PROGRESS, _report(position_s=1e6), "position_s"),
+    "progress-without-a-zone": Bad(422, "POST", PROGRESS, _report(recorded_at="2026-01-01T00:00:00"), "recorded_at"),
+    "progress-from-the-future": Bad(422, "POST", PROGRESS, _report(recorded_at="2100-01-01T00:00:00Z"), "recorded_at"),
+    "progress-unknown-title": Bad(404, "POST", PROGRESS, _report(title_id="nobody-made-it")),
+}
+
+
+def _is_problem(answer, *, status):
+    assert answer.status == status, answer.body
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "private, no-store"
+    document = answer.json
+    assert document["status"] == status
+    assert document["type"].startswith("urn:marquee:problem:")
+    assert document["instance"].startswith("urn:marquee:request:")
+    assert document["title"]
+    assert document["detail"]
+    assert "Traceback" not in answer.text
+    return document
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_request_is_answered_with_a_problem_document(viewer, name):
+    bad = BAD[name]
+    document = _is_problem(viewer.ask(bad.method, _session(bad.path), body=bad.body), status=bad.status)
+    if bad.field is not None:
+        assert bad.field in [error["field"] for error in document["errors"]]
+
+
+def test_a_licence_for_the_key_of_another_title_is_refused(viewer, session):
+    _is_problem(viewer.post(session["license_url"], {"kids": [KID]}), status=404)
+
+
+def test_another_viewers_session_does_not_exist(stranger, session):
+    for kind in ("dash", "hls"):
+        mine = _is_problem(stranger.get(session["manifests"][kind]), status=404)
+        unknown = _is_problem(stranger.get(_session(f"{SESSIONS}/{{session}}/manifest?format={kind}")), status=404)
+        assert mine["detail"] == unknown["detail"]
+    _is_problem(stranger.post(session["license_url"], {"kids": [KID]}), status=404)
+
+
+ROUTES = [("GET", TITLES), ("POST", SESSIONS), ("POST", PROGRESS), ("POST", f"{LICENSE}?session_id=x")]
+ROUTES += [("GET", f"{SESSIONS}/x/manifest?format=dash")]
+
+
+def _forged(token, **claims):
+    header, payload, signature = token.split(".")
+    content = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    forged = base64.urlsafe_b64encode(json.dumps(content | claims).encode()).rstrip(b"=").decode()
+    return f"{header}.{forged}.{signature}"
+
+
+def _unsigned(token):
+    header = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
+    return f"{header}.{token.split('.')[1]}."
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_whoever_has_not_signed_in_is_refused_everywhere(thief, viewer, stranger, method, path):
+    tokens = {
+        "none": None,
+        "garbage": "a.b.c",
+        "somebody else's claims": _forged(viewer.token, sub="somebody"),
+        "prolonged": _forged(viewer.token, exp=4_000_000_000),
+        "unsigned": _unsigned(viewer.token),
+        "another's signature": ".".join([*viewer.token.split(".")[:2], stranger.token.split(".")[2]]),
+    }
+    refused = {
+        kind: thief.ask(method, path, body=None if method == "GET" else {}, token=token).status
+        for kind, token in tokens.items()
+    }
+    assert refused == dict.fromkeys(tokens, 401)
+
+
+def test_an_expired_token_is_refused(platform, thief, published, client_id):
+    from tests.platform.viewer import sign_in  # noqa: PLC0415
+
+    cognito, pool = platform.client("cognito-idp"), platform.output("playback", "UserPoolId")
+    client = {"UserPoolId": pool, "ClientId": client_id}
+    before = cognito.describe_user_pool_client(**client)["UserPoolClient"]
+    kept = {name: before[name] for name in ("AccessTokenValidity", "TokenValidityUnits", "ExplicitAuthFlows")}
+    brief = kept | {"AccessTokenValidity": 1, "TokenValidityUnits": {"AccessToken": "seconds"}}
+    cognito.update_user_pool_client(**client, **brief)
+    try:
+        account = published.viewer
+        token = sign_in(
+            port=platform.up.edge.port, client_id=client_id, username=account.username, password=account.password
+        )
+    finally:
+        cognito.update_user_pool_client(**client, **kept)
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    assert datetime.fromtimestamp(claims["exp"], UTC) < datetime.now(UTC) + timedelta(seconds=3)
+    eventually(lambda: thief.get(TITLES, token=token).status == 401, waiting_for="the token to expire", seconds=10)
+
+
+NASTY = [None, True, 0, -1, 1e308, "", "x" * 70_000, "\u0000", "💥", [], [[]], {}, {"": ""}, {"title_id": {}}]
+
+
+@pytest.mark.parametrize("path", [SESSIONS, PROGRESS, f"{LICENSE}?session_id=x"])
+def test_no_value_of_any_field_breaks_a_handler(viewer, path):
+    for value in NASTY:
+        bodies = [value, {"title_id": value}, {"kids": value}, {"kids": [value]}, _report(position_s=value)]
+        bodies += [_report(recorded_at=value), {"title_id": TITLE, "device": value}]
+        bodies.append(b'{"title_id": "\xff"}')
+        for body in bodies:
+            answer = viewer.post(path, body)
+            assert answer.status < 500, (body, answer.body)
+            if answer.status >= 400:
+                _is_problem(answer, status=answer.status)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/nowhere", "/api/playback/sessions/", "/media/", "/media/x", "/art/x", "/nowhere"]
+)
+def test_a_path_that_leads_nowhere_is_no_error_of_ours(viewer, path):
+    assert viewer.get(path).status in {400, 403, 404}
+
+
+def test_a_method_that_no_route_has_is_refused(viewer):
+    assert viewer.ask("DELETE", SESSIONS).status in {403, 404, 405}
+    assert viewer.post("/", {}).status == 403

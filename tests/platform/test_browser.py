@@ -1,0 +1,31 @@
+"""The deployed page in a real browser: the film plays, decrypted, and whoever has no right to it is refused."""
+
+import pytest
+
+from tests.platform.conftest import TITLE
+
+pytestmark = [pytest.mark.embedded, pytest.mark.browser]
+
+
+def test_the_film_plays_in_chromium(platform, published, tmp_path):
+    from sandbox.browser import BROWSER_HELP, check_playback, find_browser  # noqa: PLC0415
+
+    if find_browser() is None:
+        pytest.skip(BROWSER_HELP)
+    screenshot = tmp_path / "player.png"
+    seen = check_playback(
+        url=f"{platform.up.edge.url}/",
+        username=published.viewer.username,
+        password=published.viewer.password,
+        title_id=TITLE,
+        screenshot=screenshot,
+        seconds=8,
+    )
+    assert seen.decrypted
+    assert seen.key_system == "org.w3.clearkey"
+    assert seen.played_s >= 8
+    assert seen.crossed_segments >= 1
+    assert (seen.width, seen.height) in {(854, 480), (640, 360)}
+    assert len(seen.refusals) == 5
+    assert set(seen.refusals.values()) <= {401, 403}
+    assert screenshot.read_bytes().startswith(b"\x89PNG")

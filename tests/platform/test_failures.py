@@ -1,0 +1,199 @@
+"""Jobs that die: lost machines are made good without a word, everything else reaches people with its evidence."""
+
+import contextlib
+import json
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.platform.waiting import eventually
+
+pytestmark = pytest.mark.embedded
+
+PROC = Path("/proc")
+RECLAIMED, KILLED, HOPELESS = "machine-reclaimed", "encoder-killed", "source-gone"
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    parent: int
+    command: tuple[str, ...]
+
+
+def _processes():
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                command = tuple((entry / "cmdline").read_text(errors="replace").split("\0"))
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                yield Process(pid=int(entry.name), parent=parent, command=command)
+
+
+def _chunk_jobs(version):
+    """The encoder's processes that encode a chunk of a version: their plan is in their command."""
+    return [
+        process.pid
+        for process in _processes()
+        if "encode-chunk" in process.command and any(f"/{version}/" in word for word in process.command)
+    ]
+
+
+def _tools(version):
+    """The programs that those processes have started."""
+    jobs = _chunk_jobs(version)
+    return [process.pid for process in _processes() if process.parent in jobs and "libx264" in process.command]
+
+
+@pytest.fixture(scope="module")
+def versions(platform, clips, tmp_path_factory):
+    """Two good deliveries, whose chunk jobs are killed: one's process once, the other's ffmpeg each time."""
+    from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
+
+    if not PROC.is_dir():
+        pytest.skip("needs /proc to find the jobs' processes")
+    folder = tmp_path_factory.mktemp("failures")
+    found = {}
+    for name in (RECLAIMED, KILLED):
+        files = {FEATURE: clips.whole}
+        delivery = send(platform.up, name=name, files=files, manifest=manifest_of(name, files), folder=folder / name)
+        found[name] = platform.version_of(delivery)
+    left = {RECLAIMED: 1, KILLED: ATTEMPTS}
+    finders = {RECLAIMED: _chunk_jobs, KILLED: _tools}
+    dead = set()
+    while any(left.values()):
+
+        def victims():
+            return [
+                (name, pid)
+                for name, times in left.items()
+                if times
+                for pid in finders[name](found[name])
+                if pid not in dead
+            ]
+
+        name, pid = eventually(victims, waiting_for=f"the processes of {left}", every=0.005)[0]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            left[name] -= 1
+        dead.add(pid)
+    return found
+
+
+def test_a_lost_machine_costs_an_attempt_and_nothing_else(platform, versions):
+    version = versions[RECLAIMED]
+    assert platform.ended("encoding", version)["status"] == "SUCCEEDED"
+    attempts = platform.job(f"{version}-360p-chunk-0")["attempts"]
+    assert [attempt["statusReason"].startswith("Host EC2") for attempt in attempts] == [True, False]
+    assert attempts[-1]["container"]["exitCode"] == 0
+    platform.letters.event("TitlePublished", version_id=version)
+    assert platform.letters.events("PipelineFailed", version_id=version) == []
+
+
+@pytest.fixture(scope="module")
+def evidence(platform):
+    """The failures queue of encoding, looked into as an operator would."""
+    from tests.platform.running import Mailbox  # noqa: PLC0415
+
+    url = platform.resource("encoding", "FailedJobs", kind="AWS::SQS::Queue")
+    return Mailbox(platform.client("sqs"), url=url)
+
+
+def _depth(platform, context):
+    url = platform.resource(context, "FailedJobs", kind="AWS::SQS::Queue")
+    name = "ApproximateNumberOfMessages"
+    answer = platform.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
+def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versions, evidence):
+    version = versions[KILLED]
+    execution = platform.ended("encoding", version)
+    assert (execution["status"], execution["error"]) == ("FAILED", "States.TaskFailed")
+    job = platform.job(f"{version}-360p-chunk-0")
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [os.EX_TEMPFAIL] * ATTEMPTS
+
+    assert _depth(platform, "encoding") >= 1
+    kept = evidence.first(lambda message: message["version_id"] == version, what="the evidence")
+    assert kept["execution"] == execution["executionArn"]
+    assert (kept["studio"], kept["delivery_id"], kept["error"]) == ("blender", KILLED, "States.TaskFailed")
+    assert (kept["job"]["name"], kept["job"]["exit_code"], kept["job"]["attempts"]) == (
+        f"{version}-360p-chunk-0",
+        os.EX_TEMPFAIL,
+        ATTEMPTS,
+    )
+    assert "was ended by signal 9" in kept["log_tail"][-1]
+    assert f"{version}-again-1" in kept["remedy"]
+
+    letter = platform.letters.event("PipelineFailed", version_id=version)
+    assert (letter["studio"], letter["delivery_id"], letter["pipeline"]) == ("blender", KILLED, "encoding")
+    assert letter["remedy"].startswith("Nothing is needed from you")
+    assert platform.bus.events("VersionPackaged", version_id=version) == []
+    [recorded] = platform.catalog(KILLED)
+    assert recorded["state"] == "encoding"
+
+
+def test_the_remedy_in_the_evidence_works(platform, versions):
+    version = versions[KILLED]
+    failed = platform.ended("encoding", version)
+    name = f"{version}-again-1"
+    platform.client("stepfunctions").start_execution(
+        stateMachineArn=failed["stateMachineArn"], name=name, input=failed["input"]
+    )
+    assert platform.ended("encoding", name)["status"] == "SUCCEEDED"
+    published = platform.letters.event("TitlePublished", version_id=version)
+    assert published["title"]["title_id"] == KILLED
+
+
+def test_what_another_try_cannot_mend_is_not_tried_again(platform, versions, evidence):
+    accepted = platform.bus.event("SourceAccepted", version_id=versions[RECLAIMED])
+    version = "v00000000000dead0"
+    gone = accepted | {"version_id": version, "media": accepted["media"] | {"key": "blender/gone/feature.mov"}}
+    platform.client("stepfunctions").start_execution(
+        stateMachineArn=platform.output("encoding", "WorkflowArn"), name=version, input=json.dumps(gone)
+    )
+    assert platform.ended("encoding", version)["status"] == "FAILED"
+    kept = evidence.first(lambda message: message["version_id"] == version, what="the evidence")
+    assert (kept["job"]["exit_code"], kept["job"]["attempts"]) == (os.EX_DATAERR, 1)
+    assert "ObjectMissingError" in kept["log_tail"][-1]
+    platform.letters.event("PipelineFailed", version_id=version)
+
+
+def test_a_function_that_fails_for_good_is_recorded_as_well(platform):
+    from tests.platform.running import Mailbox  # noqa: PLC0415
+
+    version = "v00000000000dead1"
+    lost = {
+        "raw_bucket": platform.output("ingestion", "RawBucket"),
+        "manifest_key": "blender/withdrawn/manifest.json",
+        "object_version": None,
+        "version_id": version,
+    }
+    platform.client("stepfunctions").start_execution(
+        stateMachineArn=platform.output("ingestion", "WorkflowArn"), name=version, input=json.dumps(lost)
+    )
+    execution = platform.ended("ingestion", version)
+    assert (execution["status"], execution["error"]) == ("FAILED", "NotFoundError")
+    assert _depth(platform, "ingestion") == 1
+    url = platform.resource("ingestion", "FailedJobs", kind="AWS::SQS::Queue")
+    [kept] = Mailbox(platform.client("sqs"), url=url).all()
+    assert (kept["pipeline"], kept["studio"], kept["delivery_id"]) == ("ingestion", "blender", "withdrawn")
+    assert (kept["job"], kept["log_tail"]) == (None, [])
+    letter = platform.letters.event("PipelineFailed", version_id=version)
+    assert letter["error"] == "NotFoundError"
+
+
+@pytest.mark.parametrize("context", ["ingestion", "encoding"])
+def test_an_alarm_watches_the_failures_and_calls_people(platform, context):
+    queue = platform.resource(context, "FailedJobs", kind="AWS::SQS::Queue").rsplit("/", 1)[1]
+    machine = platform.output(context, "WorkflowArn")
+    topic = platform.resource("governance", "Alarms", kind="AWS::SNS::Topic")
+    alarms = platform.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    watched = {
+        (alarm["MetricName"], alarm["Dimensions"][0]["Value"]) for alarm in alarms if topic in alarm["AlarmActions"]
+    }
+    assert {("ApproximateNumberOfMessagesVisible", queue), ("ExecutionsFailed", machine)} <= watched
