@@ -63,7 +63,7 @@ class IngestionSettings:
     """How studios deliver."""
 
     sftp: bool
-    """A Transfer Family SFTP server: 0.30 USD an hour, 216 USD a month, used or not."""
+    """A Transfer Family SFTP server: 0.30 USD an hour, 219 USD a month, used or not."""
     studios: tuple[Studio, ...]
 
 
@@ -105,7 +105,7 @@ class DeliverySettings:
     """The edge."""
 
     web_acl: bool
-    """A WAF web ACL with its rules: 8 USD a month, plus requests."""
+    """A WAF web ACL with its four rules: 9 USD a month, plus requests."""
     price_class: Literal["100", "all"]
     sign_in_endpoint: str | None = None
     """Where the page signs viewers in, if not at Cognito's own endpoint."""

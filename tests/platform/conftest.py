@@ -10,8 +10,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.platform.viewer import TITLE, Viewer, sign_in
+
 NEEDS = "needs requirements-sandbox.txt: make setup"
-TITLE = "big-buck-bunny"
 
 
 @pytest.fixture(scope="package")
@@ -74,8 +75,6 @@ def client_id(platform):
 @pytest.fixture(scope="package")
 def viewer(platform, published, client_id):
     """The demo's viewer, signed in."""
-    from tests.platform.viewer import Viewer, sign_in  # noqa: PLC0415
-
     port = platform.up.edge.port
     account = published.viewer
     return Viewer(
@@ -87,8 +86,6 @@ def viewer(platform, published, client_id):
 @pytest.fixture(scope="package")
 def stranger(platform, client_id):
     """Another viewer, signed in."""
-    from tests.platform.viewer import Viewer, sign_in  # noqa: PLC0415
-
     cognito, pool = platform.client("cognito-idp"), platform.output("playback", "UserPoolId")
     account = {"UserPoolId": pool, "Username": "stranger@example.com"}
     cognito.admin_create_user(
@@ -103,8 +100,6 @@ def stranger(platform, client_id):
 @pytest.fixture(scope="package")
 def thief(platform):
     """Somebody who has not signed in."""
-    from tests.platform.viewer import Viewer  # noqa: PLC0415
-
     return Viewer(port=platform.up.edge.port)
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.platform.conftest import TITLE
+from tests.platform.viewer import TITLE, sign_in
 from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -146,8 +146,6 @@ def test_whoever_has_not_signed_in_is_refused_everywhere(thief, viewer, stranger
 
 
 def test_an_expired_token_is_refused(platform, thief, published, client_id):
-    from tests.platform.viewer import sign_in  # noqa: PLC0415
-
     cognito, pool = platform.client("cognito-idp"), platform.output("playback", "UserPoolId")
     client = {"UserPoolId": pool, "ClientId": client_id}
     before = cognito.describe_user_pool_client(**client)["UserPoolClient"]

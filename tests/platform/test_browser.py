@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.platform.conftest import TITLE
+from tests.platform.viewer import TITLE
 
 pytestmark = [pytest.mark.embedded, pytest.mark.browser]
 

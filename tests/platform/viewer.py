@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+TITLE = "big-buck-bunny"
+"""The published film's id."""
+
 _TIMEOUT_S = 30
 
 

@@ -17,6 +17,7 @@ DEADLINE_SECONDS = 20.0
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory):
+    pytest.importorskip("ministack", reason="needs requirements-sandbox.txt: the embedded cloud")
     variables = {
         # Jobs of these tests are shell scripts.
         "MARQUEE_BATCH_ENTRYPOINT": json.dumps(["/bin/sh", "-c"]),

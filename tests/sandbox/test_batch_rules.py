@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.importorskip("ministack", reason="needs requirements-sandbox.txt: the embedded cloud")
+
 from sandbox.extension.batch.capacity import Capacity
 from sandbox.extension.batch.retry import Outcome, should_retry
 from sandbox.extension.batch.shapes import to_camel, to_pascal

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("ministack", reason="needs requirements-sandbox.txt: the embedded cloud")
+
 from sandbox.cloud import EmbeddedCloud, EmbeddedCloudError, NotLoopbackError, PortInUseError, StartError
 from sandbox.extension import pinned
 from sandbox.extension.process_groups import group_runs

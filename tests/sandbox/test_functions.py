@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+pytest.importorskip("ministack", reason="needs requirements-sandbox.txt: the embedded cloud")
+
 from sandbox.extension.functions import PUBLIC_LAYER_ACCOUNT
 
 pytestmark = pytest.mark.embedded

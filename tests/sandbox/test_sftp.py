@@ -2,8 +2,9 @@
 
 import asyncio
 
-import asyncssh
 import pytest
+
+asyncssh = pytest.importorskip("asyncssh", reason="needs requirements-sandbox.txt: SFTP")
 
 pytestmark = pytest.mark.embedded
 

