@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from lambdas.common.keys import MANIFEST_NAME, DeliveryLocation
+from lambdas.common.keys import MANIFEST_NAME, DeliveryLocation, delivery_of
 from lambdas.ingestion.models import DeliveryManifest
 from sandbox.assembly import synthesise
 from sandbox.browser import check_playback
@@ -130,7 +130,7 @@ def upload(
 ) -> None:
     """Send a delivery by SFTP, as its studio, and follow it."""
     manifest = _manifest_of(folder)
-    location = DeliveryLocation(studio=manifest.studio, delivery_id=name or folder.resolve().name)
+    location = _location(manifest, name=name or folder.resolve().name)
     steps = Steps(console)
     try:
         cloud = EmbeddedCloud.attach(work_dir=CLOUD_DIR)
@@ -212,6 +212,19 @@ def _manifest_of(folder: Path) -> DeliveryManifest:
     except ValidationError as error:
         told = "\n".join(f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         _fail(f"{path} is not a delivery manifest, see docs/ingestion.md:\n{told}")
+
+
+def _location(manifest: DeliveryManifest, *, name: str) -> DeliveryLocation:
+    """Return where the delivery goes; a name that ingestion does not take would be waited for in vain."""
+    location = DeliveryLocation(studio=manifest.studio, delivery_id=name)
+    try:
+        delivery_of(location.manifest)
+    except ValueError:
+        _fail(
+            f"{name!r} cannot be a delivery's name: give it another one with --name, of letters, digits, dots, "
+            "hyphens and underscores"
+        )
+    return location
 
 
 def _fail(error: Exception | str) -> NoReturn:

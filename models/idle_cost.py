@@ -49,7 +49,8 @@ class Price:
 PRICES: Mapping[str, Price] = {
     "KMS key": Price(
         usd=Decimal("1.00"),
-        source="aws.amazon.com/kms/pricing: a customer-managed key, or its replica in another region, a month",
+        source="aws.amazon.com/kms/pricing: a customer-managed key, or its replica in another region, a month; "
+        "its first and its second yearly rotation add as much each, which is not counted here",
     ),
     "secret": Price(usd=Decimal("0.40"), source="aws.amazon.com/secrets-manager/pricing: a secret a month"),
     "alarm metric": Price(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
@@ -56,7 +57,7 @@ class Steps:
         started = time.monotonic()
         progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
             console=self.console,
@@ -66,7 +67,7 @@ class Steps:
             with progress:
                 yield Running(progress=progress, task=progress.add_task(title, total=None), title=title)
         except Exception as error:
-            self.console.print(f"[red]✗[/] {title} [dim]{time.monotonic() - started:.1f} s[/]")
+            self.console.print(f"[red]✗[/] {escape(title)} [dim]{time.monotonic() - started:.1f} s[/]")
             raise StepError(f"{title} failed.\n{error}\nWhat to do: {remedy}") from error
         self.seconds[title] = time.monotonic() - started
-        self.console.print(f"[green]✓[/] {title} [dim]{self.seconds[title]:.1f} s[/]")
+        self.console.print(f"[green]✓[/] {escape(title)} [dim]{self.seconds[title]:.1f} s[/]")

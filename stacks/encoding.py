@@ -63,7 +63,7 @@ class EncodingStack(ContextStack):
         workflow = self._workflow(key_service)
         self._start_on_acceptance(workflow.state_machine)
         CfnOutput(self, "WorkflowArn", value=workflow.state_machine.state_machine_arn)
-        CfnOutput(self, "JobQueueArn", value=self.farm.queue.job_queue_arn)
+        CfnOutput(self, "JobQueueArn", value=self.farm.encoding_queue.job_queue_arn)
         CfnOutput(self, "MediaBucket", value=media.bucket_name)
         CfnOutput(self, "WorkBucket", value=mezzanine.bucket_name)
 
@@ -102,7 +102,7 @@ class EncodingStack(ContextStack):
         job = self.farm.job_definition(self, "EncodeJob", role=self._encoder())
 
         def run(name: str, path: str) -> sfn.TaskStateBase:
-            return batch_step(states, name, definition=job, queue=self.farm.queue, job=path)
+            return batch_step(states, name, definition=job, queue=self.farm.encoding_queue, job=path)
 
         issuing = lambda_step(
             states,

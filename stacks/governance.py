@@ -50,13 +50,14 @@ class GovernanceStack(ContextStack):
         self._budget()
 
     def _let_services_use_the_key(self) -> None:
-        """Let alarms and rules publish to encrypted topics, and CloudWatch Logs encrypt its groups."""
+        """Let alarms, rules and budgets publish to encrypted topics, and CloudWatch Logs encrypt its groups."""
         self.data_key.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="AlarmsAndRules",
+                sid="AlarmsRulesAndBudgets",
                 principals=[
                     iam.ServicePrincipal("cloudwatch.amazonaws.com"),
                     iam.ServicePrincipal("events.amazonaws.com"),
+                    iam.ServicePrincipal("budgets.amazonaws.com"),
                 ],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],

@@ -114,7 +114,7 @@ class IngestionStack(ContextStack):
             states,
             "Inspect the files",
             definition=self._farm.job_definition(self, "InspectJob", role=self._inspector()),
-            queue=self._farm.queue,
+            queue=self._farm.inspection_queue,
             job="$.inspect",
         )
         validating = lambda_step(states, "Validate", function=validate)

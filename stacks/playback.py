@@ -133,6 +133,7 @@ class PlaybackStack(ContextStack):
         client = pool.add_client(
             "Player",
             auth_flows=cognito.AuthFlow(user_password=True),
+            disable_o_auth=True,
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
             access_token_validity=Duration.hours(1),
@@ -163,7 +164,7 @@ class PlaybackStack(ContextStack):
             ),
             description="Issues a title's content keys, wrapped: one a tier, always the same.",
         )
-        allow(self._content_keys, function, "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem")
+        allow(self._content_keys, function, "dynamodb:Query", "dynamodb:PutItem")
         self.content_key.grant(function, "kms:GenerateDataKeyWithoutPlaintext")
         return function
 
@@ -241,7 +242,7 @@ class PlaybackStack(ContextStack):
             description="POST /api/playback/progress",
         )
         self._read(function, self._playable)
-        allow(self._progress, function, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        allow(self._progress, function, "dynamodb:PutItem")
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/progress", function)
 
     @staticmethod

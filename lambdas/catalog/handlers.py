@@ -7,7 +7,7 @@ from functools import cache
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.catalog.environment import CatalogEnvironment, ListEnvironment
-from lambdas.catalog.publishing import Step, announcement, known, next_step
+from lambdas.catalog.publishing import Step, announcement, known, next_revision, next_step
 from lambdas.catalog.store import CatalogStore
 from lambdas.common.bus import publisher, received
 from lambdas.common.clock import now
@@ -49,7 +49,8 @@ def on_version_packaged(event: Payload, _context: LambdaContext) -> None:
     if step is Step.PUBLISH:
         store.publish(packaged, version=version, before=title, at=now())
     if step is not Step.NOTHING:
-        publisher(environment.event_bus).publish(announcement(packaged, version=version))
+        revision = title.revision if title and step is Step.ANNOUNCE else next_revision(title)
+        publisher(environment.event_bus).publish(announcement(packaged, version=version, revision=revision))
 
 
 @entry_point

@@ -51,9 +51,15 @@ def next_step(packaged: VersionPackaged, *, version: Version, title: Title | Non
     return Step.NOTHING
 
 
-def announcement(packaged: VersionPackaged, *, version: Version) -> TitlePublished:
-    """Return the event that tells everybody about a title's current version."""
+def next_revision(title: Title | None) -> int:
+    """Return the revision that a change of `title` makes; none is a title that was never published."""
+    return title.revision + 1 if title else 1
+
+
+def announcement(packaged: VersionPackaged, *, version: Version, revision: int) -> TitlePublished:
+    """Return the event that tells everybody about a title's current version, current since `revision`."""
     return TitlePublished(
+        revision=revision,
         studio=version.studio,
         delivery_id=version.delivery_id,
         title=version.title,

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.catalog import items
 from lambdas.catalog.models import ListedTitle, Stored, Title, Version, VersionState
+from lambdas.catalog.publishing import next_revision
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.errors import TransientError
 from lambdas.common.events import SourceAccepted, VersionPackaged
@@ -68,12 +69,11 @@ class CatalogStore:
         TransientError
             If the version or the title has changed since they were read: read again, and decide again.
         """
-        revision = before.revision if before else 0
-        title = items.published_title(packaged, version=version, revision=revision + 1, at=at)
+        title = items.published_title(packaged, version=version, revision=next_revision(before), at=at)
         audit = items.audit_record(title_id=packaged.title_id, version=version, before=before, at=at)
         unchanged = {
             "ConditionExpression": "revision = :read",
-            "ExpressionAttributeValues": items.to_dynamodb({":read": revision}),
+            "ExpressionAttributeValues": items.to_dynamodb({":read": before.revision if before else 0}),
         }
         puts = [
             {"Item": title} | (unchanged if before else {"ConditionExpression": _NEW}),

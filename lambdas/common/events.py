@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from lambdas.common.media import (
     Manifests,
@@ -101,9 +103,14 @@ class VersionPackaged(Event):
 
 
 class TitlePublished(Event):
-    """A title's current version has changed."""
+    """A title's current version has changed.
+
+    `revision` grows by one with every change of the title: of two announcements, the higher one is true, in
+    whatever order they arrive.
+    """
 
     source: ClassVar[str] = "marquee.catalog"
+    revision: Annotated[int, Field(ge=1)]
     studio: Slug
     delivery_id: str
     title: TitleMetadata

@@ -56,7 +56,7 @@ class DeliveryManifest(Record):
     files: Annotated[tuple[ManifestFile, ...], Field(max_length=100)]
 
     @model_validator(mode="after")
-    def _one_feature_and_no_name_twice(self) -> Self:
+    def _one_feature_and_nothing_twice(self) -> Self:
         features = [file for file in self.files if file.role is Role.FEATURE]
         if len(features) != 1:
             message = f"a delivery has exactly one file of role 'feature', not {len(features)}"
@@ -64,6 +64,10 @@ class DeliveryManifest(Record):
         names = [file.name for file in self.files]
         if len(set(names)) != len(names):
             message = "a file name stands twice"
+            raise ValueError(message)
+        languages = [file.language for file in self.files if file.role is Role.SUBTITLES]
+        if len(set(languages)) != len(languages):
+            message = "two subtitle files are in one language: send one a language"
             raise ValueError(message)
         return self
 

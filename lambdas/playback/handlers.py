@@ -25,7 +25,6 @@ from lambdas.playback.environment import (
     SessionEnvironment,
 )
 from lambdas.playback.models import (
-    Envelope,
     KeyRequest,
     LicenseQuery,
     LicenseRequest,
@@ -78,7 +77,7 @@ def on_title_published(event: Payload, _context: LambdaContext) -> None:
         manifests=published.manifests,
         renditions=published.renditions,
         key_ids=published.key_ids,
-        published_at=int(parse(Envelope, event).time.timestamp()),
+        revision=published.revision,
     )
     kept = store.PlayableTable(environment.playable_table).put_if_newer(playable)
     extra = {"title_id": playable.title_id, "version_id": playable.version_id}
@@ -174,5 +173,5 @@ def _viewer_id(event: Payload) -> str:
     """Return who asks: the subject of the token that the API's authorizer has verified."""
     claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
     if not claims.get("sub"):
-        raise ForbiddenError("the request names no viewer: sign in, and send the access token")
+        raise ForbiddenError("the request names no viewer: sign in, and send the ID token")
     return str(claims["sub"])

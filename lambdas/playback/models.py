@@ -24,7 +24,7 @@ class Playable(Record):
     manifests: Manifests
     renditions: tuple[Rendition, ...]
     key_ids: dict[Tier, str]
-    published_at: int = Field(description="seconds since the epoch: of two events, the later one is true")
+    revision: int = Field(description="the catalog's: of two events, the one with the higher is true")
 
 
 class Session(Record):
@@ -74,12 +74,6 @@ class KeyRequest(Request):
     """Input of `issue_keys`."""
 
     title_id: Slug
-
-
-class Envelope(Request):
-    """What playback reads of an event's envelope, besides the event itself."""
-
-    time: AwareDatetime
 
 
 class Device(Request):

@@ -75,8 +75,8 @@ class PlayableTable(_Table):
         """Keep `playable` unless a later publication is known; say whether it was kept."""
         return self._put(
             _values(playable),
-            condition="attribute_not_exists(title_id) OR published_at <= :published_at",
-            values={":published_at": playable.published_at},
+            condition="attribute_not_exists(title_id) OR revision <= :revision",
+            values={":revision": playable.revision},
         )
 
     def get(self, title_id: str) -> Playable:

@@ -58,6 +58,12 @@ class ContextStack(Stack):
         description: str,
     ) -> None:
         construct_id = f"{context}-{part}" if part else context
+        tags = {
+            "project": settings.namespace,
+            "context": context,
+            "environment": settings.profile,
+            "cost-centre": settings.governance.cost_centre,
+        }
         super().__init__(
             scope,
             construct_id,
@@ -65,6 +71,8 @@ class ContextStack(Stack):
             stack_name=f"{settings.namespace}-{settings.profile}-{construct_id}",
             description=description,
             termination_protection=settings.production,
+            # CloudFormation hands these on to what CDK does not tag: its own providers, the edge's function and store.
+            tags=tags,
         )
         self.context = context
         self.settings = settings
@@ -73,12 +81,7 @@ class ContextStack(Stack):
         self._dead_letters: sqs.Queue | None = None
         self._dead_letters_written_by = dead_letters_written_by
         self.removal_policy = RemovalPolicy.DESTROY if settings.storage.removable else RemovalPolicy.RETAIN
-        for key, value in {
-            "project": settings.namespace,
-            "context": context,
-            "environment": settings.profile,
-            "cost-centre": settings.governance.cost_centre,
-        }.items():
+        for key, value in tags.items():
             Tags.of(self).add(key, value)
 
     @property

@@ -1,4 +1,4 @@
-"""The farm: an AWS Batch queue whose jobs run the encoder on spot capacity first, and on demand after it."""
+"""The farm: AWS Batch queues whose jobs run the encoder on spot capacity first, and on demand after it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ SPOT_RECLAIM_REASON = "Host EC2*"
 
 
 class EncoderFarm(Construct):
-    """Two compute environments, spot before on demand, behind one queue.
+    """Two compute environments, spot before on demand, behind two queues.
+
+    A studio waits for its inspection, so a backlog of encodes must not hold it up: inspections go first.
 
     Parameters
     ----------
@@ -45,30 +47,14 @@ class EncoderFarm(Construct):
             allow_all_outbound=False,
         )
         security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS APIs over TLS")
-        self.queue = batch.JobQueue(
-            self,
-            "Queue",
-            priority=1,
-            compute_environments=[
-                batch.OrderedComputeEnvironment(
-                    compute_environment=self._capacity(spot=spot, security_group=security_group), order=order
-                )
-                for order, spot in enumerate((True, False), start=1)
-            ],
-            job_state_time_limit_actions=[
-                batch.JobStateTimeLimitAction(
-                    action=batch.JobStateTimeLimitActionsAction.CANCEL,
-                    max_time=Duration.hours(12),
-                    reason=reason,
-                    state=batch.JobStateTimeLimitActionsState.RUNNABLE,
-                )
-                for reason in (
-                    batch.JobStateTimeLimitActionsReason.INSUFFICIENT_INSTANCE_CAPACITY,
-                    batch.JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE,
-                    batch.JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT,
-                )
-            ],
-        )
+        capacity = [
+            batch.OrderedComputeEnvironment(
+                compute_environment=self._capacity(spot=spot, security_group=security_group), order=order
+            )
+            for order, spot in enumerate((True, False), start=1)
+        ]
+        self.inspection_queue = self._queue("InspectionQueue", priority=10, capacity=capacity)
+        self.encoding_queue = self._queue("EncodingQueue", priority=1, capacity=capacity)
         self.log_group = stack.log_group("JobLogs", scope=self)
         self._image = (
             ecs.ContainerImage.from_registry(encoding.image)
@@ -96,6 +82,30 @@ class EncoderFarm(Construct):
                 reason="ECR's GetAuthorizationToken knows no resources; the pull itself names one repository.",
                 rules=("AwsSolutions-IAM5[Resource::*]",),
             )
+
+    def _queue(
+        self, construct_id: str, *, priority: int, capacity: list[batch.OrderedComputeEnvironment]
+    ) -> batch.JobQueue:
+        """Declare a queue; of queues that share capacity, the one with the higher priority is served first."""
+        return batch.JobQueue(
+            self,
+            construct_id,
+            priority=priority,
+            compute_environments=capacity,
+            job_state_time_limit_actions=[
+                batch.JobStateTimeLimitAction(
+                    action=batch.JobStateTimeLimitActionsAction.CANCEL,
+                    max_time=Duration.hours(12),
+                    reason=reason,
+                    state=batch.JobStateTimeLimitActionsState.RUNNABLE,
+                )
+                for reason in (
+                    batch.JobStateTimeLimitActionsReason.INSUFFICIENT_INSTANCE_CAPACITY,
+                    batch.JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE,
+                    batch.JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT,
+                )
+            ],
+        )
 
     def job_definition(self, scope: Construct, construct_id: str, *, role: iam.IRole) -> batch.EcsJobDefinition:
         """Declare in `scope` a job that runs ``python -m encoder`` as `role`; the submitter gives the command.

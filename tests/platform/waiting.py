@@ -10,7 +10,7 @@ import pytest
 
 T = TypeVar("T")
 DEADLINE_S = 90.0  # of a machine that is busy with something else as well
-_POLL_S = 0.05
+_POLL_S = 0.1
 
 
 def eventually(look: Callable[[], T], *, waiting_for: str, seconds: float = DEADLINE_S, every: float = _POLL_S) -> T:

@@ -46,6 +46,7 @@ def test_a_version_that_is_not_known_yet_is_worth_another_try():
 
 
 def test_the_announcement_says_what_the_studio_said_and_what_was_packaged():
-    event = announcement(PACKAGED, version=version(VersionState.PUBLISHED))
+    event = announcement(PACKAGED, version=version(VersionState.PUBLISHED), revision=2)
+    assert event.revision == 2
     assert (event.title, event.delivery_id) == (samples.TITLE_METADATA, samples.DELIVERY)
     assert (event.renditions, event.key_ids) == (PACKAGED.renditions, PACKAGED.key_ids)

@@ -54,7 +54,7 @@ def playable():
             ),
         ),
         key_ids={Tier.AUDIO: "a" * 32, Tier.SD: "b" * 32, Tier.HD: "c" * 32},
-        published_at=1_000,
+        revision=3,
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def test_an_unknown_title_is_named(aws):
 
 def test_a_publication_that_arrives_late_does_not_bring_an_old_version_back(aws, playable):
     table = store.PlayableTable("playable")
-    older = playable.model_copy(update={"version_id": "v-old", "published_at": playable.published_at - 1})
+    older = playable.model_copy(update={"version_id": "v-old", "revision": playable.revision - 1})
 
     assert table.put_if_newer(playable)
     assert not table.put_if_newer(older)

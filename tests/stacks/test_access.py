@@ -1,0 +1,71 @@
+"""Least privilege, over all roles of the platform."""
+
+import json
+import re
+
+NO_RESOURCES = {
+    # Actions that AWS authorises without a resource.
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "ecr:GetAuthorizationToken",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+}
+BY_CDK = "/Custom::"
+SECRETS = re.compile(r"-----BEGIN|AKIA[0-9A-Z]{16}|resolve:secretsmanager|\"SecretString\"|\"(Master)?UserPassword\"")
+
+
+def our_roles(declared):
+    return [role for role in declared.of("AWS::IAM::Role") if BY_CDK not in role.path]
+
+
+def test_every_policy_stands_outside_its_role_and_is_granted(declared):
+    for role in our_roles(declared):
+        assert "Policies" not in role.properties, role
+
+
+def test_no_action_is_a_wildcard(declared):
+    for role in our_roles(declared):
+        for statement in declared.granted(role):
+            assert statement.effect == "Allow"
+            assert not [action for action in statement.actions if "*" in action], role
+
+
+def test_all_resources_are_allowed_only_where_aws_knows_none(declared):
+    for role in our_roles(declared):
+        for statement in declared.granted(role):
+            if "*" in statement.resources:
+                assert statement.actions <= NO_RESOURCES, role
+
+
+def test_managed_policies_are_those_of_hosts_only(declared):
+    for role in our_roles(declared):
+        for policy in role.properties.get("ManagedPolicyArns", ()):
+            assert role.path.startswith("encoding/Farm/")
+            assert role.text(policy).endswith("service-role/AmazonEC2ContainerServiceforEC2Role")
+
+
+def test_a_role_is_assumed_by_one_service(declared):
+    for role in our_roles(declared):
+        [statement] = role.statements(role["AssumeRolePolicyDocument"])
+        assert len(statement.principals) == 1
+        assert statement.principals[0].endswith(".amazonaws.com"), role
+
+
+def test_a_function_is_invoked_by_one_service_for_one_source(declared):
+    for permission in declared.of("AWS::Lambda::Permission"):
+        assert "SourceArn" in permission.properties, permission
+        assert permission["Principal"] in {"events.amazonaws.com", "apigateway.amazonaws.com"}
+
+
+def test_there_is_no_secret_in_a_template(declared):
+    for name, template in declared.templates.items():
+        assert not SECRETS.search(json.dumps(template)), name

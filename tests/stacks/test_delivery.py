@@ -1,0 +1,128 @@
+import json
+
+from stacks.constructs.service_function import REPOSITORY
+
+NOT_CACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+"""AWS's managed policy CachingDisabled."""
+
+
+def distribution(declared):
+    return declared.only("AWS::CloudFront::Distribution")
+
+
+def behaviours(declared):
+    config = distribution(declared)["DistributionConfig"]
+    return {"*": config["DefaultCacheBehavior"]} | {found["PathPattern"]: found for found in config["CacheBehaviors"]}
+
+
+def origins(declared):
+    found = distribution(declared)
+    return {
+        origin["Id"]: (origin, found.text(origin["DomainName"])) for origin in found["DistributionConfig"]["Origins"]
+    }
+
+
+def test_it_speaks_http_2_and_3_and_logs(declared):
+    config = distribution(declared)["DistributionConfig"]
+    assert config["HttpVersion"] == "http2and3"
+    assert distribution(declared).text(config["Logging"]["Bucket"]) == "<storage/AccessLogs.RegionalDomainName>"
+
+
+def test_each_path_has_its_origin(declared):
+    found = origins(declared)
+    hosts = {path: found[behaviour["TargetOriginId"]][1] for path, behaviour in behaviours(declared).items()}
+    media = declared.at("storage/Media")
+    web = declared.at("storage/Web")
+    region = declared.settings.primary_region
+    assert hosts == {
+        "*": f"{web.text(web['BucketName'])}.s3.{region}.amazonaws.com",
+        "/api/*": f"<playback/Api/HttpApi>.execute-api.{region}.amazonaws.com",
+        "/media/*": f"{media.text(media['BucketName'])}.s3.{region}.amazonaws.com",
+        "/art/*": f"{media.text(media['BucketName'])}.s3.{region}.amazonaws.com",
+    }
+
+
+def test_buckets_are_read_under_origin_access_control(declared):
+    for control in declared.of("AWS::CloudFront::OriginAccessControl"):
+        config = control["OriginAccessControlConfig"]
+        assert (config["SigningBehavior"], config["SigningProtocol"]) == ("always", "sigv4")
+    for origin, host in origins(declared).values():
+        if ".s3." in host:
+            assert "OriginAccessControl" in distribution(declared).text(origin["OriginAccessControlId"])
+        else:
+            assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+            assert origin["CustomOriginConfig"]["OriginSSLProtocols"] == ["TLSv1.2"]
+
+
+def test_tokens_are_checked_on_the_media_and_nowhere_else(declared):
+    associated = {
+        path: [
+            (function["EventType"], distribution(declared).text(function["FunctionARN"]))
+            for function in behaviour.get("FunctionAssociations", ())
+        ]
+        for path, behaviour in behaviours(declared).items()
+    }
+    assert associated.pop("/media/*") == [("viewer-request", "<delivery/ViewerRequest.FunctionARN>")]
+    assert set(map(tuple, associated.values())) == {()}
+
+
+def test_the_token_function_runs_as_it_is_in_the_repository(declared):
+    function = declared.only("AWS::CloudFront::Function")
+    assert function["FunctionCode"] == (REPOSITORY / "edge" / "viewer-request.js").read_text()
+    assert function["FunctionConfig"]["Runtime"] == "cloudfront-js-2.0"
+    [store] = function["FunctionConfig"]["KeyValueStoreAssociations"]
+    assert function.text(store["KeyValueStoreARN"]) == "<delivery/EdgeKeyStore.Arn>"
+    assert function["AutoPublish"] is True
+
+
+def test_the_edge_keys_are_published_before_the_store_imports_them(declared):
+    store = declared.only("AWS::CloudFront::KeyValueStore")
+    published = declared.only("Custom::EdgeKeys")
+    assert published.logical_id in store.body["DependsOn"]
+    assert store.text(store["ImportSource"]["SourceArn"]).endswith(f"/{published['Key']}")
+
+
+def test_answers_of_the_api_are_never_cached(declared):
+    api = behaviours(declared)["/api/*"]
+    assert api["CachePolicyId"] == NOT_CACHED
+    assert "POST" in api["AllowedMethods"]
+    for path, behaviour in behaviours(declared).items():
+        if path != "/api/*":
+            assert behaviour["CachePolicyId"] != NOT_CACHED
+            assert set(behaviour.get("AllowedMethods", ["GET", "HEAD"])) == {"GET", "HEAD"}
+
+
+def test_nothing_is_served_in_the_clear(declared):
+    for path, behaviour in behaviours(declared).items():
+        assert behaviour["ViewerProtocolPolicy"] == ("redirect-to-https" if path == "*" else "https-only")
+
+
+def test_every_answer_carries_the_policy_that_the_page_is_written_for(declared):
+    policy = declared.only("AWS::CloudFront::ResponseHeadersPolicy")
+    for behaviour in behaviours(declared).values():
+        assert distribution(declared).text(behaviour["ResponseHeadersPolicyId"]) == f"<{policy.path}>"
+    written = json.loads((REPOSITORY / "player" / "deployment.json").read_text())["content_security_policy"]
+    headers = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    assert headers["ContentSecurityPolicy"] == {
+        "ContentSecurityPolicy": written.format(region=declared.settings.primary_region),
+        "Override": True,
+    }
+    assert headers["FrameOptions"]["FrameOption"] == "DENY"
+    assert headers["StrictTransportSecurity"]["AccessControlMaxAgeSec"] >= 365 * 24 * 3600
+
+
+def test_a_web_acl_stands_before_it_where_it_is_paid_for(sandbox, complete):
+    assert not sandbox.of("AWS::WAFv2::WebACL")
+    assert "WebACLId" not in distribution(sandbox)["DistributionConfig"]
+    acl = complete.only("AWS::WAFv2::WebACL")
+    found = distribution(complete)
+    assert found.text(found["DistributionConfig"]["WebACLId"]) == f"<{acl.path}.Arn>"
+    assert acl["Scope"] == "CLOUDFRONT"
+    managed = {rule["Name"] for rule in acl["Rules"] if "ManagedRuleGroupStatement" in rule["Statement"]}
+    assert {"AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"} <= managed
+    [limit] = [rule for rule in acl["Rules"] if "RateBasedStatement" in rule["Statement"]]
+    assert limit["Action"] == {"Block": {}}
+
+
+def test_the_edge_stands_where_cloudfront_wants_it(declared):
+    assert declared.synthesis.stacks["delivery"].region == "us-east-1"

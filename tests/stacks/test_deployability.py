@@ -1,0 +1,133 @@
+"""What no emulator can show: whether CloudFormation and the services would take the templates."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+from cfnlint.config import ConfigMixIn
+from cfnlint.decode.decode import decode_str
+from cfnlint.runner import Runner
+
+from tests.stacks.state_machine import all_states, definition
+
+MOST_RESOURCES = 500
+LARGEST_TEMPLATE = 1024 * 1024
+LARGEST_EDGE_FUNCTION = 10 * 1024
+LARGEST_INLINE_POLICY = 10_240
+MOST_INLINE_BRANCHES = 40
+LARGEST_ENVIRONMENT = 4 * 1024
+LARGEST_FUNCTION = 10 * 1024 * 1024
+MOST_LAYERS = 5
+
+
+@pytest.fixture(scope="module")
+def lint():
+    """Return what cfn-lint has to say of a template in a region, errors and warnings.
+
+    What is ignored stands in .cfnlintrc. The runner of a region is kept: making one takes as long as using it.
+    """
+
+    @cache
+    def runner(region):
+        return Runner(ConfigMixIn(regions=[region]))
+
+    def findings(template, *, region):
+        read, unreadable = decode_str(json.dumps(template))
+        return [*map(str, unreadable), *map(str, runner(region).validate_template(read))]
+
+    return findings
+
+
+def test_cfn_lint_bites(lint):
+    careless = {
+        "Parameters": {"Forgotten": {"Type": "String"}},
+        "Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"Careless": True}}},
+    }
+    warning, error = lint(careless, region="us-east-1")
+    assert ("W2001" in warning, "E3002" in error) == (True, True)
+
+
+# The plain sandbox declares what the sandbox with every opt-in declares, less the opt-ins.
+def test_cfn_lint_finds_nothing(complete, lint):
+    found = {
+        name: lint(template, region=complete.synthesis.stacks[name].region)
+        for name, template in complete.templates.items()
+    }
+    assert found == {name: [] for name in complete.templates}
+
+
+def test_the_opt_ins_only_add(sandbox, opted_in):
+    assert {resource.path for resource in sandbox.resources} <= {resource.path for resource in opted_in.resources}
+
+
+def test_templates_are_within_their_limits(declared):
+    for name, template in declared.templates.items():
+        assert len(template["Resources"]) <= MOST_RESOURCES, name
+        assert len(json.dumps(template)) <= LARGEST_TEMPLATE, name
+
+
+def test_edge_functions_are_small(declared):
+    for function in declared.of("AWS::CloudFront::Function"):
+        assert len(function["FunctionCode"].encode()) < LARGEST_EDGE_FUNCTION
+
+
+def test_inline_policies_are_within_the_limit_of_their_role(declared):
+    for role in declared.of("AWS::IAM::Role"):
+        documents = [policy["PolicyDocument"] for policy in role.properties.get("Policies", ())]
+        documents += [
+            policy["PolicyDocument"]
+            for policy in declared.of("AWS::IAM::Policy", stack=role.stack)
+            if {"Ref": role.logical_id} in policy["Roles"]
+        ]
+        # White space does not count, and references are shorter once they are names.
+        assert sum(len(json.dumps(document).replace(" ", "")) for document in documents) <= LARGEST_INLINE_POLICY, role
+
+
+def test_inline_maps_are_no_wider_than_they_may_be(declared):
+    for machine in declared.of("AWS::StepFunctions::StateMachine"):
+        for name, state in all_states(definition(declared, machine.path)):
+            if state["Type"] == "Map" and state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE":
+                assert 0 < state["MaxConcurrency"] <= MOST_INLINE_BRANCHES, name
+
+
+def test_environments_of_functions_fit(declared):
+    for function in declared.of("AWS::Lambda::Function"):
+        variables = function.properties.get("Environment", {}).get("Variables", {})
+        size = sum(len(name) + len(function.text(value)) for name, value in variables.items())
+        assert size <= LARGEST_ENVIRONMENT, function
+        assert len(function.properties.get("Layers", ())) <= MOST_LAYERS
+
+
+def folder_size(path: Path):
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def test_functions_are_light(declared):
+    sizes = {
+        path.name: folder_size(path)
+        for path in declared.directory.glob("asset.*")
+        if (path / "lambdas").is_dir() and not (path / "encoder").is_dir()
+    }
+    assert sizes
+    assert max(sizes.values()) <= LARGEST_FUNCTION
+
+
+def test_every_function_is_the_same_package_of_lambdas_only(declared):
+    keys = {function["Code"]["S3Key"] for function in declared.functions()}
+    [key] = keys
+    package = declared.directory / f"asset.{key.removesuffix('.zip')}"
+    assert [path.name for path in package.iterdir()] == ["lambdas"]
+    assert not list(package.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize("attribute", ["Description"])
+def test_descriptions_are_within_the_limit(declared, attribute):
+    for function in declared.functions():
+        assert 0 < len(function[attribute]) <= 256
+
+
+def test_outputs_do_not_collide(declared):
+    for template in declared.templates.values():
+        exported = [output["Export"] for output in template.get("Outputs", {}).values() if "Export" in output]
+        assert exported == [], "references between stacks are weak: an export would pin the order of changes"

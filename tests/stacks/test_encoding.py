@@ -1,0 +1,180 @@
+import pytest
+
+from tests.stacks.state_machine import definition, way
+
+WORKFLOW = "encoding/Encode a version/StateMachine"
+JOBS = ("encoding/EncodeJob", "ingestion/InspectJob")
+MOST_INLINE_BRANCHES = 40
+
+
+def test_a_version_is_planned_encoded_joined_scored_packaged_and_registered(declared):
+    machine = definition(declared, WORKFLOW)
+    assert way(machine) == [
+        "Issue content keys",
+        "Plan",
+        "Encode each chunk",
+        "Finish each rung",
+        "Package",
+        "Register",
+        "Packaged",
+    ]
+    assert way(machine["States"]["Encode each chunk"]["ItemProcessor"]) == ["Encode"]
+    assert way(machine["States"]["Finish each rung"]["ItemProcessor"]) == ["Join", "Score"]
+    assert machine["States"]["Packaged"]["Type"] == "Succeed"
+
+
+def test_the_work_is_done_by_jobs_that_the_workflow_waits_for(declared):
+    states = definition(declared, WORKFLOW)["States"]
+    jobs = {
+        **states["Encode each chunk"]["ItemProcessor"]["States"],
+        **states["Finish each rung"]["ItemProcessor"]["States"],
+        "Package": states["Package"],
+    }
+    for name, job in jobs.items():
+        assert job["Resource"] == "arn:<AWS::Partition>:states:::batch:submitJob.sync", name
+        assert job["Parameters"]["JobQueue"] == "<encoding/Farm/EncodingQueue.JobQueueArn>"
+        assert job["Parameters"]["JobDefinition"] == "<encoding/EncodeJob>"
+
+
+def test_an_inline_map_runs_as_many_branches_as_it_may(declared):
+    states = definition(declared, WORKFLOW)["States"]
+    for name in ("Encode each chunk", "Finish each rung"):
+        assert states[name]["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+        assert 0 < states[name]["MaxConcurrency"] <= MOST_INLINE_BRANCHES
+
+
+def test_an_accepted_source_starts_it(declared):
+    rule = declared.at("encoding/SourceAcceptedRule")
+    assert rule["EventPattern"] == {"source": ["marquee.ingestion"], "detail-type": ["SourceAccepted"]}
+    assert rule.text(rule["EventBusName"]) == "<governance/Bus>"
+    [target] = rule["Targets"]
+    assert rule.text(target["Arn"]) == "<encoding/Start.Arn>"
+    assert rule.text(target["DeadLetterConfig"]["Arn"]) == "<encoding/DeadLetters.Arn>"
+
+
+@pytest.mark.parametrize("path", JOBS)
+def test_a_reclaimed_host_is_another_attempt_and_bad_input_is_none(declared, path):
+    retry = declared.at(path)["RetryStrategy"]
+    first, *middle, last = retry["EvaluateOnExit"]
+    assert first == {"Action": "RETRY", "OnStatusReason": "Host EC2*"}
+    assert {"Action": "EXIT", "OnExitCode": "65"} in middle
+    assert {rule["Action"] for rule in middle} == {"EXIT"}
+    assert last == {"Action": "RETRY", "OnExitCode": "*"}
+    assert retry["Attempts"] > 1
+
+
+@pytest.mark.parametrize("path", JOBS)
+def test_a_job_ends_in_time_and_logs_to_our_group(declared, path):
+    job = declared.at(path)
+    assert job["Timeout"]["AttemptDurationSeconds"] == declared.settings.encoding.job_timeout_minutes * 60
+    logs = job["ContainerProperties"]["LogConfiguration"]
+    assert logs["LogDriver"] == "awslogs"
+    assert job.text(logs["Options"]["awslogs-group"]) == "<encoding/Farm/JobLogs>"
+
+
+@pytest.mark.parametrize("path", JOBS)
+def test_a_job_is_no_more_than_its_role(declared, path):
+    container = declared.at(path)["ContainerProperties"]
+    role = {"encoding/EncodeJob": "encoding/EncoderRole", "ingestion/InspectJob": "ingestion/InspectorRole"}[path]
+    assert declared.at(path).text(container["JobRoleArn"]) == f"<{role}.Arn>"
+    assert "Privileged" not in container
+
+
+@pytest.mark.parametrize("name", ["InspectionQueue", "EncodingQueue"])
+def test_spot_comes_before_on_demand(declared, name):
+    queue = declared.at(f"encoding/Farm/{name}")
+    order = sorted(queue["ComputeEnvironmentOrder"], key=lambda entry: entry["Order"])
+    names = [queue.text(entry["ComputeEnvironment"]) for entry in order]
+    assert names == [
+        "<encoding/Farm/Spot.ComputeEnvironmentArn>",
+        "<encoding/Farm/OnDemand.ComputeEnvironmentArn>",
+    ]
+    kinds = [declared.at(f"encoding/Farm/{name}")["ComputeResources"]["Type"] for name in ("Spot", "OnDemand")]
+    assert kinds == (["SPOT", "EC2"] if declared.settings.production else ["FARGATE_SPOT", "FARGATE"])
+
+
+def test_a_studio_does_not_wait_behind_the_encodes(declared):
+    inspection, encoding = (declared.at(f"encoding/Farm/{name}Queue") for name in ("Inspection", "Encoding"))
+    assert inspection["Priority"] > encoding["Priority"]
+    assert inspection["ComputeEnvironmentOrder"] == encoding["ComputeEnvironmentOrder"]
+
+
+@pytest.mark.parametrize("name", ["InspectionQueue", "EncodingQueue"])
+def test_a_job_that_no_capacity_can_take_does_not_wait_for_ever(declared, name):
+    queue = declared.at(f"encoding/Farm/{name}")
+    assert queue["JobStateTimeLimitActions"]
+    for action in queue["JobStateTimeLimitActions"]:
+        assert (action["State"], action["Action"]) == ("RUNNABLE", "CANCEL")
+        assert action["MaxTimeSeconds"] <= 12 * 3600
+
+
+def test_production_runs_on_arm_and_on_nothing_while_idle(production):
+    for name in ("Spot", "OnDemand"):
+        compute = production.at(f"encoding/Farm/{name}")["ComputeResources"]
+        families = {kind.partition(".")[0] for kind in compute["InstanceTypes"]}
+        assert families == set(production.settings.encoding.instance_families)
+        assert all(family.endswith("g") for family in families), "a queue takes one architecture, and it is Graviton"
+        assert compute["MinvCpus"] == 0
+
+
+def test_production_jobs_fit_a_host(production):
+    job = production.settings.encoding
+    smallest_host_vcpus, smallest_host_gib = 16, 32
+    assert job.job_vcpus <= smallest_host_vcpus
+    assert job.job_memory_mib <= smallest_host_gib * 1024 - 2048, "the agent and the system need theirs"
+
+
+def test_fargate_runs_on_arm_too(sandbox):
+    for path in JOBS:
+        container = sandbox.at(path)["ContainerProperties"]
+        assert container["RuntimePlatform"] == {"CpuArchitecture": "ARM64"}
+
+
+def subnets_of(declared, name):
+    environment = declared.at(f"encoding/Farm/{name}")
+    return [environment.text(subnet) for subnet in environment["ComputeResources"]["Subnets"]]
+
+
+def test_production_jobs_run_in_private_subnets_of_three_zones(production):
+    private = {f"<encoding/Farm/Network/jobsSubnet{number}/Subnet>" for number in (1, 2, 3)}
+    for name in ("Spot", "OnDemand"):
+        assert set(subnets_of(production, name)) == private
+    gateways = production.of("AWS::EC2::NatGateway")
+    assert len({gateway.text(gateway["SubnetId"]) for gateway in gateways}) == len(private)
+    for subnet in production.of("AWS::EC2::Subnet"):
+        assert not subnet.properties.get("MapPublicIpOnLaunch")
+
+
+def test_the_sandbox_has_no_gateway_that_bills(sandbox):
+    assert not sandbox.of("AWS::EC2::NatGateway")
+    assert not sandbox.of("AWS::EC2::EIP")
+    assert [endpoint["VpcEndpointType"] for endpoint in sandbox.of("AWS::EC2::VPCEndpoint")] == ["Gateway"]
+
+
+def test_nothing_comes_in_and_only_tls_goes_out(declared):
+    group = declared.at("encoding/Farm/Jobs")
+    assert "SecurityGroupIngress" not in group.properties
+    [egress] = group["SecurityGroupEgress"]
+    assert (egress["IpProtocol"], egress["FromPort"], egress["ToPort"]) == ("tcp", 443, 443)
+
+
+def test_hosts_have_encrypted_disks_and_guard_their_credentials(production):
+    for template in production.of("AWS::EC2::LaunchTemplate"):
+        data = template["LaunchTemplateData"]
+        assert all(device["Ebs"]["Encrypted"] for device in data["BlockDeviceMappings"])
+        assert data["MetadataOptions"] == {"HttpPutResponseHopLimit": 1, "HttpTokens": "required"}
+
+
+def test_the_encoder_touches_work_and_media_only(declared):
+    for statement in declared.granted(declared.at("encoding/EncoderRole")):
+        if "s3:PutObject" in statement.actions:
+            assert all(resource.endswith("/work/*") or "-media-" in resource for resource in statement.resources), (
+                statement
+            )
+        assert "s3:DeleteObject" not in statement.actions
+
+
+def test_there_are_enough_rungs(declared):
+    ladder = declared.settings.encoding.ladder
+    assert len(ladder) >= 4
+    assert len({recipe.rung for recipe in ladder}) == len(ladder)

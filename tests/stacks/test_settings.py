@@ -1,0 +1,99 @@
+import ast
+import inspect
+import re
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from models.idle_cost import idle_cost, total
+from stacks import settings
+from stacks.settings import OPT_INS, SettingsError, profile, with_ssh_keys
+
+OPT_IN_FIELDS = {
+    "sftp": ("IngestionSettings", "sftp", "ingestion"),
+    "web_acl": ("DeliverySettings", "web_acl", "delivery"),
+    "content_key": ("PlaybackSettings", "dedicated_content_key", "playback"),
+}
+
+
+def costs(declared):
+    return idle_cost((stack.context, declared.templates[name]) for name, stack in declared.synthesis.stacks.items())
+
+
+def stated_price(owner, name):
+    """Return the USD a month that the docstring of a setting states."""
+    body = ast.parse(inspect.getsource(getattr(settings, owner))).body[0].body
+    [docstring] = [
+        said.value.value
+        for field, said in pairwise(body)
+        if isinstance(field, ast.AnnAssign) and field.target.id == name and isinstance(said, ast.Expr)
+    ]
+    return Decimal(re.search(r"(\d+(?:\.\d+)?) USD a month", docstring)[1])
+
+
+def test_an_idle_sandbox_costs_less_than_five_dollars(sandbox):
+    assert total(costs(sandbox)) < 5
+
+
+@pytest.mark.parametrize("opt_in", OPT_INS)
+def test_an_opt_in_costs_what_its_setting_says(sandbox, opted_in, opt_in):
+    owner, name, context = OPT_IN_FIELDS[opt_in]
+    without, with_it = (
+        total(item for item in costs(declared) if item.context == context) for declared in (sandbox, opted_in)
+    )
+    assert with_it - without == stated_price(owner, name)
+
+
+def test_the_opt_ins_are_all_that_an_idle_sandbox_can_be_billed_for_more(sandbox, opted_in):
+    stated = sum(stated_price(owner, name) for owner, name, _ in OPT_IN_FIELDS.values())
+    assert total(costs(opted_in)) - total(costs(sandbox)) == stated
+
+
+def test_production_can_be_priced(production):
+    assert total(costs(production)) > 0
+
+
+def test_an_opt_in_switches_on_what_it_names():
+    for opt_in, (_, name, context) in OPT_IN_FIELDS.items():
+        assert getattr(getattr(profile("sandbox"), context), name) is False
+        assert getattr(getattr(profile("sandbox", opt_ins=(opt_in,)), context), name) is True
+        assert getattr(getattr(profile("production"), context), name) is True
+
+
+def test_a_profile_that_does_not_exist_is_named():
+    with pytest.raises(SettingsError, match=r"'staging'.*sandbox, production"):
+        profile("staging")
+
+
+def test_an_opt_in_that_does_not_exist_is_named():
+    with pytest.raises(SettingsError, match="no such opt-in: nat; there are sftp, web_acl, content_key"):
+        profile("sandbox", opt_ins=("nat",))
+
+
+def test_a_key_is_given_to_its_studio_only():
+    before = profile("production")
+    after = with_ssh_keys(before, {"blender": "ssh-ed25519 AAAA"})
+    keys = {studio.name: studio.ssh_public_keys for studio in after.ingestion.studios}
+    assert keys == {"blender": ("ssh-ed25519 AAAA",), "northlight": (), "harbour-lane": ()}
+    assert all(not studio.ssh_public_keys for studio in before.ingestion.studios)
+
+
+def test_a_key_for_nobody_is_an_error():
+    with pytest.raises(SettingsError, match="no such studio: unknown"):
+        with_ssh_keys(profile("sandbox"), {"unknown": "ssh-ed25519 AAAA"})
+
+
+@pytest.mark.parametrize("name", settings.PROFILES)
+def test_ladders_descend_and_fit_their_players(name):
+    ladder = profile(name).encoding.ladder
+    assert sorted(ladder, key=lambda rung: (-rung.height, -rung.bitrate_kbps)) == list(ladder)
+    for rung in ladder:
+        assert rung.width % 2 == rung.height % 2 == 0
+        assert abs(rung.width / rung.height - 16 / 9) < 0.01
+        assert rung.bitrate_kbps < rung.maxrate_kbps <= 2 * rung.bitrate_kbps
+
+
+@pytest.mark.parametrize("name", settings.PROFILES)
+def test_a_title_fits_the_inline_map(name):
+    assert profile(name).encoding.max_parallel_jobs <= 40
