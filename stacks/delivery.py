@@ -19,6 +19,7 @@ from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.player_site import PlayerSite, content_security_policy
+from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import REPOSITORY, ServiceFunction
 from stacks.constructs.web_acl import WebAcl
 from stacks.settings import Settings
@@ -103,7 +104,7 @@ class DeliveryStack(ContextStack):
             description="Writes the token key where the edge's key-value store imports it from.",
             timeout=Duration.minutes(1),
         )
-        edge_secret.grant_read(function)
+        grant_secret(edge_secret, function.execution_role)
         grant_objects(staging, function.execution_role, Access.REPLACE, prefix=EDGE_KEYS_PREFIX)
         published = CustomResource(
             self,

@@ -28,6 +28,7 @@ from stacks.constructs.bus_subscription import subscribe
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
+from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow, table
 from stacks.settings import Settings
@@ -195,7 +196,7 @@ class PlaybackStack(ContextStack):
         )
         allow(self._sessions, create, "dynamodb:PutItem")
         self._read(create, self._playable, self._progress)
-        self.edge_secret.grant_read(create)
+        grant_secret(self.edge_secret, create.execution_role)
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/sessions", create)
         manifest = ServiceFunction(
             self,
@@ -210,7 +211,7 @@ class PlaybackStack(ContextStack):
             description="GET /api/playback/sessions/{session_id}/manifest",
         )
         self._read(manifest, self._sessions, self._playable)
-        self.edge_secret.grant_read(manifest)
+        grant_secret(self.edge_secret, manifest.execution_role)
         grant_objects(self._media, manifest.execution_role, Access.READ)
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/sessions/{session_id}/manifest", manifest)
 

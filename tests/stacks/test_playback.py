@@ -83,6 +83,24 @@ def test_the_policy_of_the_wrapping_key_admits_nobody_by_itself(complete):
     assert key["EnableKeyRotation"] is True
 
 
+def decrypting(declared, key, *, through):
+    """The roles that may decrypt with `key` through one service, or by themselves where that is None."""
+    region = declared.settings.primary_region
+    condition = {"StringEquals": {"kms:ViaService": f"{through}.{region}.amazonaws.com"}} if through else {}
+    return {
+        role.path
+        for role in declared.of("AWS::IAM::Role")
+        for statement in declared.granted(role)
+        if "kms:Decrypt" in statement.actions and key in statement.resources and statement.condition == condition
+    }
+
+
+def test_readers_of_media_cannot_unwrap_content_keys_where_one_key_serves_both(sandbox):
+    by_themselves = decrypting(sandbox, "<governance/DataKey.Arn>", through=None)
+    only_s3_assumes = {"storage/RawReplication/Role"}
+    assert by_themselves - only_s3_assumes == {"playback/LicenseRole", "encoding/EncoderRole"}
+
+
 def test_whoever_issues_content_keys_never_sees_them(sandbox):
     actions = actions_on(sandbox, "<governance/DataKey.Arn>")
     assert {action for action in actions["playback/IssueKeysRole"] if action.startswith("kms:")} == {
@@ -100,6 +118,7 @@ def test_the_edge_secret_is_made_in_the_account_and_read_by_its_three_readers(de
         if "secretsmanager:GetSecretValue" in actions
     }
     assert readers == {"playback/CreateSessionRole", "playback/GetManifestRole", "delivery/PublishEdgeKeysRole"}
+    assert readers == decrypting(declared, "<governance/DataKey.Arn>", through="secretsmanager")
 
 
 @pytest.mark.parametrize("function", ["CreateSession", "GetManifest", "License", "Progress"])
