@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.catalog.environment import CatalogEnvironment, ListEnvironment
+from lambdas.catalog.environment import ListEnvironment, PublishEnvironment, RecordEnvironment
 from lambdas.common.events import SourceAccepted, VersionPackaged
 from stacks.constructs.bus_subscription import subscribe
 from stacks.constructs.context_stack import ContextStack
@@ -46,7 +46,7 @@ class CatalogStack(ContextStack):
             self,
             "RecordVersion",
             handler=f"{HANDLERS}.on_source_accepted",
-            environment=CatalogEnvironment(titles_table=titles.table_name, event_bus=bus.event_bus_name),
+            environment=RecordEnvironment(titles_table=titles.table_name),
             description="Records the version that an accepted source will become.",
         )
         allow(titles, record, "dynamodb:PutItem")
@@ -55,7 +55,7 @@ class CatalogStack(ContextStack):
             self,
             "Publish",
             handler=f"{HANDLERS}.on_version_packaged",
-            environment=CatalogEnvironment(titles_table=titles.table_name, event_bus=bus.event_bus_name),
+            environment=PublishEnvironment(titles_table=titles.table_name, event_bus=bus.event_bus_name),
             description="Makes a packaged version the title's current one, with an audit record.",
         )
         allow(

@@ -5,8 +5,14 @@ from __future__ import annotations
 from lambdas.common.environment import Environment
 
 
-class CatalogEnvironment(Environment):
-    """`on_source_accepted` and `on_version_packaged`: record versions, and publish them."""
+class RecordEnvironment(Environment):
+    """`on_source_accepted`: records versions."""
+
+    titles_table: str
+
+
+class PublishEnvironment(Environment):
+    """`on_version_packaged`: publishes versions."""
 
     titles_table: str
     event_bus: str

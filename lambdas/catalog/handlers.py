@@ -6,7 +6,7 @@ from functools import cache
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.catalog.environment import CatalogEnvironment, ListEnvironment
+from lambdas.catalog.environment import ListEnvironment, PublishEnvironment, RecordEnvironment
 from lambdas.catalog.publishing import Step, announcement, known, next_revision, next_step
 from lambdas.catalog.store import CatalogStore
 from lambdas.common.bus import publisher, received
@@ -19,7 +19,7 @@ from lambdas.common.problem import Answer, json_answer, problem_documents
 @entry_point
 def on_source_accepted(event: Payload, _context: LambdaContext) -> None:
     """Record the version that a `SourceAccepted` begins."""
-    environment = CatalogEnvironment.load()
+    environment = RecordEnvironment.load()
     source = received(SourceAccepted, event)
     logger.append_keys(version_id=source.version_id, title_id=source.title.title_id)
     new = _store(environment.titles_table).add_version(source, at=now())
@@ -37,7 +37,7 @@ def on_version_packaged(event: Payload, _context: LambdaContext) -> None:
     ConflictError
         If the title belongs to another studio.
     """
-    environment = CatalogEnvironment.load()
+    environment = PublishEnvironment.load()
     packaged = received(VersionPackaged, event)
     logger.append_keys(version_id=packaged.version_id, title_id=packaged.title_id)
     store = _store(environment.titles_table)

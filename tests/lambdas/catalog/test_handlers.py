@@ -5,7 +5,7 @@ import boto3
 import pytest
 
 from lambdas.catalog import handlers
-from lambdas.catalog.environment import CatalogEnvironment
+from lambdas.catalog.environment import PublishEnvironment
 from lambdas.catalog.store import CatalogStore
 from lambdas.common.aws import client
 from lambdas.common.bus import EventPublisher
@@ -52,7 +52,7 @@ def store(table):
 @pytest.fixture
 def happens(table, bus, deployed, context):
     """Let an event of another context happen; return what the catalog announces after it."""
-    deployed(CatalogEnvironment(titles_table=TABLE, event_bus=bus.name))
+    deployed(PublishEnvironment(titles_table=TABLE, event_bus=bus.name))
     handler = {
         "SourceAccepted": handlers.on_source_accepted,
         "VersionPackaged": handlers.on_version_packaged,
