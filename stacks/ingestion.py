@@ -32,6 +32,7 @@ from stacks.constructs.workflow import Workflow, batch_step, lambda_step
 from stacks.settings import Settings
 
 HANDLERS = "lambdas.ingestion.handlers"
+_TOLD = (SourceAccepted, DeliveryRejected, PipelineFailed, TitlePublished)
 
 
 class IngestionStack(ContextStack):
@@ -189,9 +190,8 @@ class IngestionStack(ContextStack):
             event_bus=self._bus,
             description="What a studio hears of: accepted, rejected, failed, published.",
             event_pattern=events.EventPattern(
-                detail_type=[
-                    event.detail_type() for event in (SourceAccepted, DeliveryRejected, PipelineFailed, TitlePublished)
-                ]
+                source=sorted({event.source for event in _TOLD}),
+                detail_type=[event.detail_type() for event in _TOLD],
             ),
             targets=[targets.SnsTopic(topic, dead_letter_queue=self.dead_letters)],
         )

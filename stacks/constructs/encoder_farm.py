@@ -162,7 +162,7 @@ class EncoderFarm(Construct):
         )
 
     def _network(self, flow_logs: s3.IBucket) -> ec2.Vpc:
-        """Public subnets without NAT for Fargate; private ones with a NAT gateway and endpoints for EC2."""
+        """Public subnets without NAT for Fargate; private ones with NAT for EC2; S3 by a gateway endpoint for both."""
         public = ec2.SubnetConfiguration(
             name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=20, map_public_ip_on_launch=False
         )
