@@ -23,7 +23,6 @@ class GovernanceStack(ContextStack):
             "governance",
             settings=settings,
             region=settings.primary_region,
-            dead_letters_written_by="the event bus",
             description="Marquee: the event bus, the data key, the alarm topic and the budget.",
         )
         self.data_key = kms.Key(
@@ -44,7 +43,6 @@ class GovernanceStack(ContextStack):
             self,
             "Bus",
             event_bus_name=f"{settings.namespace}-{settings.profile}",
-            dead_letter_queue=self.dead_letters,
             description="The events between Marquee's contexts.",
         )
         self._budget()

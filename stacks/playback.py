@@ -78,7 +78,7 @@ class PlaybackStack(ContextStack):
         )
         acknowledge(
             self.edge_secret,
-            reason="Rotating it alone would refuse every viewer; a new key id is deployed beside the old one.",
+            reason="Rotating it alone would refuse every viewer: the edge holds a copy, imported at deployment.",
             rules=("AwsSolutions-SMG4", "NIST.800.53.R5-SecretsManagerRotationEnabled"),
         )
         self._sessions = table(self, "Sessions", partition_key="session_id", expires_at="expires_at")

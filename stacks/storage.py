@@ -60,7 +60,7 @@ class StorageStack(ContextStack):
         self.mezzanine = MediaBucket(
             self,
             "mezzanine",
-            sole_copy="Everything in it is derived from the raw bucket, which is replicated.",
+            sole_copy="It is derived from the raw bucket, which is replicated, or written anew by a deployment.",
             logs=logs,
             encryption_key=data_key,
             lifecycle=(
@@ -101,7 +101,6 @@ class StorageStack(ContextStack):
                 actions=["s3:GetObject"],
                 resources=[bucket.arn_for_objects("*")],
                 conditions={
-                    "StringEquals": {"aws:SourceAccount": self.account},
                     "ArnLike": {
                         "aws:SourceArn": self.format_arn(
                             service="cloudfront", region="", resource="distribution", resource_name="*"

@@ -127,10 +127,8 @@ class PipelineFailed(Event):
 
     source: ClassVar[str] = "marquee.pipeline"
     pipeline: Literal["ingestion", "encoding"]
-    execution: str
     studio: str
     delivery_id: str
     version_id: str
     error: str
-    log_tail: tuple[str, ...] = ()
     remedy: str

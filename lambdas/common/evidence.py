@@ -141,19 +141,17 @@ def evidence(failure: Failure, *, pipeline: str, log_tail: tuple[str, ...]) -> d
     }
 
 
-def announcement(failure: Failure, *, pipeline: str, log_tail: tuple[str, ...]) -> PipelineFailed:
-    """Return the event that tells the studio and everybody else."""
+def announcement(failure: Failure, *, pipeline: str) -> PipelineFailed:
+    """Return the event that tells the studio and everybody else; the evidence stays with the operators."""
     studio, delivery_id = failure.delivery
     return parse(
         PipelineFailed,
         {
             "pipeline": pipeline,
-            "execution": failure.execution,
             "studio": studio,
             "delivery_id": delivery_id,
             "version_id": failure.version_id,
             "error": failure.error.name,
-            "log_tail": log_tail,
             "remedy": _STUDIO_REMEDY,
         },
     )

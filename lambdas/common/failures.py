@@ -42,7 +42,7 @@ def record(event: Payload, _context: LambdaContext) -> Payload:
         client("sqs").send_message(
             QueueUrl=environment.failures_queue_url, MessageBody=json.dumps(body, ensure_ascii=False)
         )
-    publisher(environment.event_bus).publish(announcement(failure, pipeline=environment.pipeline, log_tail=tail))
+    publisher(environment.event_bus).publish(announcement(failure, pipeline=environment.pipeline))
     logger.error("pipeline failed", extra={"error": failure.error.name, "job": job and job.job_id})
     return {
         "execution": failure.execution,

@@ -40,8 +40,6 @@ class ContextStack(Stack):
         The key that encrypts its log groups; a stack without log groups passes none.
     alarms
         The topic that alarms go to; the stack that declares the topic passes none.
-    dead_letters_written_by
-        As `written_by` of `dead_letter_queue`.
     """
 
     def __init__(
@@ -54,7 +52,6 @@ class ContextStack(Stack):
         part: str | None = None,
         data_key: kms.IKey | None = None,
         alarms: sns.ITopic | None = None,
-        dead_letters_written_by: str | None = None,
         description: str,
     ) -> None:
         construct_id = f"{context}-{part}" if part else context
@@ -79,7 +76,6 @@ class ContextStack(Stack):
         self.alarms = alarms
         self._data_key = data_key
         self._dead_letters: sqs.Queue | None = None
-        self._dead_letters_written_by = dead_letters_written_by
         self.removal_policy = RemovalPolicy.DESTROY if settings.storage.removable else RemovalPolicy.RETAIN
         for key, value in tags.items():
             Tags.of(self).add(key, value)
@@ -88,7 +84,7 @@ class ContextStack(Stack):
     def dead_letters(self) -> sqs.Queue:
         """The context's dead-letter queue: every message in it is an alarm."""
         if self._dead_letters is None:
-            self._dead_letters = self.dead_letter_queue("DeadLetters", written_by=self._dead_letters_written_by)
+            self._dead_letters = self.dead_letter_queue("DeadLetters")
         return self._dead_letters
 
     def dead_letter_queue(self, construct_id: str, *, written_by: str | None = None) -> sqs.Queue:

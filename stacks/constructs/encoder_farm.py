@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from aws_cdk import Duration, Fn, Size
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -17,7 +20,10 @@ from stacks.constructs.service_function import REPOSITORY
 
 HOPELESS_EXIT_CODES = ("65", "70", "2")
 """Bad input, a defect of the encoder's own, wrong arguments: another attempt cannot help."""
-SPOT_RECLAIM_REASON = "Host EC2*"
+_ECR_IMAGE = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+)(:(?P<tag>[^@]+))?"
+)
+SPOT_RECLAIM_REASONS = {"ec2": "Host EC2*", "fargate": "Your Spot Task was interrupted*"}
 
 
 class EncoderFarm(Construct):
@@ -57,7 +63,7 @@ class EncoderFarm(Construct):
         self.encoding_queue = self._queue("EncodingQueue", priority=1, capacity=capacity)
         self.log_group = stack.log_group("JobLogs", scope=self)
         self._image = (
-            ecs.ContainerImage.from_registry(encoding.image)
+            self._existing_image(encoding.image)
             if encoding.image
             else ecs.ContainerImage.from_docker_image_asset(
                 ecr_assets.DockerImageAsset(
@@ -76,12 +82,23 @@ class EncoderFarm(Construct):
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
             description="Pulls the encoder's image and writes its logs.",
         )
-        if encoding.image is None:
+        if encoding.image is None or _ECR_IMAGE.fullmatch(encoding.image):
             acknowledge(
                 self.execution_role,
                 reason="ECR's GetAuthorizationToken knows no resources; the pull itself names one repository.",
                 rules=("AwsSolutions-IAM5[Resource::*]",),
             )
+
+    def _existing_image(self, uri: str) -> ecs.ContainerImage:
+        """Return the image at `uri`; of a private ECR repository the jobs' hosts are let in."""
+        found = _ECR_IMAGE.fullmatch(uri)
+        if found is None:
+            return ecs.ContainerImage.from_registry(uri)
+        arn = f"arn:aws:ecr:{found['region']}:{found['account']}:repository/{found['name']}"
+        repository = ecr.Repository.from_repository_attributes(
+            self, "Repository", repository_arn=arn, repository_name=found["name"]
+        )
+        return ecs.ContainerImage.from_ecr_repository(repository, found["tag"] or "latest")
 
     def _queue(
         self, construct_id: str, *, priority: int, capacity: list[batch.OrderedComputeEnvironment]
@@ -110,11 +127,12 @@ class EncoderFarm(Construct):
     def job_definition(self, scope: Construct, construct_id: str, *, role: iam.IRole) -> batch.EcsJobDefinition:
         """Declare in `scope` a job that runs ``python -m encoder`` as `role`; the submitter gives the command.
 
-        A reclaimed spot host is always worth another attempt, a hopeless exit never is, anything else is until the
+        A reclaimed spot host is worth another attempt, a hopeless exit never is, anything else is until the
         attempts are used up.
         """
         encoding = self._stack.settings.encoding
         logging = ecs.LogDriver.aws_logs(stream_prefix="encoder", log_group=self.log_group)
+        reclaimed = SPOT_RECLAIM_REASONS[encoding.launch]
         environment = {"ENCODER_THREADS": str(encoding.job_vcpus)}
         container: batch.IEcsContainerDefinition
         if self._on_fargate:
@@ -151,7 +169,7 @@ class EncoderFarm(Construct):
             propagate_tags=True,
             retry_attempts=encoding.attempts,
             retry_strategies=[
-                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_status_reason=SPOT_RECLAIM_REASON)),
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_status_reason=reclaimed)),
                 *(
                     batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_exit_code=code))
                     for code in HOPELESS_EXIT_CODES

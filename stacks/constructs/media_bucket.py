@@ -11,8 +11,8 @@ from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.replication import Replication, bucket_name
 
 _S3_KEYS = (
-    "What lies here is public (the player), encrypted under its title's content keys (the media), or a log that "
-    "S3 and CloudFront deliver; origin access control and log delivery work with S3's own keys."
+    "What lies here is public (the player, posters), encrypted under its title's content keys (picture and sound; "
+    "subtitles and manifests are not secret), or a log that S3 and CloudFront deliver with S3's own keys."
 )
 
 

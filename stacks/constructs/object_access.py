@@ -28,6 +28,11 @@ _KEY_ACTIONS = {
 }
 
 
+_LISTING = dict.fromkeys(Access, "StringLikeIfExists") | {Access.REPLACE: "StringLike"}
+"""GetObject of a missing key asks for ListBucket without a prefix, to answer 404 and not 403. Who replaces objects
+lists them, below its own prefix only."""
+
+
 def grant_objects(bucket: MediaBucket, role: iam.IRole, access: Access, *, prefix: str = "") -> None:
     """Let `role` use the objects of `bucket` below `prefix`, and tell a missing object from a forbidden one.
 
@@ -40,8 +45,7 @@ def grant_objects(bucket: MediaBucket, role: iam.IRole, access: Access, *, prefi
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
             resources=[bucket.known_arn],
-            # GetObject of a missing key asks for ListBucket without a prefix, to answer 404 and not 403.
-            conditions={"StringLikeIfExists": {"s3:prefix": f"{prefix}*"}} if prefix else None,
+            conditions={_LISTING[access]: {"s3:prefix": f"{prefix}*"}} if prefix else None,
         )
     )
     if bucket.encryption_key is not None:

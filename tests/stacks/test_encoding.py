@@ -56,7 +56,8 @@ def test_an_accepted_source_starts_it(declared):
 def test_a_reclaimed_host_is_another_attempt_and_bad_input_is_none(declared, path):
     retry = declared.at(path)["RetryStrategy"]
     first, *middle, last = retry["EvaluateOnExit"]
-    assert first == {"Action": "RETRY", "OnStatusReason": "Host EC2*"}
+    reason = "Host EC2*" if declared.settings.production else "Your Spot Task was interrupted*"
+    assert first == {"Action": "RETRY", "OnStatusReason": reason}
     assert {"Action": "EXIT", "OnExitCode": "65"} in middle
     assert {rule["Action"] for rule in middle} == {"EXIT"}
     assert last == {"Action": "RETRY", "OnExitCode": "*"}

@@ -96,11 +96,6 @@ def test_what_has_a_name_of_its_own_can_stand_beside_the_other_profile(declared)
                 assert re.search(rf"marquee-?{declared.profile}", text), resource
 
 
-def test_the_bus_keeps_what_it_cannot_deliver(declared):
-    bus = declared.only("AWS::Events::EventBus")
-    assert bus.text(bus["DeadLetterConfig"]["Arn"]) == "<governance/DeadLetters.Arn>"
-
-
 def test_every_rule_keeps_what_it_cannot_deliver(declared):
     for rule in declared.of("AWS::Events::Rule"):
         for target in rule["Targets"]:

@@ -42,7 +42,7 @@ def test_the_role_of_a_studio_reaches_no_other_studio(complete):
         for statement in complete.granted(role):
             if statement.actions == {"s3:ListBucket"}:
                 assert statement.resources == (arn,)
-                assert statement.condition == {"StringLikeIfExists": {"s3:prefix": f"{name}/*"}}
+                assert statement.condition == {"StringLike": {"s3:prefix": f"{name}/*"}}
             elif any(action.startswith("kms:") for action in statement.actions):
                 assert statement.resources == ("<governance/DataKey.Arn>",)
             else:

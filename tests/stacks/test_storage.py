@@ -166,7 +166,8 @@ def test_distributions_of_this_account_read_and_nobody_else_does(declared, name)
     ]
     [statement] = allowed
     assert statement.principals == ("cloudfront.amazonaws.com",)
-    assert statement.condition["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    [pattern] = statement.condition["ArnLike"].values()
+    assert "<AWS::AccountId>:distribution/*" in declared.at(f"storage/{name}").text(pattern)
 
 
 def test_the_sandbox_can_be_removed_and_production_cannot(sandbox, production):

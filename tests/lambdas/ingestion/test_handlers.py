@@ -218,8 +218,8 @@ class TestJudgement:
         title = {"title_id": "t" * 63, "name": wide * 200, "synopsis": wide * 2000, "credit": wide * 500}
         names = [f"{n:03}{'x' * 125}" for n in range(100)]
         files = [
-            {"name": name, "role": "subtitles", "size_bytes": 1, "sha256": "0" * 64, "language": "en"}
-            for name in names[1:]
+            {"name": name, "role": "subtitles", "size_bytes": 1, "sha256": "0" * 64, "language": f"en-x{n:03}"}
+            for n, name in enumerate(names[1:])
         ]
         feature = {"name": names[0], "role": "feature", "size_bytes": 1, "sha256": "0" * 64}
         manifest = samples.manifest(title=title, files=[feature, *files])
