@@ -48,7 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
     match options.task:
         case "inspect":
-            inspect(manifest=options.manifest, report=options.report, store=store)
+            inspect(
+                manifest=options.manifest,
+                manifest_version=options.manifest_version,
+                report=options.report,
+                store=store,
+            )
         case "encode-chunk":
             encode_chunk(plan=options.plan, rung=options.rung, chunk=options.chunk, store=store)
         case "encode-audio":
@@ -66,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     tasks = parser.add_subparsers(dest="task", required=True)
     inspection = tasks.add_parser("inspect", help="measure every file of a delivery")
     inspection.add_argument("--manifest", required=True, help="s3:// address of the delivery's manifest")
+    inspection.add_argument("--manifest-version", help="the S3 version of the manifest; the newest by default")
     inspection.add_argument("--report", required=True, help="s3:// address to write the report to")
     for task, purpose in (
         ("encode-chunk", "encode a run of segments of one rung"),

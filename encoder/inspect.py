@@ -24,10 +24,11 @@ class _UnreadableError(Exception):
     """A file is not what its role says; the message is the report's `error`."""
 
 
-def inspect(*, manifest: str, report: str, store: ObjectStore) -> None:
+def inspect(*, manifest: str, manifest_version: str | None, report: str, store: ObjectStore) -> None:
     """Measure the files that `manifest` (``s3://…``) names and write an `InspectionReport` to `report`.
 
-    A file that is missing, empty or not media is an entry with its `error`, and no failure of the task.
+    A file that is missing, empty or not media is an entry with its `error`, and no failure of the task. Each entry
+    names the S3 version that was measured, because a studio may send a file again at any time.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def inspect(*, manifest: str, report: str, store: ObjectStore) -> None:
     DocumentInvalidError
         If the manifest is not a `DeliveryManifest`.
     """
-    source = parse_uri(manifest)
+    source = parse_uri(manifest).model_copy(update={"version_id": manifest_version})
     try:
         delivery = delivery_of(source.key)
     except ValueError as error:
@@ -62,6 +63,7 @@ def _inspect_file(file: ManifestFile, *, ref: ObjectRef, store: ObjectStore) -> 
             present=True,
             size_bytes=fetched.size_bytes,
             sha256=fetched.sha256,
+            version_id=fetched.version_id,
             facts=facts,
             error=error,
         )

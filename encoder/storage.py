@@ -31,6 +31,7 @@ class Fetched(NamedTuple):
 
     size_bytes: int
     sha256: str
+    version_id: str | None
 
 
 @contextmanager
@@ -98,12 +99,12 @@ class ObjectStore:
         size = 0
         version = {"VersionId": ref.version_id} if ref.version_id else {}
         with aws_errors(f"read {ref.uri}"), path.open("wb") as file:
-            body = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **version)["Body"]
-            for block in body.iter_chunks(_BLOCK):
+            answer = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **version)
+            for block in answer["Body"].iter_chunks(_BLOCK):
                 digest.update(block)
                 size += len(block)
                 file.write(block)
-        return Fetched(size_bytes=size, sha256=digest.hexdigest())
+        return Fetched(size_bytes=size, sha256=digest.hexdigest(), version_id=answer.get("VersionId"))
 
     def read(self, ref: ObjectRef, model: type[Document]) -> Document:
         """Return the JSON document at `ref`.
@@ -113,8 +114,9 @@ class ObjectStore:
         DocumentInvalidError
             If it is not a valid `model`; the message names the fields.
         """
+        version = {"VersionId": ref.version_id} if ref.version_id else {}
         with aws_errors(f"read {ref.uri}"):
-            text = self._client.get_object(Bucket=ref.bucket, Key=ref.key)["Body"].read()
+            text = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **version)["Body"].read()
         try:
             return model.model_validate_json(text)
         except ValidationError as error:

@@ -26,7 +26,8 @@ def accepted(delivery: AcceptedDelivery) -> SourceAccepted:
     location = DeliveryLocation(studio=delivery.studio, delivery_id=delivery.delivery_id)
 
     def lies_at(name: str) -> ObjectRef:
-        return ObjectRef(bucket=delivery.raw_bucket, key=location.file(name))
+        version_id = delivery.object_versions.get(name)
+        return ObjectRef(bucket=delivery.raw_bucket, key=location.file(name), version_id=version_id)
 
     return SourceAccepted(
         studio=delivery.studio,

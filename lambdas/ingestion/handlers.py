@@ -116,6 +116,7 @@ def validate(event: Payload, _context: LambdaContext) -> Payload:
         **dict(delivery) | {"verdict": "rejected" if findings else "accepted"},
         findings=findings,
         facts=next((file.facts for file in report.files if file.name == feature), None),
+        object_versions={file.name: file.version_id for file in report.files if file.version_id},
     )
     logger.info(judged.verdict, extra={"codes": [found.code for found in findings]})
     return judged.model_dump(mode="json")

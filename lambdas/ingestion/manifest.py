@@ -75,6 +75,7 @@ def readable(
                 "inspect",
                 "--manifest",
                 f"s3://{arrival.raw_bucket}/{arrival.manifest_key}",
+                *(("--manifest-version", arrival.object_version) if arrival.object_version else ()),
                 "--report",
                 report,
             ),

@@ -84,6 +84,7 @@ class FileInspection(Record):
     present: bool
     size_bytes: int = 0
     sha256: str | None = None
+    version_id: str | None = Field(default=None, description="the S3 version that was measured")
     facts: MediaFacts | None = None
     error: str | None = Field(default=None, description="the first complaint of the probe or the decoder")
 

@@ -51,6 +51,8 @@ class JudgedDelivery(Delivery):
     verdict: Literal["accepted", "rejected"]
     findings: tuple[Finding, ...]
     facts: MediaFacts | None
+    object_versions: dict[str, str]
+    """By file name, the S3 versions that were inspected: those and no others are encoded."""
 
 
 class AcceptedDelivery(Delivery):
@@ -58,6 +60,7 @@ class AcceptedDelivery(Delivery):
 
     verdict: Literal["accepted"]
     facts: MediaFacts
+    object_versions: dict[str, str]
 
 
 class RejectedDelivery(State):

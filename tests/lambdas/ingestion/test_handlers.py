@@ -115,6 +115,8 @@ class TestReadManifest:
                 "inspect",
                 "--manifest",
                 f"s3://raw/{KEY}",
+                "--manifest-version",
+                arrived["object_version"],
                 "--report",
                 f"s3://work/work/{arrived['version_id']}/inspection.json",
             ],
@@ -170,6 +172,15 @@ class TestJudgement:
         [envelope] = bus.envelopes()
         expected = samples.source_accepted(version_id=state["version_id"])
         assert SourceAccepted.model_validate(envelope["detail"]) == expected
+
+    def test_what_was_inspected_is_what_is_encoded(self, arrive, bus, context):
+        state = handlers.read_manifest(arrive(samples.manifest()), context)
+        report(state, inspected(feature={"version_id": "inspected"}))
+        state = handlers.validate(state, context)
+        bus.envelopes()
+        handlers.accept(state, context)
+        [envelope] = bus.envelopes()
+        assert envelope["detail"]["media"]["version_id"] == "inspected"
 
     @pytest.mark.parametrize(
         ("measured", "code"),
