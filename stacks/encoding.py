@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -18,6 +17,7 @@ from lambdas.common.events import SourceAccepted
 from lambdas.common.keys import WORK_PREFIX
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment
 from lambdas.encoding.models import VideoRecipe
+from stacks.constructs.bus_subscription import subscribe
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.encoder_farm import EncoderFarm
 from stacks.constructs.failure_recorder import FailureRecorder
@@ -164,13 +164,4 @@ class EncodingStack(ContextStack):
             description="Starts one execution a version.",
         )
         state_machine.grant_start_execution(start)
-        events.Rule(
-            self,
-            "SourceAcceptedRule",
-            event_bus=self._bus,
-            description="An accepted source is encoded.",
-            event_pattern=events.EventPattern(
-                source=[SourceAccepted.source], detail_type=[SourceAccepted.detail_type()]
-            ),
-            targets=[targets.LambdaFunction(start, dead_letter_queue=self.dead_letters, retry_attempts=185)],
-        )
+        subscribe(self, SourceAccepted, bus=self._bus, function=start)

@@ -44,7 +44,7 @@ def test_an_inline_map_runs_as_many_branches_as_it_may(declared):
 
 
 def test_an_accepted_source_starts_it(declared):
-    rule = declared.at("encoding/SourceAcceptedRule")
+    rule = declared.at("encoding/OnSourceAccepted")
     assert rule["EventPattern"] == {"source": ["marquee.ingestion"], "detail-type": ["SourceAccepted"]}
     assert rule.text(rule["EventBusName"]) == "<governance/Bus>"
     [target] = rule["Targets"]
