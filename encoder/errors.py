@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal as signals
+
 from lambdas.common.errors import NotFoundError, PermanentError, TransientError
+
+_CRASHES = {signals.SIGABRT, signals.SIGBUS, signals.SIGFPE, signals.SIGILL, signals.SIGSEGV, signals.SIGSYS}
 
 
 class ToolFailedError(PermanentError):
@@ -23,7 +27,17 @@ class ToolFailedError(PermanentError):
 
 
 class ToolKilledError(TransientError):
-    """A media tool was ended by a signal: the machine ran out of memory or is being taken away."""
+    """A media tool was ended by a signal: the machine ran out of memory or is being taken away.
+
+    Attributes
+    ----------
+    crashed : bool
+        Whether the signal is one that a program brings upon itself, as a parser does that falls over its input.
+    """
+
+    def __init__(self, message: str, *, signal: int) -> None:
+        self.crashed = signal in _CRASHES
+        super().__init__(message)
 
 
 class InterruptedTaskError(TransientError):
@@ -64,3 +78,11 @@ class TimelineError(PermanentError):
 
 class PackagingError(PermanentError):
     """What the packager wrote is not what the plan says."""
+
+
+class ManifestUnreadableError(PermanentError):
+    """A packaged manifest does not parse, or lacks what a player needs of it."""
+
+
+class VerificationFailedError(PermanentError):
+    """A packaged version is not fit to be published: a player would stumble. The report names every fault."""

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from encoder.errors import AddressError, ObjectMissingError, ToolFailedError
+from encoder import mediainfo
+from encoder.errors import AddressError, ObjectMissingError, ToolFailedError, ToolKilledError
+from encoder.facts import frame_rate, media_facts, video_facts
 from encoder.log import say
-from encoder.probe import Probe, Stream, probe
+from encoder.mediainfo import MediaInfo
+from encoder.probe import SideData, Stream, constant_rate, first_frame, presentation_times, probe
 from encoder.storage import ObjectStore, parse_uri
 from encoder.tools import UNTRUSTED_INPUT, ffmpeg, threads
 from lambdas.common.keys import delivery_of
-from lambdas.common.media import AudioFacts, MediaFacts, ObjectRef, VideoFacts
-from lambdas.ingestion.models import DeliveryManifest, FileInspection, InspectionReport, ManifestFile, Role
+from lambdas.common.media import MediaFacts, ObjectRef, VideoFacts
+from lambdas.ingestion.models import (
+    MAX_AUDIO_TRACKS,
+    DeliveryManifest,
+    FileInspection,
+    InspectionReport,
+    ManifestFile,
+    Role,
+)
+
+AnswerT = TypeVar("AnswerT")
 
 _FRAME = re.compile(r"^frame=(\d+)$", re.MULTILINE)
-_RATIONAL = re.compile(r"[1-9]\d*/[1-9]\d*")
+_MOST_SUBTITLES_BYTES = 16 * 1024**2
 _CUE = re.compile(r"^.*-->.*$", re.MULTILINE)
+_PROBE_TIMEOUT_S = 120.0
+_SLOW_DISK_BYTES_S = 20_000_000
+_SLOWEST_DECODER, _DECODING_LIMIT_S = 30, 12 * 3600.0
+"""The least speed of decoding, in seconds a second of film; and the end of it, whatever the file says of its length."""
 
 
 class _UnreadableError(Exception):
@@ -74,68 +92,120 @@ def _measure(path: Path, *, role: Role) -> tuple[MediaFacts | None, str | None]:
         if role is Role.SUBTITLES:
             _read_subtitles(path)
             return None, None
-        found = probe(path, *UNTRUSTED_INPUT)
-        frames, damage = _decode(path, picture=found.picture)
-        return _facts(found, frames=frames), damage
-    except ToolFailedError as error:
-        return None, _named_plainly(error.complaint, path=path)
+        return _Inspection(path).result()
+    except (ToolFailedError, ToolKilledError) as error:
+        return None, _complaint(error, path=path)
     except _UnreadableError as error:
         return None, str(error)
 
 
-def _decode(path: Path, *, picture: Stream | None) -> tuple[int, str | None]:
-    """Decode every frame of picture and sound; return the frames of picture and the first complaint."""
-    complaint = None
-    strict = ("-xerror", "-err_detect", "explode", *UNTRUSTED_INPUT, "-threads", str(threads()))
-    every_frame = ("-map", "0:v:0?", "-map", "0:a?", "-fps_mode", "passthrough", "-f", "null")
-    try:
-        progress = ffmpeg(*strict, "-i", path, *every_frame, "-progress", "pipe:1", "-")
-    except ToolFailedError as error:
-        progress, complaint = error.output, _named_plainly(error.complaint, path=path)
-    counts = _FRAME.findall(progress)
-    frames = int(counts[-1]) if counts else 0
-    declared = picture.nb_frames if picture else None
-    # Some decoders pass over a cut-off end in silence; the container's own count shows it.
-    if complaint is None and declared is not None and frames < declared:
-        complaint = f"{frames} of {declared} frames can be decoded"
-    return frames, complaint
+class _Inspection:
+    """The inspection of a file that should be media.
+
+    What begins as a container is read on, whatever one of the tools says of it: the studio shall learn at once all
+    that is wrong. The first complaint is kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._error: str | None = None
+        self._found = probe(path, *UNTRUSTED_INPUT, timeout_s=_PROBE_TIMEOUT_S)
+        # Whoever reads every packet takes as long as the disk takes.
+        self._reading_s = _PROBE_TIMEOUT_S + path.stat().st_size / _SLOW_DISK_BYTES_S
+
+    def result(self) -> tuple[MediaFacts, str | None]:
+        """Return the facts, and the first complaint.
+
+        Raises
+        ------
+        _UnreadableError
+            If there is picture that has no frame rate.
+        """
+        picture = self._found.picture
+        rate = frame_rate(picture) if picture else None
+        if picture and not rate:
+            raise _UnreadableError("the picture has no frame rate")
+        frames = self._decode(picture)
+        media_info = self._asked(lambda: mediainfo.read(self._path, timeout_s=_PROBE_TIMEOUT_S), otherwise=MediaInfo())
+        facts = media_facts(
+            self._found,
+            media_info=media_info,
+            video=self._video(picture, rate=rate, frames=frames, media_info=media_info) if picture and rate else None,
+            most_audio_tracks=MAX_AUDIO_TRACKS + 1,
+        )
+        return facts, self._error
+
+    def _video(self, picture: Stream, *, rate: str, frames: int, media_info: MediaInfo) -> VideoFacts:
+        times = self._asked(
+            lambda: presentation_times(self._path, *UNTRUSTED_INPUT, stream=picture.index, timeout_s=self._reading_s),
+            otherwise=None,
+        )
+        nothing: tuple[SideData, ...] = ()
+        side_data = self._asked(
+            lambda: first_frame(self._path, *UNTRUSTED_INPUT, stream=picture.index, timeout_s=_PROBE_TIMEOUT_S),
+            otherwise=nothing,
+        )
+        return video_facts(
+            picture,
+            rate=rate,
+            frames=frames,
+            constant=constant_rate(times) if times else None,
+            side_data=(*side_data, *picture.side_data_list),
+            track=media_info.picture,
+        )
+
+    def _asked(self, ask: Callable[[], AnswerT], *, otherwise: AnswerT) -> AnswerT:
+        try:
+            return ask()
+        except (ToolFailedError, ToolKilledError) as error:
+            self._complain(_complaint(error, path=self._path))
+            return otherwise
+
+    def _complain(self, complaint: str) -> None:
+        self._error = self._error or complaint
+
+    def _decode(self, picture: Stream | None) -> int:
+        """Decode every frame of picture and sound; return the frames of picture."""
+        strict = ("-xerror", "-err_detect", "explode", *UNTRUSTED_INPUT, "-threads", str(threads()))
+        which = (*(("-map", f"0:{picture.index}") if picture else ()), "-map", "0:a?")
+        quietly = ("-fps_mode", "passthrough", "-f", "null", "-progress", "pipe:1", "-")
+        limit_s = min(self._reading_s + _SLOWEST_DECODER * self._found.format.duration, _DECODING_LIMIT_S)
+        try:
+            progress = ffmpeg(*strict, "-i", self._path, *which, *quietly, timeout_s=limit_s)
+        except ToolFailedError as error:
+            progress = error.output
+            self._complain(_complaint(error, path=self._path))
+        except ToolKilledError as error:
+            progress = ""
+            self._complain(_complaint(error, path=self._path))
+        counts = _FRAME.findall(progress)
+        frames = int(counts[-1]) if counts else 0
+        declared = picture.nb_frames if picture else None
+        # Some decoders pass over a cut-off end in silence; the container's own count shows it.
+        if declared is not None and frames < declared:
+            self._complain(f"{frames} of {declared} frames can be decoded")
+        return frames
 
 
-def _facts(found: Probe, *, frames: int) -> MediaFacts:
-    return MediaFacts(
-        container=found.format.format_name,
-        duration_s=found.format.duration,
-        video=_video_facts(found.picture, frames=frames) if found.picture else None,
-        audio=tuple(
-            AudioFacts(
-                codec=stream.codec_name,
-                channels=stream.channels,
-                sample_rate_hz=stream.sample_rate,
-                language=stream.tags.get("language"),
-            )
-            for stream in found.sound
-        ),
-    )
+def _complaint(error: ToolFailedError | ToolKilledError, *, path: Path) -> str:
+    """Return what the studio is told of a tool's error.
 
-
-def _video_facts(picture: Stream, *, frames: int) -> VideoFacts:
-    if not _RATIONAL.fullmatch(picture.avg_frame_rate):
-        raise _UnreadableError("the picture has no frame rate")
-    return VideoFacts(
-        codec=picture.codec_name,
-        profile=picture.profile,
-        width=picture.width,
-        height=picture.height,
-        pixel_format=picture.pix_fmt,
-        frame_rate=picture.avg_frame_rate,
-        frames=frames,
-        color_primaries=picture.color_primaries,
-        color_transfer=picture.color_transfer,
-        color_space=picture.color_space,
-    )
+    Raises
+    ------
+    ToolKilledError
+        If it was the machine that ended the tool, and not the file.
+    """
+    if isinstance(error, ToolKilledError):
+        if not error.crashed:
+            raise error
+        return "a reader of its format falls over the file"
+    # The studio knows its file by its name; where it lay on our disk for a minute says nothing to it.
+    return error.complaint.replace(str(path), path.name)
 
 
 def _read_subtitles(path: Path) -> None:
+    if path.stat().st_size > _MOST_SUBTITLES_BYTES:
+        raise _UnreadableError(f"the file is larger than {_MOST_SUBTITLES_BYTES // 1024**2} MiB")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -151,10 +221,6 @@ def _read_subtitles(path: Path) -> None:
 
 
 def _cues(path: Path) -> int:
-    found = probe(path, "-protocol_whitelist", "file", "-f", "webvtt", "-count_packets")
+    options = ("-protocol_whitelist", "file", "-f", "webvtt", "-count_packets")
+    found = probe(path, *options, timeout_s=_PROBE_TIMEOUT_S)
     return found.streams[0].nb_read_packets if found.streams else 0
-
-
-def _named_plainly(complaint: str, *, path: Path) -> str:
-    # The studio knows its file by its name; where it lay on our disk for a minute says nothing to it.
-    return complaint.replace(str(path), path.name)

@@ -17,6 +17,8 @@ from encoder.errors import ToolFailedError, ToolKilledError
 
 # A damaged file makes a decoder complain of every frame; the first and the last lines tell the story.
 _LINES_KEPT = 8
+# What timeout(1) ends with.
+_TIMED_OUT = 124
 
 # A delivered file is somebody else's: it may be a playlist that names other files or addresses. Only plain
 # media containers are opened, and only from the disk.
@@ -52,23 +54,30 @@ def run(
     tool: Tool,
     arguments: Sequence[str | Path],
     *,
+    stdin: str = "",
     cwd: Path | None = None,
     extra_environment: Mapping[str, str] | None = None,
     secrets: Sequence[str] = (),
+    timeout_s: float | None = None,
 ) -> str:
     """Run `tool` to its end and return its standard output.
 
     Parameters
     ----------
+    stdin
+        What the tool reads from its standard input.
     extra_environment
         Variables that the tool gets besides this process's own.
     secrets
         Strings that must not be in an error, whatever the tool says.
+    timeout_s
+        How long the tool may take; by default as long as it needs.
 
     Raises
     ------
     ToolFailedError
-        If it ends with an exit code other than 0; the message holds its first and last lines on stderr.
+        If it ends with an exit code other than 0, or does not end in `timeout_s` seconds; the message holds its first
+        and last lines on stderr.
     ToolKilledError
         If a signal ended it.
     """
@@ -76,22 +85,30 @@ def run(
     environment = {**os.environ, **extra_environment} if extra_environment else None
     # stderr goes to the disk and not into memory: a damaged two-hour film complains for gigabytes.
     with tempfile.TemporaryFile() as stderr:
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                cwd=cwd,
+                env=environment,
+                input=stdin.encode(),
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            late = f"{tool} was not done after {timeout_s:g} s"
+            output = _scrubbed((error.stdout or b"").decode(errors="replace"), secrets=secrets)
+            raise ToolFailedError(tool=tool, exit_code=_TIMED_OUT, stderr=(late,), output=output) from error
         if done.returncode == 0:
             return done.stdout.decode(errors="replace")
         stderr.seek(0)
         lines = _story(stderr)
     said = tuple(_scrubbed(line, secrets=secrets) for line in lines)
     if done.returncode < 0:
-        raise ToolKilledError(f"{tool} was ended by signal {-done.returncode}: {' | '.join(said)}")
+        raise ToolKilledError(
+            f"{tool} was ended by signal {-done.returncode}: {' | '.join(said)}", signal=-done.returncode
+        )
     raise ToolFailedError(
         tool=tool,
         exit_code=done.returncode,
@@ -100,14 +117,15 @@ def run(
     )
 
 
-def ffmpeg(*arguments: str | Path) -> str:
+def ffmpeg(*arguments: str | Path, timeout_s: float | None = None) -> str:
     """Run ffmpeg quietly: it overwrites, reads no standard input, and says nothing but errors."""
-    return run(Tool.FFMPEG, ["-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y", *arguments])
+    quietly = ["-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y"]
+    return run(Tool.FFMPEG, [*quietly, *arguments], timeout_s=timeout_s)
 
 
-def ffprobe(*arguments: str | Path) -> str:
+def ffprobe(*arguments: str | Path, timeout_s: float | None = None) -> str:
     """Run ffprobe and return its JSON text."""
-    return run(Tool.FFPROBE, ["-v", "error", "-of", "json", *arguments])
+    return run(Tool.FFPROBE, ["-v", "error", "-of", "json", *arguments], timeout_s=timeout_s)
 
 
 def _story(stderr: Iterable[bytes]) -> list[str]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="BCP 47")]
+Slug = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower case letters, digits and hyphens, at most 63"),
+]
+Language = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="BCP 47, for example `en` or `pt-BR`"
+    ),
+]
 UNDETERMINED = "und"
 """The language of a track that does not say it (ISO 639-2)."""
 Rational = Annotated[str, Field(pattern=r"^[1-9]\d*/[1-9]\d*$", description="for example 24000/1001")]
@@ -48,35 +57,89 @@ class ObjectRef(Record):
         return f"s3://{self.bucket}/{self.key}"
 
 
+class Transfer(StrEnum):
+    """A transfer function of high dynamic range."""
+
+    PQ = "pq"
+    HLG = "hlg"
+
+
+class Chromaticity(Record):
+    """A colour's place in the CIE 1931 diagram."""
+
+    x: float
+    y: float
+
+
+class MasteringDisplay(Record):
+    """The display on which a film was graded (SMPTE ST 2086)."""
+
+    red: Chromaticity
+    green: Chromaticity
+    blue: Chromaticity
+    white: Chromaticity
+    min_luminance: float = Field(description="cd/m²")
+    max_luminance: float = Field(description="cd/m²")
+
+
+class HdrFacts(Record):
+    """What a picture of high dynamic range says of itself."""
+
+    transfer: Transfer
+    mastering_display: MasteringDisplay | None = None
+    max_cll: int | None = Field(default=None, description="of the brightest pixel, cd/m²")
+    max_fall: int | None = Field(default=None, description="of the brightest frame's average, cd/m²")
+
+
 class VideoFacts(Record):
-    """A video stream as the probe found it."""
+    """A video stream as the tools found it; none stands for what the file does not say."""
 
     codec: str
     profile: str | None = None
+    commercial_name: str | None = Field(default=None, description="MediaInfo's, for example ProRes 422 HQ")
     width: int
     height: int
+    sample_aspect_ratio: Rational | None = Field(default=None, description="a pixel's width to its height")
     pixel_format: str
+    bit_depth: int | None = None
+    chroma_subsampling: Literal["4:0:0", "4:2:0", "4:2:2", "4:4:4", "other"] | None = None
     frame_rate: Rational
+    constant_frame_rate: bool | None = Field(
+        default=None, description="by the time stamps, whatever is declared; none, where there are none"
+    )
     frames: int = Field(description="decoded, not declared")
+    start_s: float | None = None
+    duration_s: float | None = None
+    field_order: str | None = Field(default=None, description="progressive, or tt, bb, tb, bt as ffprobe calls them")
+    scan_type: str | None = Field(default=None, description="MediaInfo's: Progressive, Interlaced, MBAFF")
+    color_range: Literal["tv", "pc"] | None = None
     color_primaries: str | None = None
     color_transfer: str | None = None
     color_space: str | None = None
+    hdr: HdrFacts | None = Field(default=None, description="none: standard dynamic range")
 
 
 class AudioFacts(Record):
-    """An audio stream as the probe found it."""
+    """An audio stream as the tools found it; none stands for what the file does not say."""
 
     codec: str
     channels: int
+    channel_layout: str | None = Field(default=None, description="as ffmpeg calls it, for example 5.1(side)")
     sample_rate_hz: int
+    bit_depth: int | None = Field(default=None, description="of PCM; none for lossy sound")
     language: str | None = None
+    title: str | None = Field(default=None, description="the track's title, or its handler's name")
+    start_s: float | None = None
+    duration_s: float | None = None
 
 
 class MediaFacts(Record):
-    """A media file as the probe found it."""
+    """A media file as the tools found it; none stands for what the file does not say."""
 
-    container: str
+    container: str = Field(description="mov, mp4, mxf, or what ffprobe calls it")
     duration_s: float
+    timecode: str | None = Field(default=None, description="of the first frame")
+    writing_application: str | None = Field(default=None, description="MediaInfo's")
     video: VideoFacts | None = None
     audio: tuple[AudioFacts, ...] = ()
 
@@ -84,11 +147,61 @@ class MediaFacts(Record):
 class TitleMetadata(Record):
     """What a studio says of a title."""
 
-    title_id: Slug
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    synopsis: Annotated[str, Field(max_length=2000)] = ""
-    year: Annotated[int, Field(ge=1888, le=2100)] | None = None
-    credit: Annotated[str, Field(max_length=500)] = ""
+    title_id: Annotated[
+        Slug,
+        Field(
+            description="lower case letters, digits and hyphens, at most 63; "
+            "the same id is the same title, and a new delivery of it a new version"
+        ),
+    ]
+    name: Annotated[
+        str, Field(min_length=1, max_length=200, description="as viewers read it, in any script: 1 to 200 characters")
+    ]
+    synopsis: Annotated[str, Field(max_length=2000, description="at most 2,000 characters")] = ""
+    year: Annotated[int, Field(ge=1888, le=2100)] | None = Field(
+        default=None, description="of the first showing, 1888 to 2100"
+    )
+    credit: Annotated[str, Field(max_length=500, description="shown beside the film: at most 500 characters")] = ""
+
+    @field_validator("name")
+    @classmethod
+    def _one_readable_line(cls, name: str) -> str:
+        if not name.strip() or any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in name):
+            message = "a name is one line that can be read: no line breaks or control characters, and not only spaces"
+            raise ValueError(message)
+        return name
+
+
+Territory = Annotated[
+    str, Field(pattern=r"^([A-Z]{2}|WORLD)$", description="ISO 3166-1 alpha-2, for example `DE`, or `WORLD`")
+]
+
+
+class RightsWindow(Record):
+    """Where and when a title may be shown."""
+
+    territories: Annotated[
+        tuple[Territory, ...],
+        Field(
+            min_length=1,
+            max_length=250,
+            description="where: at least one of ISO 3166-1 alpha-2, for example `DE`, or `WORLD`",
+        ),
+    ]
+    starts_at: AwareDatetime = Field(description="from when: ISO 8601 with a time zone, `2026-12-01T00:00:00Z`")
+    ends_at: Annotated[
+        AwareDatetime | None,
+        Field(description="until when, this moment excluded: ISO 8601 with a time zone; left out: for good"),
+    ] = None
+
+    @field_validator("ends_at")
+    @classmethod
+    def _ends_after_it_starts(cls, ends_at: AwareDatetime | None, info: ValidationInfo) -> AwareDatetime | None:
+        starts_at = info.data.get("starts_at")
+        if ends_at is not None and starts_at is not None and ends_at <= starts_at:
+            message = "a window ends after it starts"
+            raise ValueError(message)
+        return ends_at
 
 
 class SubtitleSource(Record):

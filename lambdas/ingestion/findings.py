@@ -9,6 +9,8 @@ from lambdas.common.events import Finding
 from lambdas.common.keys import MANIFEST_NAME
 
 MOST = 50
+EXPORT_AGAIN = "export the file again, and deliver it with a manifest of its new size and checksum"
+"""What most remedies end with."""
 _CHARS = 300
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
 
-from lambdas.common.batch import Job
 from lambdas.common.events import Finding
-from lambdas.common.keys import MANIFEST_NAME, DeliveryLocation, Workspace
-from lambdas.common.parsing import field_errors
+from lambdas.common.keys import MANIFEST_NAME, DeliveryLocation
 from lambdas.common.strict_json import MalformedJsonError, loads
 from lambdas.ingestion.findings import finding, limited
-from lambdas.ingestion.models import DeliveryManifest
-from lambdas.ingestion.states import Arrival, ReadableDelivery, RejectedDelivery
+from lambdas.ingestion.models import SCHEMA_VERSION, DeliveryManifest
+from lambdas.ingestion.schema import described
 
 MAX_BYTES = 1024 * 1024
+_VERSION_FIELD = "schema_version"
 _AGAIN = "and upload manifest.json again: its arrival starts a new check"
 
 
@@ -33,9 +32,11 @@ def read(raw: bytes, *, location: DeliveryLocation) -> DeliveryManifest:
     Raises
     ------
     UnreadableManifestError
-        If it is not JSON, does not fit the schema (one finding a field), or names another studio than the one
-        in whose folder it lies.
+        If it has more than `MAX_BYTES`, is not JSON, does not fit the schema (one finding a field), or names another
+        studio than the one in whose folder it lies.
     """
+    if len(raw) > MAX_BYTES:
+        raise UnreadableManifestError([too_large()])
     try:
         loads(raw)
         manifest = DeliveryManifest.model_validate_json(raw, strict=True)
@@ -58,42 +59,6 @@ def too_large() -> Finding:
     )
 
 
-def readable(
-    manifest: DeliveryManifest, *, arrival: Arrival, location: DeliveryLocation, work_bucket: str
-) -> ReadableDelivery:
-    """Return what the state machine needs to inspect the delivery of `manifest`."""
-    report = f"s3://{work_bucket}/{Workspace(arrival.version_id).inspection}"
-    return ReadableDelivery(
-        raw_bucket=arrival.raw_bucket,
-        studio=manifest.studio,
-        delivery_id=location.delivery_id,
-        version_id=arrival.version_id,
-        title_id=manifest.title.title_id,
-        inspect=Job(
-            name=f"inspect-{arrival.version_id}",
-            command=(
-                "inspect",
-                "--manifest",
-                f"s3://{arrival.raw_bucket}/{arrival.manifest_key}",
-                *(("--manifest-version", arrival.object_version) if arrival.object_version else ()),
-                "--report",
-                report,
-            ),
-        ),
-        manifest=manifest,
-    )
-
-
-def rejected(findings: tuple[Finding, ...], *, arrival: Arrival, location: DeliveryLocation) -> RejectedDelivery:
-    """Return what the state machine needs to reject a delivery whose manifest cannot be read."""
-    return RejectedDelivery(
-        studio=location.studio,
-        delivery_id=location.delivery_id,
-        version_id=arrival.version_id,
-        findings=findings,
-    )
-
-
 def _malformed(message: str) -> Finding:
     return finding(
         "MANIFEST_INVALID",
@@ -103,16 +68,42 @@ def _malformed(message: str) -> Finding:
     )
 
 
-def _misfits(error: ValidationError) -> list[Finding]:
-    return [
-        finding(
+def _misfits(error: ValidationError) -> Iterator[Finding]:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    # A list whose elements are all at fault counts as empty, which is no news.
+    parents = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+    for detail in details:
+        path = detail["loc"]
+        if detail["type"] == "too_short" and path in parents:
+            continue
+        field = ".".join(map(str, path))
+        if field == _VERSION_FIELD:
+            yield _other_version()
+            continue
+        yield finding(
             "MANIFEST_INVALID",
-            subject=misfit.field or MANIFEST_NAME,
-            message=misfit.message,
-            remedy=f"Correct {misfit.field or 'the manifest'}, {_AGAIN}.",
+            subject=field or MANIFEST_NAME,
+            message=detail["msg"].removeprefix("Value error, "),
+            remedy=_remedy(detail["type"], field=field, described=described(path)),
         )
-        for misfit in field_errors(error)
-    ]
+
+
+def _remedy(kind: str, *, field: str, described: str | None) -> str:
+    if kind == "extra_forbidden":
+        return f"Leave it out, because version {SCHEMA_VERSION} of the manifest does not know it, {_AGAIN}."
+    verb = "Add" if kind == "missing" else "Correct"
+    return f"{verb} {field or 'the manifest'}{f' ({described})' if described else ''}, {_AGAIN}."
+
+
+def _other_version() -> Finding:
+    return finding(
+        "MANIFEST_VERSION",
+        subject=_VERSION_FIELD,
+        message=f"only version {SCHEMA_VERSION} of the manifest is taken; version 1 did not say where and when a "
+        "title may be shown",
+        remedy=f"Set '{_VERSION_FIELD}' to the number {SCHEMA_VERSION}, and add 'rights', a list of windows with "
+        f"'territories' and 'starts_at' each; the rest of version 1 is as it was. Correct it, {_AGAIN}.",
+    )
 
 
 def _other_studio(studio: str, *, location: DeliveryLocation) -> Finding:

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 
 from lambdas.common.events import Finding
-from lambdas.common.media import MediaFacts, VideoFacts
-from lambdas.ingestion.findings import finding, limited
+from lambdas.ingestion import color_rules, media_rules, picture_rules, sound_rules
+from lambdas.ingestion.findings import EXPORT_AGAIN, finding, limited
 from lambdas.ingestion.models import DeliveryManifest, FileInspection, InspectionReport, ManifestFile, Role
 
-CODECS = ("prores", "dnxhd", "h264", "hevc")
-MIN_WIDTH, MIN_HEIGHT = 640, 360
-MIN_DURATION_S = 4.0
-"""One segment: a shorter film cannot be packaged."""
-FRAME_RATES = tuple(Fraction(rate) for rate in ("24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60"))
-
+IMF_EXTENSION = ".xml"
 _RESEND = "upload the file again, then manifest.json again"
-_EXPORT_AGAIN = "export the file again, and deliver it with a manifest of its new size and checksum"
 
 
 def validate(manifest: DeliveryManifest, report: InspectionReport) -> tuple[Finding, ...]:
@@ -116,14 +109,25 @@ def _subtitles(file: ManifestFile, measured: FileInspection) -> Finding | None:
     )
 
 
+def _imf(file: ManifestFile, measured: FileInspection) -> Finding | None:
+    if measured.facts or not file.name.lower().endswith(IMF_EXTENSION):
+        return None
+    return finding(
+        "IMF_NOT_TAKEN",
+        subject=file.name,
+        message="the feature is XML, as the playlists and maps of an IMF package are, which is not taken yet",
+        remedy="Send one MOV or MXF with ProRes 422 HQ, ProRes 4444 or DNxHR HQX, made of the package, as the feature.",
+    )
+
+
 def _not_media(file: ManifestFile, measured: FileInspection) -> Finding | None:
-    if measured.facts:
+    if measured.facts or file.name.lower().endswith(IMF_EXTENSION):
         return None
     return finding(
         "NOT_MEDIA",
         subject=file.name,
         message=f"the file cannot be read as media: {measured.error or 'no stream was found'}",
-        remedy=f"Deliver the feature in a MOV, MXF or MP4 container: {_EXPORT_AGAIN}.",
+        remedy=f"Deliver the feature in a MOV, MXF or MP4 container: {EXPORT_AGAIN}.",
     )
 
 
@@ -133,69 +137,13 @@ def _damaged(file: ManifestFile, measured: FileInspection) -> Finding | None:
     return finding(
         "DAMAGED",
         subject=file.name,
-        message=f"the file does not decode to its end: {measured.error}",
-        remedy=f"Play the file to its end where it was made; {_EXPORT_AGAIN}.",
-    )
-
-
-def _no_video(name: str, facts: MediaFacts) -> Finding | None:
-    if facts.video:
-        return None
-    return finding(
-        "NO_VIDEO",
-        subject=name,
-        message="the feature has no video stream",
-        remedy=f"Include the picture: {_EXPORT_AGAIN}.",
-    )
-
-
-def _too_short(name: str, facts: MediaFacts) -> Finding | None:
-    if facts.duration_s >= MIN_DURATION_S:
-        return None
-    return finding(
-        "TOO_SHORT",
-        subject=name,
-        message=f"the feature lasts {facts.duration_s:.2f} s, and the least is {MIN_DURATION_S:g} s",
-        remedy=f"Check that the whole film was exported: {_EXPORT_AGAIN}.",
-    )
-
-
-def _codec(name: str, video: VideoFacts) -> Finding | None:
-    if video.codec in CODECS:
-        return None
-    return finding(
-        "CODEC_NOT_ALLOWED",
-        subject=name,
-        message=f"the video codec is {video.codec}; allowed are {', '.join(CODECS)}",
-        remedy=f"Choose ProRes 422 HQ or DNxHR where you can: {_EXPORT_AGAIN}.",
-    )
-
-
-def _resolution(name: str, video: VideoFacts) -> Finding | None:
-    if video.width >= MIN_WIDTH and video.height >= MIN_HEIGHT:
-        return None
-    return finding(
-        "RESOLUTION_TOO_SMALL",
-        subject=name,
-        message=f"the picture has {video.width}x{video.height}, and the least is {MIN_WIDTH}x{MIN_HEIGHT}",
-        remedy=f"Deliver the picture at the resolution of its master: {_EXPORT_AGAIN}.",
-    )
-
-
-def _frame_rate(name: str, video: VideoFacts) -> Finding | None:
-    if Fraction(video.frame_rate) in FRAME_RATES:
-        return None
-    allowed = ", ".join(str(rate) for rate in FRAME_RATES)
-    return finding(
-        "FRAME_RATE_NOT_ALLOWED",
-        subject=name,
-        message=f"the frame rate is {video.frame_rate}; allowed are {allowed} frames a second",
-        remedy=f"Conform the film to a constant frame rate: {_EXPORT_AGAIN}.",
+        message=f"the file is damaged: {measured.error}",
+        remedy=f"Play the file to its end where it was made; {EXPORT_AGAIN}.",
     )
 
 
 FileRule = Callable[[ManifestFile, FileInspection], Finding | None]
 _SUBTITLE_RULES: tuple[FileRule, ...] = (_subtitles,)
-_FEATURE_RULES: tuple[FileRule, ...] = (_not_media, _damaged)
-_MEDIA_RULES: tuple[Callable[[str, MediaFacts], Finding | None], ...] = (_no_video, _too_short)
-_VIDEO_RULES: tuple[Callable[[str, VideoFacts], Finding | None], ...] = (_codec, _resolution, _frame_rate)
+_FEATURE_RULES: tuple[FileRule, ...] = (_imf, _not_media, _damaged)
+_MEDIA_RULES = (*media_rules.RULES, *sound_rules.RULES)
+_VIDEO_RULES = (*picture_rules.RULES, *color_rules.RULES)

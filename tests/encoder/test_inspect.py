@@ -32,9 +32,10 @@ def inspect(studio, tmp_path):
             studio.s3.put_object(Bucket=RAW, Key=f"{delivery}/en.vtt", Body=subtitles)
             files.append({"name": "en.vtt", "role": "subtitles", "size_bytes": 1, "sha256": "0" * 64, "language": "en"})
         manifest = {
-            "schema_version": 1,
+            "schema_version": 2,
             "studio": "blender",
             "title": {"title_id": "big-buck-bunny", "name": "Big Buck Bunny"},
+            "rights": [{"territories": ["WORLD"], "starts_at": "2008-04-10T00:00:00Z"}],
             "files": files,
         }
         key = f"{delivery}/manifest.json"
