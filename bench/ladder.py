@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -63,7 +64,12 @@ def _plan(film: SampleDelivery) -> EncodingPlan:
         title=film.manifest.title,
         priority=film.manifest.priority,
         media=ObjectRef(bucket=_BUCKET, key=film.feature.name),
+        delivered_at=datetime.now(UTC),
         facts=MediaFacts(container="mov", duration_s=float(_SECONDS), video=video),
+        # Neither is read by a job that this row runs.
+        analysis=ObjectRef(bucket=_BUCKET, key="none"),
+        thumbnails=ObjectRef(bucket=_BUCKET, key="none"),
+        rights=film.manifest.rights,
     )
     encoding = SANDBOX.encoding
     return plan_of(

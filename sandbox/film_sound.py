@@ -15,7 +15,9 @@ _NOTES_A_SECOND = 4
 _UNDER_FOOTAGE, _ALONE = 0.25, 1.0
 # The clip is mixed for a cinema, ten decibels under what the web is used to.
 _FOOTAGE_GAIN_DB = 9
-_MASTER_GAIN_DB = 2
+_FOOTAGE_TEMPO = "25/24"
+# Three decibels under full scale, so that peaks between the samples stay under two.
+_LIMITER = "alimiter=limit=0.7:level=disabled:latency=1"
 _FOOTAGE = frozenset({"footage", "encore"})
 
 
@@ -35,12 +37,20 @@ class Stretch(Protocol):
         """How long it lasts, in seconds."""
 
 
-def sound_graph(scenes: Iterable[Stretch]) -> str:
-    """Return the filter graph that makes ``[sound]`` of input 0's audio; stereo, 48 kHz, the scenes' length."""
+def sound_graph(scenes: Iterable[Stretch], *, gain_db: float = 0.0) -> str:
+    """Return the filter graph that makes ``[sound]`` of input 0's audio; stereo, 48 kHz, the scenes' length.
+
+    Parameters
+    ----------
+    gain_db
+        Of the mix as a whole.
+    """
     stretches = tuple(scenes)
     duration_s = sum(scene.duration_s for scene in stretches)
     footage = [scene for scene in stretches if scene.name in _FOOTAGE]
-    own = f"aformat=channel_layouts=stereo,aresample={SAMPLE_RATE_HZ},volume={_FOOTAGE_GAIN_DB}dB"
+    own = (
+        f"aformat=channel_layouts=stereo,aresample={SAMPLE_RATE_HZ},atempo={_FOOTAGE_TEMPO},volume={_FOOTAGE_GAIN_DB}dB"
+    )
     bed = (
         f"aevalsrc=exprs='{_music()}':sample_rate={SAMPLE_RATE_HZ}:duration={duration_s},"
         "aecho=0.8:0.7:90|170:0.25|0.18,pan=stereo|c0=c0|c1=c0,adelay=0|9,"
@@ -57,7 +67,7 @@ def sound_graph(scenes: Iterable[Stretch]) -> str:
     joints = "[bed]" + "".join(f"[{scene.name}_sound]" for scene in footage)
     end_s = min(1.5, duration_s / 4)
     chains.append(
-        f"{joints}amix=inputs={1 + len(footage)}:normalize=0:duration=longest,volume={_MASTER_GAIN_DB}dB,"
+        f"{joints}amix=inputs={1 + len(footage)}:normalize=0:duration=longest,volume={gain_db:.2f}dB,{_LIMITER},"
         f"afade=in:d=0.4,afade=out:st={duration_s - end_s}:d={end_s},apad,atrim=duration={duration_s}[sound]"
     )
     return ";".join(chains)

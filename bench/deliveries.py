@@ -1,0 +1,241 @@
+"""Many deliveries at once: none lost, none twice, originals first. ``python -m bench.deliveries`` sends 200.
+
+Each delivery is a file that is no film, so that it ends after its inspection and nothing is encoded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.row import Row
+from lambdas.common.keys import DeliveryLocation
+from lambdas.common.media import Priority
+from sandbox.demo import Demo
+from sandbox.deployed import Deployed
+from sandbox.toolchain import PROJECT_ROOT
+
+DELIVERIES = 200
+_STUDIO = "blender"
+_FEATURE = "feature.mov"
+_CONTENT = b"Dear Sirs, the film follows by post.\n"
+_SLOTS = 2
+_DEADLINE_S = 1200.0
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One delivery's inspection, as Batch did it; times in seconds since the epoch."""
+
+    version_id: str
+    priority: Priority
+    queued: float
+    started: float
+
+
+@dataclass(frozen=True)
+class Flood:
+    """What became of many deliveries that came at once."""
+
+    sent: int
+    seconds: float
+    executions: Mapping[str, int]
+    """How many there were, by the version that they are of."""
+    ends: Mapping[str, int]
+    """How many terminal events there were, by version."""
+    failed: int
+    """Ends that were failures of ours."""
+    inspections: tuple[Inspection, ...]
+
+    @property
+    def lost(self) -> int:
+        """Deliveries without an execution or without an end."""
+        return self.sent - len(self.executions.keys() & self.ends.keys())
+
+    @property
+    def twice(self) -> int:
+        """Executions and ends beyond the one that each delivery has."""
+        return sum(count - 1 for count in (*self.executions.values(), *self.ends.values()))
+
+    def _of(self, priority: Priority) -> list[Inspection]:
+        return [inspection for inspection in self.inspections if inspection.priority is priority]
+
+    def out_of_turn(self, *, tolerance_s: float) -> list[tuple[Inspection, Inspection]]:
+        """Return the pairs of an original and a licensed title's inspection in which the original was passed over.
+
+        That is: it was in the queue when the licensed one started, and for longer than `tolerance_s` already, and
+        it started later.
+        """
+        return [
+            (original, licensed)
+            for original in self._of(Priority.ORIGINAL)
+            for licensed in self._of(Priority.LICENSED)
+            if original.queued + tolerance_s < licensed.started < original.started
+        ]
+
+    def overtakings(self) -> int:
+        """Return in how many pairs an original that came later started earlier: none would prove nothing."""
+        return sum(
+            licensed.queued < original.queued and original.started < licensed.started
+            for original in self._of(Priority.ORIGINAL)
+            for licensed in self._of(Priority.LICENSED)
+        )
+
+
+def flood(platform: Deployed, *, deliveries: int, prefix: str) -> Flood:
+    """Send `deliveries` at once, licensed titles first and then as many originals, and wait for the last.
+
+    Parameters
+    ----------
+    prefix
+        How their folders' and titles' names begin: no two floods of one platform may share it.
+
+    Raises
+    ------
+    TimeoutError
+        If one of them does not end.
+    """
+    names = {f"{prefix}-{number:03}": _priority(number, of=deliveries) for number in range(deliveries)}
+    ends = _listen(platform, prefix=prefix)
+    begun = time.monotonic()
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda name: _send(platform, name, names[name]), names))
+    seen: Counter[str] = Counter()
+    versions: dict[str, str] = {}
+    failed = 0
+    while len(versions) < deliveries and time.monotonic() - begun < _DEADLINE_S:
+        for event in ends():
+            seen[event["version_id"]] += 1
+            versions[event["delivery_id"]] = event["version_id"]
+            failed += "error" in event
+    seconds = time.monotonic() - begun
+    if missing := names.keys() - versions.keys():
+        raise TimeoutError(f"{len(missing)} of {deliveries} deliveries have no end, for example {min(missing)}")
+    return Flood(
+        sent=deliveries,
+        seconds=seconds,
+        executions=Counter(name for name in _executions(platform) if name in seen),
+        ends=seen,
+        failed=failed,
+        inspections=tuple(
+            inspection
+            for name, priority in names.items()
+            for inspection in _inspections(platform, versions[name], priority)
+        ),
+    )
+
+
+def _priority(number: int, *, of: int) -> Priority:
+    return Priority.LICENSED if number < of // 2 else Priority.ORIGINAL
+
+
+def _send(platform: Deployed, name: str, priority: Priority) -> None:
+    where = DeliveryLocation(studio=_STUDIO, delivery_id=name)
+    content = _CONTENT + name.encode()
+    digest = hashlib.sha256(content).hexdigest()
+    manifest = {
+        "schema_version": 2,
+        "studio": _STUDIO,
+        "title": {"title_id": name, "name": name},
+        "priority": priority.value,
+        "rights": [{"territories": ["WORLD"], "starts_at": "2026-01-01T00:00:00Z"}],
+        "files": [{"name": _FEATURE, "role": "feature", "size_bytes": len(content), "sha256": digest}],
+    }
+    s3, bucket = platform.client("s3"), platform.output("ingestion", "RawBucket")
+    s3.put_object(Bucket=bucket, Key=where.file(_FEATURE), Body=content)
+    s3.put_object(Bucket=bucket, Key=where.manifest, Body=json.dumps(manifest).encode())
+
+
+def _listen(platform: Deployed, *, prefix: str) -> Callable[[], Iterator[dict[str, Any]]]:
+    """Let a queue listen for the ends of deliveries; return what takes them out of it."""
+    sqs, events = platform.client("sqs"), platform.client("events")
+    url = sqs.create_queue(QueueName=f"ends-{prefix}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    bus = f"{platform.namespace}-{platform.profile}"
+    pattern = {
+        "detail-type": ["SourceAccepted", "DeliveryRejected", "PipelineFailed"],
+        "detail": {"delivery_id": [{"prefix": f"{prefix}-"}]},
+    }
+    events.put_rule(Name=f"ends-{prefix}", EventBusName=bus, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=f"ends-{prefix}", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+
+    def take() -> Iterator[dict[str, Any]]:
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            yield json.loads(message["Body"])["detail"]
+
+    return take
+
+
+def _executions(platform: Deployed) -> Iterator[str]:
+    machine = platform.output("ingestion", "WorkflowArn")
+    for page in platform.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine):
+        yield from (execution["name"] for execution in page["executions"])
+
+
+def _inspections(platform: Deployed, version_id: str, priority: Priority) -> Iterator[Inspection]:
+    """Yield the inspection of a delivery; of one that failed before it, nothing."""
+    batch, queue = platform.client("batch"), platform.output("encoding", "InspectionQueueArn")
+    wanted = [{"name": "JOB_NAME", "values": [f"inspect-{version_id}"]}]
+    for job in batch.list_jobs(jobQueue=queue, filters=wanted)["jobSummaryList"]:
+        yield Inspection(
+            version_id=version_id, priority=priority, queued=job["createdAt"] / 1000, started=job["startedAt"] / 1000
+        )
+
+
+def rows() -> Iterator[Row]:
+    """Measure a flood, beside the same inspections without a platform around them."""
+    with tempfile.TemporaryDirectory() as folder:
+        demo = Demo(console=Console(quiet=True), work_dir=Path(folder))
+        with demo.up() as up:
+            result = flood(up.platform, deliveries=DELIVERIES, prefix="flood")
+            yield Row(
+                what=f"{DELIVERIES} deliveries at once: {result.lost} lost, {result.twice} twice, "
+                f"{result.failed} failed, {len(result.out_of_turn(tolerance_s=1.0))} out of turn",
+                ours_s=result.seconds,
+                peer=f"their inspections alone, {_SLOTS} at a time",
+                peer_s=_alone(up.platform, environment=up.cloud.child_environment()),
+            )
+
+
+def _alone(platform: Deployed, *, environment: Mapping[str, str]) -> float:
+    bucket = platform.output("ingestion", "RawBucket")
+    work = platform.output("encoding", "WorkBucket")
+
+    def inspect(number: int) -> None:
+        where = DeliveryLocation(studio=_STUDIO, delivery_id=f"flood-{number:03}")
+        command: Sequence[str] = (
+            *("inspect", "--manifest", f"s3://{bucket}/{where.manifest}"),
+            *("--report", f"s3://{work}/work/alone/{number}.json"),
+        )
+        subprocess.run(
+            [sys.executable, "-m", "encoder", *command],
+            cwd=PROJECT_ROOT,
+            env={**os.environ, **environment},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(_SLOTS) as slots:
+        list(slots.map(inspect, range(DELIVERIES)))
+    return time.monotonic() - begun
+
+
+if __name__ == "__main__":
+    for row in rows():
+        Console(width=140).print(f"{row.what}: {row.ours_s:.1f} s; {row.peer}: {row.peer_s:.1f} s")

@@ -1,0 +1,1 @@
+"""Quality control: what the task ``analyse`` measures, one idea a module."""

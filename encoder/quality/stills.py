@@ -1,0 +1,62 @@
+"""Stills: a picture of each measured span, so that a person sees what is meant without the film."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from encoder.quality.source import Source
+from encoder.tools import UNTRUSTED_INPUT, ffmpeg, threads
+from lambdas.common.qc import TimeSpan
+from lambdas.ingestion.analysis import Spans
+
+_WIDTH = 640
+_PATIENCE_S = 120.0
+
+
+class Stills:
+    """The stills of one analysis: asked for first, made together."""
+
+    def __init__(self, *, key: Callable[[str], str]) -> None:
+        self._key = key
+        self._wanted: dict[str, int] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What was asked for."""
+        return tuple(self._wanted)
+
+    def of(self, name: str, spans: Spans) -> Spans:
+        """Return `spans`, each with the key of a still of its middle frame: ``{name}-0`` and so on."""
+        return spans.model_copy(
+            update={"spans": tuple(self._with_still(f"{name}-{n}", span) for n, span in enumerate(spans.spans))}
+        )
+
+    def make(self, source: Source, folder: Path) -> dict[str, Path]:
+        """Write the JPEGs into `folder`; return them by name.
+
+        Raises
+        ------
+        ToolFailedError
+            If a frame cannot be decoded.
+        """
+        with ThreadPoolExecutor(threads()) as pool:
+            paths = {name: folder / f"{name}.jpg" for name in self._wanted}
+            list(pool.map(lambda name: _make(source, paths[name], frame=self._wanted[name]), self._wanted))
+        return paths
+
+    def _with_still(self, name: str, span: TimeSpan) -> TimeSpan:
+        self._wanted[name] = (span.first_frame + span.last_frame) // 2
+        return span.model_copy(update={"still": self._key(name)})
+
+
+def _make(source: Source, path: Path, *, frame: int) -> None:
+    # Half a frame early: a timestamp that the container rounded up is still behind the seek point.
+    start_s = source.picture_start_s + max(0.0, float((frame - 0.5) / source.clock.rate))
+    size = f"scale='min({_WIDTH},iw)':-2:flags=area"
+    ffmpeg(
+        *(*UNTRUSTED_INPUT, "-threads", "1", "-ss", f"{start_s:.6f}", "-i", source.path, "-map", "0:v:0"),
+        *("-frames:v", "1", "-vf", f"{size},format=yuvj420p", "-q:v", "4", "-update", "1", path),
+        timeout_s=_PATIENCE_S,
+    )
