@@ -1,4 +1,4 @@
-"""The HTTP API: every route needs a signed-in viewer, is throttled and is logged."""
+"""HTTP APIs: every route needs a signed-in user of one pool, is throttled and is logged."""
 
 from __future__ import annotations
 
@@ -45,15 +45,21 @@ class _AccessLog:
         return self._format
 
 
-class ViewerApi(Construct):
-    """An HTTP API that admits the viewers of one user pool.
+class SignedInApi(Construct):
+    """An HTTP API that admits the users of one user pool.
 
     Parameters
     ----------
     stack
-        The playback stack.
-    viewers
+        The stack of the API's context.
+    api_name
+        The API's name.
+    users
+        What the pool's users are called, as the authorizer's name: ``Viewers``.
+    pool, client
         The user pool, and the client whose tokens are accepted.
+    throttle
+        Requests a second, and at once.
     """
 
     def __init__(
@@ -61,30 +67,29 @@ class ViewerApi(Construct):
         stack: ContextStack,
         construct_id: str,
         *,
-        viewers: cognito.IUserPool,
+        api_name: str,
+        users: str,
+        pool: cognito.IUserPool,
         client: cognito.IUserPoolClient,
+        throttle: apigateway.ThrottleSettings,
     ) -> None:
         super().__init__(stack, construct_id)
-        settings = stack.settings
         self.http_api = apigateway.HttpApi(
             self,
             "HttpApi",
-            api_name=f"{settings.namespace}-{settings.profile}",
+            api_name=api_name,
             create_default_stage=False,
-            default_authorizer=authorizers.HttpUserPoolAuthorizer("Viewers", viewers, user_pool_clients=[client]),
+            default_authorizer=authorizers.HttpUserPoolAuthorizer(users, pool, user_pool_clients=[client]),
         )
-        log_group = stack.log_group("AccessLog", scope=self)
         apigateway.HttpStage(
             self,
             "Default",
             http_api=self.http_api,
             stage_name="$default",
             auto_deploy=True,
-            throttle=apigateway.ThrottleSettings(
-                rate_limit=settings.playback.api_rate_per_s, burst_limit=settings.playback.api_burst
-            ),
-            detailed_metrics_enabled=settings.production,
-            access_log_settings=_AccessLog(log_group),
+            throttle=throttle,
+            detailed_metrics_enabled=stack.settings.production,
+            access_log_settings=_AccessLog(stack.log_group("AccessLog", scope=self)),
         )
 
     @property
@@ -98,4 +103,29 @@ class ViewerApi(Construct):
             path=path,
             methods=[method],
             integration=integrations.HttpLambdaIntegration(f"{function.node.id}Integration", function),
+        )
+
+
+class ViewerApi(SignedInApi):
+    """The viewers' API, in front of playback and the catalog."""
+
+    def __init__(
+        self,
+        stack: ContextStack,
+        construct_id: str,
+        *,
+        viewers: cognito.IUserPool,
+        client: cognito.IUserPoolClient,
+    ) -> None:
+        settings = stack.settings
+        super().__init__(
+            stack,
+            construct_id,
+            api_name=f"{settings.namespace}-{settings.profile}",
+            users="Viewers",
+            pool=viewers,
+            client=client,
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=settings.playback.api_rate_per_s, burst_limit=settings.playback.api_burst
+            ),
         )

@@ -1,0 +1,143 @@
+"""The upload API's use cases: what a studio may ask for, and what it is answered. The state is S3's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from lambdas.common.errors import ConflictError, FieldError, InvalidInputError
+from lambdas.common.keys import DeliveryLocation, delivery_of
+from lambdas.common.media import Record
+from lambdas.ingestion.models import MAX_FILE_BYTES
+from lambdas.ingestion.parts import MAX_PART_BYTES, MAX_PARTS, PartPlan
+
+CHECKSUM_ALGORITHM = "CRC64NVME"
+"""The checksum that can be had of each part, and of the whole from those of its parts."""
+MAX_BATCH = 100
+"""Parts presigned at once: their request stays below the 8 KiB that the web ACL's managed rules let through."""
+_TOLD_MISSING = 10
+
+Checksum = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{11}=$", description="CRC64NVME in base 64")]
+PartNumber = Annotated[int, Field(ge=1, le=MAX_PARTS)]
+
+
+class FileQuery(Record):
+    """Which file of which delivery; the studio is the token's."""
+
+    delivery_id: str
+    name: str
+
+
+class SizedFileQuery(FileQuery):
+    """The same, and the size that decides how it is cut."""
+
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_FILE_BYTES)]
+
+
+class PartsQuery(FileQuery):
+    """Which parts have arrived, after part `after`."""
+
+    after: Annotated[int, Field(ge=0, le=MAX_PARTS)] = 0
+
+
+class PartToSend(Record):
+    """A part that its sender has read and will send."""
+
+    number: PartNumber
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_PART_BYTES)]
+    checksum: Checksum
+
+
+class PartsRequest(FileQuery):
+    """Which parts to presign."""
+
+    parts: Annotated[tuple[PartToSend, ...], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class CompletionRequest(SizedFileQuery):
+    """What the whole file is, whose parts have arrived."""
+
+    parts: PartNumber
+    checksum: Checksum
+
+
+class ReceivedPart(NamedTuple):
+    """A part that S3 has."""
+
+    number: int
+    size_bytes: int
+    checksum: str | None
+    etag: str
+
+
+class OpenUpload(NamedTuple):
+    """An upload in progress."""
+
+    upload_id: str
+    started_at: str
+
+
+class StoredFile(NamedTuple):
+    """A file that has arrived as a whole; the checksum is missing if it came another way."""
+
+    size_bytes: int
+    checksum: str | None
+    object_version: str | None
+
+
+def key_of(file: FileQuery, *, studio: str) -> str:
+    """Return the key of a studio's file.
+
+    Raises
+    ------
+    InvalidInputError
+        If the delivery or the file cannot have its name.
+    """
+    location = DeliveryLocation(studio=studio, delivery_id=file.delivery_id)
+    try:
+        delivery_of(location.manifest)
+    except ValueError as error:
+        raise InvalidInputError(
+            FieldError("delivery_id", "letters, digits, dots, hyphens and underscores only, at most 128")
+        ) from error
+    try:
+        return location.file(file.name)
+    except ValueError as error:
+        raise InvalidInputError(FieldError("name", str(error))) from error
+
+
+def planned(plan: PartPlan) -> dict[str, object]:
+    """Return how a client is told to cut a file."""
+    return {"part_bytes": plan.part_bytes, "parts": plan.parts, "checksum_algorithm": CHECKSUM_ALGORITHM}
+
+
+def found(uploads: Sequence[OpenUpload], *, stored: StoredFile | None, plan: PartPlan) -> dict[str, object]:
+    """Return what a client that remembers nothing needs to go on: newest upload first, and the file that is there."""
+    newest_first = sorted(uploads, key=lambda upload: upload.started_at, reverse=True)
+    return {
+        **planned(plan),
+        "uploads": [upload._asdict() for upload in newest_first],
+        "stored": stored._asdict() if stored else None,
+    }
+
+
+def chosen(received: Mapping[int, ReceivedPart], *, count: int) -> list[ReceivedPart]:
+    """Return the parts 1 to `count`; what else has arrived is no part of the file.
+
+    Raises
+    ------
+    ConflictError
+        If one of them has not arrived.
+    """
+    missing = [number for number in range(1, count + 1) if number not in received]
+    if missing:
+        told = ", ".join(map(str, missing[:_TOLD_MISSING])) + (", …" if len(missing) > _TOLD_MISSING else "")
+        raise ConflictError(f"{len(missing)} of {count} parts have not arrived: {told}")
+    return [received[number] for number in range(1, count + 1)]
+
+
+def is_the_same(stored: StoredFile | None, request: CompletionRequest) -> bool:
+    """Whether the file that is there is the one that is to be completed: then somebody has completed it already."""
+    return stored is not None and stored.size_bytes == request.size_bytes and stored.checksum == request.checksum
