@@ -70,6 +70,17 @@ PRICES: Mapping[str, Price] = {
     "public IPv4 address": Price(
         usd=Decimal("0.005"), hourly=True, source="aws.amazon.com/vpc/pricing: a public IPv4 address an hour"
     ),
+    "hosted zone": Price(usd=Decimal("0.50"), source="aws.amazon.com/route53/pricing: a hosted zone a month"),
+    "health check": Price(
+        usd=Decimal("0.75"),
+        source="aws.amazon.com/route53/pricing: a health check of an endpoint that Route 53 "
+        "does not know as AWS's own, a month",
+    ),
+    "polled queue": Price(
+        usd=Decimal("0.26"),
+        source="aws.amazon.com/sqs/pricing: 0.40 a million requests, of which Lambda's five pollers of a standard "
+        "queue make one each every 20 s, 657,000 a month",
+    ),
     "interface endpoint": Price(
         usd=Decimal("0.01"), hourly=True, source="aws.amazon.com/privatelink/pricing: an endpoint a zone an hour"
     ),
@@ -99,6 +110,9 @@ _BILLED: Mapping[str, Callable[[Properties], Counter[str]]] = {
     "AWS::EC2::VPCEndpoint": _endpoint,
     "AWS::KMS::Key": lambda _: Counter({"KMS key": 1}),
     "AWS::KMS::ReplicaKey": lambda _: Counter({"KMS key": 1}),
+    "AWS::Lambda::EventSourceMapping": lambda _: Counter({"polled queue": 1}),
+    "AWS::Route53::HealthCheck": lambda _: Counter({"health check": 1}),
+    "AWS::Route53::HostedZone": lambda _: Counter({"hosted zone": 1}),
     "AWS::SecretsManager::Secret": lambda _: Counter({"secret": 1}),
     "AWS::Transfer::Server": lambda server: Counter({"Transfer Family protocol": len(server["Protocols"])}),
     "AWS::WAFv2::WebACL": lambda acl: Counter({"web ACL": 1, "web ACL rule": len(acl["Rules"])}),
@@ -120,6 +134,7 @@ _FREE = frozenset(
         "AWS::ApiGatewayV2::Stage",
         "AWS::Batch::JobDefinition",
         "AWS::Batch::JobQueue",
+        "AWS::Batch::SchedulingPolicy",
         "AWS::Budgets::Budget",
         "AWS::CloudFront::Distribution",
         "AWS::CloudFront::Function",
@@ -148,7 +163,9 @@ _FREE = frozenset(
         "AWS::Lambda::Permission",
         "AWS::Logs::LogGroup",
         "AWS::S3::Bucket",
+        "AWS::Route53::RecordSet",
         "AWS::S3::BucketPolicy",
+        "AWS::S3::StorageLens",
         "AWS::SNS::Subscription",
         "AWS::SNS::Topic",
         "AWS::SNS::TopicPolicy",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.common.keys import WORK_PREFIX
+from stacks.constructs import lifecycle
 from stacks.constructs.context_stack import ContextStack
-from stacks.constructs.media_bucket import AccessLogBucket, MediaBucket
+from stacks.constructs.media_bucket import AccessLogBucket, MediaBucket, ReportsBucket
 from stacks.constructs.replication import Replication
+from stacks.constructs.storage_lens import StorageLens
 from stacks.settings import Settings
 
 REPLICATED = ("raw", "media")
@@ -34,28 +35,21 @@ class StorageStack(ContextStack):
         storage = settings.storage
         logs = AccessLogBucket(self)
         self.access_logs = logs
+        self.reports = ReportsBucket(self, logs=logs)
+        replications = {
+            "raw": Replication(self, role="raw", settings=settings, data_key=data_key),
+            "media": Replication(self, role="media", settings=settings, data_key=None),
+        }
         self.raw = MediaBucket(
             self,
             "raw",
             logs=logs,
             encryption_key=data_key,
             announces=True,
-            lifecycle=(
-                s3.LifecycleRule(
-                    id="RawSourceArchive",
-                    transitions=[
-                        s3.Transition(
-                            storage_class=s3.StorageClass.GLACIER,
-                            transition_after=Duration.days(storage.raw_to_glacier_days),
-                        ),
-                        s3.Transition(
-                            storage_class=s3.StorageClass.DEEP_ARCHIVE,
-                            transition_after=Duration.days(storage.raw_to_deep_archive_days),
-                        ),
-                    ],
-                ),
-            ),
-            replication=Replication(self, role="raw", settings=settings, data_key=data_key),
+            lifecycle=lifecycle.raw_sources(storage),
+            keep_old_versions=True,
+            replication=replications["raw"],
+            inventory=self.reports,
         )
         self.mezzanine = MediaBucket(
             self,
@@ -63,28 +57,13 @@ class StorageStack(ContextStack):
             sole_copy="It is derived from the raw bucket, which is replicated, or written anew by a deployment.",
             logs=logs,
             encryption_key=data_key,
-            lifecycle=(
-                s3.LifecycleRule(
-                    id="MezzanineTransition",
-                    transitions=[
-                        s3.Transition(
-                            storage_class=s3.StorageClass.INTELLIGENT_TIERING,
-                            transition_after=Duration.days(storage.mezzanine_to_intelligent_tiering_days),
-                        )
-                    ],
-                ),
-                s3.LifecycleRule(
-                    id="WorkExpires", prefix=WORK_PREFIX, expiration=Duration.days(storage.work_expiry_days)
-                ),
-            ),
+            lifecycle=lifecycle.mezzanines(storage),
         )
-        self.media = MediaBucket(
-            self,
-            "media",
-            logs=logs,
-            replication=Replication(self, role="media", settings=settings, data_key=None),
-        )
+        self.media = MediaBucket(self, "media", logs=logs, replication=replications["media"], inventory=self.reports)
         self.web = MediaBucket(self, "web", sole_copy="A deployment writes it anew.", logs=logs)
+        for replication in replications.values():
+            replication.watch(self)
+        StorageLens(self, "StorageLens", reports=self.reports)
         for bucket in (self.media, self.web):
             self._let_distributions_read(bucket)
 
@@ -112,7 +91,13 @@ class StorageStack(ContextStack):
 
 
 class StorageReplicaStack(ContextStack):
-    """The replicas of one other region."""
+    """The replicas of one other region.
+
+    Attributes
+    ----------
+    data_key
+        The replica of the data key, where the profile has one.
+    """
 
     def __init__(self, scope: Construct, *, settings: Settings, region: str, data_key: kms.IKey) -> None:
         super().__init__(
@@ -136,21 +121,53 @@ class StorageReplicaStack(ContextStack):
                             principals=[iam.AccountRootPrincipal()],
                             actions=["kms:*"],
                             resources=["*"],
-                        )
+                        ),
+                        iam.PolicyStatement(
+                            sid="Alarms",
+                            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                            resources=["*"],
+                            conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+                        ),
+                        iam.PolicyStatement(
+                            sid="LogGroups",
+                            principals=[iam.ServicePrincipal(f"logs.{region}.amazonaws.com")],
+                            actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:DescribeKey"],
+                            resources=["*"],
+                            conditions={
+                                "ArnLike": {
+                                    "kms:EncryptionContext:aws:logs:arn": self.format_arn(
+                                        service="logs",
+                                        resource="log-group",
+                                        resource_name="*",
+                                        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                                    )
+                                }
+                            },
+                        ),
                     ]
                 ),
                 description="The replica of Marquee's data key.",
             )
             replica_key.apply_removal_policy(self.removal_policy)
             key = kms.Key.from_key_arn(self, "ReplicaKey", replica_key.attr_arn)
+        self.data_key = key
         logs = AccessLogBucket(self)
+        self.access_logs = logs
+        self.reports = ReportsBucket(self, logs=logs)
         self.replicas = {
-            role: MediaBucket(
+            "raw": MediaBucket(
                 self,
-                f"{role}-replica",
+                "raw-replica",
                 sole_copy="It is a replica.",
                 logs=logs,
-                encryption_key=key if role == "raw" else None,
-            )
-            for role in REPLICATED
+                encryption_key=key,
+                # Lifecycle is not replicated: without rules of their own the copies would stay in Standard for good.
+                lifecycle=lifecycle.raw_sources(settings.storage),
+                keep_old_versions=True,
+                inventory=self.reports,
+            ),
+            "media": MediaBucket(
+                self, "media-replica", sole_copy="It is a replica.", logs=logs, inventory=self.reports
+            ),
         }

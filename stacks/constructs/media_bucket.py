@@ -6,8 +6,11 @@ from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
+from lambdas.common.keys import INVENTORY_PREFIX
+from lambdas.storage.inventory import FIELDS
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.lifecycle import reports, upkeep
 from stacks.constructs.replication import Replication, bucket_name
 
 _S3_KEYS = (
@@ -24,7 +27,8 @@ class MediaBucket(s3.Bucket):
     stack
         The stack that owns it.
     role
-        What it is for: ``raw``, ``mezzanine``, ``media`` or ``web``, or one of these with ``-replica``.
+        What it is for: ``raw``, ``mezzanine``, ``media``, ``web``, ``reports`` or ``landing``, or one of these with
+        ``-replica``.
     logs
         The bucket that receives the access log.
     encryption_key
@@ -35,6 +39,10 @@ class MediaBucket(s3.Bucket):
         Where each new object is copied to.
     sole_copy
         Why it is not replicated, where it is not.
+    inventory
+        The bucket of the same region in which S3 lists this bucket's objects every day, all versions of them.
+    keep_old_versions
+        Whether replaced versions are kept, because something may refer to them.
     announces
         Whether EventBridge is told of each object.
     """
@@ -49,6 +57,8 @@ class MediaBucket(s3.Bucket):
         lifecycle: tuple[s3.LifecycleRule, ...] = (),
         replication: Replication | None = None,
         sole_copy: str | None = None,
+        inventory: s3.IBucket | None = None,
+        keep_old_versions: bool = False,
         announces: bool = False,
     ) -> None:
         storage = stack.settings.storage
@@ -69,15 +79,8 @@ class MediaBucket(s3.Bucket):
             server_access_logs_prefix=f"{role}/",
             removal_policy=stack.removal_policy,
             auto_delete_objects=storage.removable,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="OldVersionsAndStaleUploads",
-                    noncurrent_version_expiration=Duration.days(storage.noncurrent_expiry_days),
-                    abort_incomplete_multipart_upload_after=Duration.days(storage.abort_upload_days),
-                    expired_object_delete_marker=True,
-                ),
-                *lifecycle,
-            ],
+            lifecycle_rules=[upkeep(storage, keep_old_versions=keep_old_versions), *lifecycle],
+            inventories=[_inventory(inventory)] if inventory else None,
             replication_rules=list(replication.rules) if replication else None,
             replication_role=replication.role if replication else None,
         )
@@ -97,6 +100,30 @@ class MediaBucket(s3.Bucket):
             )
 
 
+def _inventory(destination: s3.IBucket) -> s3.Inventory:
+    return s3.Inventory(
+        inventory_id="daily",
+        destination=s3.InventoryDestination(bucket=destination, prefix=INVENTORY_PREFIX),
+        format=s3.InventoryFormat.CSV,
+        frequency=s3.InventoryFrequency.DAILY,
+        include_object_versions=s3.InventoryObjectVersion.ALL,
+        optional_fields=list(FIELDS),
+    )
+
+
+class ReportsBucket(MediaBucket):
+    """The bucket of one region that S3's inventories are written to, and the reports of our own checks."""
+
+    def __init__(self, stack: ContextStack, *, logs: s3.IBucket) -> None:
+        super().__init__(
+            stack,
+            "reports",
+            logs=logs,
+            lifecycle=reports(stack.settings.storage),
+            sole_copy="It lists what lies in its own region, and is written anew every day.",
+        )
+
+
 class AccessLogBucket(s3.Bucket):
     """The bucket that receives access logs; it logs nothing itself, because that would never end."""
 
@@ -114,11 +141,8 @@ class AccessLogBucket(s3.Bucket):
             removal_policy=stack.removal_policy,
             auto_delete_objects=storage.removable,
             lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="Expire",
-                    expiration=Duration.days(storage.access_log_expiry_days),
-                    noncurrent_version_expiration=Duration.days(storage.noncurrent_expiry_days),
-                )
+                upkeep(storage),
+                s3.LifecycleRule(id="Expire", expiration=Duration.days(storage.access_log_expiry_days)),
             ],
         )
         acknowledge(

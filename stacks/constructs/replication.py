@@ -1,14 +1,18 @@
-"""Cross-region replication of one bucket: its role, with exact actions, and a rule a replica region."""
+"""Cross-region replication of one bucket: its role, with exact actions, a rule a destination, and its alarms."""
 
 from __future__ import annotations
 
-from aws_cdk import Stack
+from typing import NamedTuple
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
+from stacks.constructs.context_stack import ContextStack
 from stacks.settings import Settings
 
 _REASON = "Replication copies every object of one named bucket into one other; each action is named."
@@ -19,8 +23,15 @@ def bucket_name(settings: Settings, *, role: str, account: str, region: str) -> 
     return f"{settings.namespace}-{settings.profile}-{role}-{account}-{region}"
 
 
+class Destination(NamedTuple):
+    """A bucket that objects are copied to."""
+
+    role: str
+    region: str
+
+
 class Replication(Construct):
-    """What copies the new objects of a bucket to its replicas. Deletions are not copied.
+    """What copies the new objects of a bucket to its destinations. Deletions are not copied.
 
     Parameters
     ----------
@@ -31,14 +42,25 @@ class Replication(Construct):
     settings
         The profile, which names the replica regions.
     data_key
-        The key that encrypts the source, if any. Where it is a multi-Region key, its replica in each region
-        encrypts the copies; else S3's own key there does.
+        The platform's key, if it, or its replica in the source's region, encrypts the source. Where it is a
+        multi-Region key, its replica in each region encrypts the copies; else S3's own key there does.
+    destinations
+        Where to; by default the bucket's own replica in each replica region.
     """
 
-    def __init__(self, stack: Stack, *, role: str, settings: Settings, data_key: kms.IKey | None) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        *,
+        role: str,
+        settings: Settings,
+        data_key: kms.IKey | None,
+        destinations: tuple[Destination, ...] | None = None,
+    ) -> None:
         super().__init__(stack, f"{role.title()}Replication")
         self._settings = settings
         self._role_name = role
+        self._keys: dict[str, kms.IKey] = {}
         self.role = iam.Role(
             self,
             "Role",
@@ -56,15 +78,56 @@ class Replication(Construct):
             f"{source}/*",
         )
         if data_key is not None:
-            self._allow_key(data_key, "kms:Decrypt", region=stack.region)
+            at_home = stack.region == settings.primary_region
+            source_key = data_key if at_home else self._key_in(stack.region, data_key)
+            self._allow_key(source_key, "kms:Decrypt", region=stack.region)
+        self.destinations = destinations or tuple(
+            Destination(role=f"{role}-replica", region=region) for region in settings.storage.replica_regions
+        )
         self.rules = tuple(
-            self._rule(region, priority=priority, data_key=data_key)
-            for priority, region in enumerate(settings.storage.replica_regions, start=1)
+            self._rule(destination, priority=priority, data_key=data_key)
+            for priority, destination in enumerate(self.destinations, start=1)
         )
 
-    def _rule(self, region: str, *, priority: int, data_key: kms.IKey | None) -> s3.ReplicationRule:
-        replica = f"{self._role_name}-replica"
-        self._allow(("s3:ReplicateObject", "s3:ReplicateTags"), f"{self._arn_of(replica, region=region)}/*")
+    def watch(self, stack: ContextStack) -> None:
+        """Declare the alarms on each rule: copies that come late, and copies that fail.
+
+        Their metrics exist with replication time control only.
+        """
+        storage = self._settings.storage
+        if not storage.replication_time_control:
+            return
+        for destination, rule in zip(self.destinations, self.rules, strict=True):
+            name = f"{self._role_name.title()}To{_pascal(destination.region)}"
+            stack.alarm(
+                f"{name}ReplicationLate",
+                metric=self._metric("ReplicationLatency", destination, rule_id=str(rule.id), statistic="Maximum"),
+                threshold=storage.replication_lag_alarm_minutes * 60 + 1,
+                description=f"Copies of the {self._role_name} bucket's objects come to {destination.region} more than "
+                f"{storage.replication_lag_alarm_minutes} minutes late.",
+            )
+            stack.alarm(
+                f"{name}ReplicationFailed",
+                metric=self._metric("OperationsFailedReplication", destination, rule_id=str(rule.id), statistic="Sum"),
+                description=f"An object of the {self._role_name} bucket could not be copied to {destination.region}.",
+            )
+
+    def _metric(self, name: str, destination: Destination, *, rule_id: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/S3",
+            metric_name=name,
+            dimensions_map={
+                "SourceBucket": self._name_of(self._role_name, region=Stack.of(self).region),
+                "DestinationBucket": self._name_of(destination.role, region=destination.region),
+                "RuleId": rule_id,
+            },
+            statistic=statistic,
+            period=Duration.minutes(5),
+        )
+
+    def _rule(self, destination: Destination, *, priority: int, data_key: kms.IKey | None) -> s3.ReplicationRule:
+        region = destination.region
+        self._allow(("s3:ReplicateObject", "s3:ReplicateTags"), f"{self._arn_of(destination.role, region=region)}/*")
         key = self._key_in(region, data_key) if data_key is not None else None
         if key is not None:
             self._allow_key(key, "kms:Encrypt", "kms:GenerateDataKey", region=region)
@@ -75,7 +138,7 @@ class Replication(Construct):
             destination=s3.Bucket.from_bucket_attributes(
                 self,
                 f"Replica-{region}",
-                bucket_name=self._name_of(replica, region=region),
+                bucket_name=self._name_of(destination.role, region=region),
                 region=region,
                 encryption_key=key,
             ),
@@ -95,7 +158,9 @@ class Replication(Construct):
             resource="key" if multi_region else "alias",
             resource_name=data_key.key_id if multi_region else "aws/s3",
         )
-        return kms.Key.from_key_arn(self, f"Key-{region}", arn)
+        if region not in self._keys:
+            self._keys[region] = kms.Key.from_key_arn(self, f"Key-{region}", arn)
+        return self._keys[region]
 
     def _allow_key(self, key: kms.IKey, *actions: str, region: str) -> None:
         self.role.add_to_principal_policy(
@@ -116,3 +181,7 @@ class Replication(Construct):
 
     def _arn_of(self, role: str, *, region: str) -> str:
         return f"arn:aws:s3:::{self._name_of(role, region=region)}"
+
+
+def _pascal(region: str) -> str:
+    return region.title().replace("-", "")

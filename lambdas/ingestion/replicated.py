@@ -1,0 +1,55 @@
+"""Deliveries from the second ingest region: their objects come one by one, and the manifest may come first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.errors import TransientError
+from lambdas.common.media import ObjectRef
+
+_ABSENT = {"404", "NoSuchKey"}
+
+
+class FilesOnTheirWayError(TransientError):
+    """The manifest is a replica, and some of its files have not been replicated yet: they will come, so wait."""
+
+
+def require_files(manifest: ObjectRef, *, keys: Iterable[str]) -> None:
+    """Refuse to go on with a replicated manifest before all of its files are there.
+
+    A studio sends the manifest last, but S3 replicates objects in no order, and a large one takes longer. Of a
+    manifest that was sent here, a missing file is the studio's fault, which the inspection finds.
+
+    Raises
+    ------
+    FilesOnTheirWayError
+        If a file has not come yet.
+    TransientError
+        If S3 is throttling or away.
+    """
+    head = _head({"Bucket": manifest.bucket, "Key": manifest.key} | _version(manifest))
+    if head is None or head.get("ReplicationStatus") != "REPLICA":
+        return
+    missing = [key for key in keys if _head({"Bucket": manifest.bucket, "Key": key}) is None]
+    if missing:
+        message = f"{len(missing)} files of {manifest.uri} are still on their way, {missing[0]} among them"
+        raise FilesOnTheirWayError(message)
+
+
+def _version(ref: ObjectRef) -> dict[str, str]:
+    return {"VersionId": ref.version_id} if ref.version_id else {}
+
+
+@transient_errors()
+def _head(which: dict[str, str]) -> dict[str, Any] | None:
+    try:
+        head: dict[str, Any] = client("s3").head_object(**which)
+    except ClientError as error:
+        if error_code(error) in _ABSENT:
+            return None
+        raise
+    return head
