@@ -19,6 +19,8 @@ NO_RESOURCES = {
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "rekognition:GetLabelDetection",
+    "rekognition:StartLabelDetection",
 }
 BY_CDK = "/Custom::"
 SECRETS = re.compile(r"-----BEGIN|AKIA[0-9A-Z]{16}|resolve:secretsmanager|\"SecretString\"|\"(Master)?UserPassword\"")

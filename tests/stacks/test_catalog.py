@@ -39,6 +39,8 @@ def test_each_function_does_its_own_to_the_table(declared):
     assert allowed(declared, "catalog/PublishRole") == {
         (f"dynamodb:{action}", titles) for action in ("GetItem", "PutItem", "UpdateItem")
     }
+    assert allowed(declared, "catalog/RollbackRole") == allowed(declared, "catalog/PublishRole")
+    assert allowed(declared, "catalog/VersionsRole") == {("dynamodb:GetItem", titles), ("dynamodb:Query", titles)}
     assert allowed(declared, "catalog/ListTitlesRole") == {("dynamodb:Query", f"{titles}/index/published")}
 
 
@@ -58,3 +60,30 @@ def test_it_follows_the_bus(declared):
         rule = declared.at(f"catalog/{rule_name}")
         assert rule["EventPattern"] == {"source": [source], "detail-type": [event]}
         assert [rule.text(target["Arn"]) for target in rule["Targets"]] == [f"<catalog/{function}.Arn>"]
+
+
+def test_a_rollback_looks_for_manifests_and_for_nothing_else(declared):
+    reads = [
+        statement
+        for statement in declared.granted(declared.at("catalog/RollbackRole"))
+        if any(action.startswith("s3:") for action in statement.actions)
+    ]
+    assert {action for statement in reads for action in statement.actions} == {
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:ListBucket",
+    }
+    objects = {resource for statement in reads for resource in statement.resources if "/" in resource}
+    assert {resource.partition("/")[2] for resource in objects} == {"*/manifests/*"}
+
+
+def test_operators_are_told_the_functions_that_they_call(declared):
+    outputs = declared.templates["catalog"]["Outputs"]
+    for name, path in (("RollbackFunction", "catalog/Rollback"), ("VersionsFunction", "catalog/Versions")):
+        assert declared.text(outputs[name]["Value"], stack="catalog") == f"<{path}>"
+
+
+def test_nobody_but_an_operator_can_call_a_rollback(declared):
+    permitted = {permission.text(permission["FunctionName"]) for permission in declared.of("AWS::Lambda::Permission")}
+    assert "<catalog/Rollback.Arn>" not in permitted
+    assert "<catalog/Publish.Arn>" in permitted

@@ -7,7 +7,7 @@ JOBS = ("encoding/EncodeJob", "ingestion/InspectJob")
 MOST_INLINE_BRANCHES = 40
 
 
-def test_a_version_is_planned_encoded_joined_scored_packaged_and_registered(declared):
+def test_a_version_is_planned_encoded_joined_scored_packaged_verified_and_registered(declared):
     machine = definition(declared, WORKFLOW)
     assert way(machine) == [
         "Issue content keys",
@@ -15,6 +15,7 @@ def test_a_version_is_planned_encoded_joined_scored_packaged_and_registered(decl
         "Encode each chunk",
         "Finish each rung",
         "Package",
+        "Verify",
         "Register",
         "Packaged",
     ]
@@ -29,6 +30,7 @@ def test_the_work_is_done_by_jobs_that_the_workflow_waits_for(declared):
         **states["Encode each chunk"]["ItemProcessor"]["States"],
         **states["Finish each rung"]["ItemProcessor"]["States"],
         "Package": states["Package"],
+        "Verify": states["Verify"],
     }
     for name, job in jobs.items():
         assert job["Resource"] == "arn:<AWS::Partition>:states:::batch:submitJob.sync", name
@@ -173,6 +175,17 @@ def test_the_encoder_touches_work_and_media_only(declared):
                 statement
             )
         assert "s3:DeleteObject" not in statement.actions
+
+
+def test_the_encoder_reads_back_what_it_packaged_and_the_thumbnails_of_the_analysis(declared):
+    readable = {
+        resource
+        for statement in declared.granted(declared.at("encoding/EncoderRole"))
+        if "s3:GetObject" in statement.actions
+        for resource in statement.resources
+    }
+    assert any("-media-" in resource for resource in readable)
+    assert any(resource.endswith("/analysis/*") for resource in readable)
 
 
 def test_there_are_enough_rungs(declared):

@@ -12,7 +12,7 @@ from stacks.constructs.service_function import REPOSITORY
 
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 HANDLER_MODULES = sorted(
-    f"lambdas.{path.parent.name}.{path.stem}" for path in (REPOSITORY / "lambdas").glob("*/handlers.py")
+    f"lambdas.{path.parent.name}.{path.stem}" for path in (REPOSITORY / "lambdas").glob("*/*handlers.py")
 )
 CALLED_BY_A_WORKFLOW = "AWS::StepFunctions::StateMachine"
 
@@ -43,8 +43,8 @@ def test_every_handler_string_names_a_function(declared):
 
 
 @pytest.mark.parametrize("module", HANDLER_MODULES)
-def test_no_handler_is_dead(sandbox, module):
-    deployed = {function["Handler"] for function in sandbox.functions()}
+def test_no_handler_is_dead(production, module):
+    deployed = {function["Handler"] for function in production.functions()}
     written = {
         f"{module}.{name}"
         for name, found in vars(import_module(module)).items()
@@ -60,8 +60,17 @@ def test_every_function_is_called_by_something(declared):
         called |= {rule.text(target["Arn"]) for target in rule["Targets"]}
     for integration in declared.of("AWS::ApiGatewayV2::Integration"):
         called.add(integration.text(integration["IntegrationUri"]))
+    for mapping in declared.of("AWS::Lambda::EventSourceMapping"):
+        called.add(mapping.text(mapping["FunctionName"]).replace(">", ".Arn>"))
     for resource in declared.of("Custom::EdgeKeys"):
         called.add(resource.text(resource["ServiceToken"]))
+    # What operators call with their own credentials is found by an output of its name.
+    called |= {
+        declared.text(output["Value"], stack=stack).replace(">", ".Arn>")
+        for stack, template in declared.templates.items()
+        for name, output in template.get("Outputs", {}).items()
+        if name.endswith("Function")
+    }
     definitions = "".join(machine.text(machine["DefinitionString"]) for machine in declared.of(CALLED_BY_A_WORKFLOW))
     for function in declared.functions():
         arn = f"<{function.path}.Arn>"
@@ -103,11 +112,15 @@ def test_every_function_is_traced_on_arm_with_the_newest_python(declared):
 
 
 def test_errors_are_alarms(declared):
-    watched = {
-        alarm.text(alarm["Dimensions"][0]["Value"])
+    alarms = [
+        alarm
         for alarm in declared.of("AWS::CloudWatch::Alarm")
         if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
-    }
+    ]
+    if not declared.settings.governance.alarm_a_function:
+        assert ["Dimensions" in alarm.properties for alarm in alarms] == [False], "one alarm sums all functions"
+        return
+    watched = {alarm.text(alarm["Dimensions"][0]["Value"]) for alarm in alarms}
     assert watched == {f"<{function.path}>" for function in declared.functions()}
 
 

@@ -13,18 +13,18 @@ CONTENT_KEY = "<playback/ContentKeyWrapping.Arn>"
 def test_every_route_reaches_its_function(declared):
     integrations = {
         f"integrations/<{found.path}>": found.text(found["IntegrationUri"])
-        for found in declared.of("AWS::ApiGatewayV2::Integration")
+        for found in declared.of("AWS::ApiGatewayV2::Integration", stack="playback")
     }
     routes = {
         route["RouteKey"]: integrations[route.text(route["Target"])]
-        for route in declared.of("AWS::ApiGatewayV2::Route")
+        for route in declared.of("AWS::ApiGatewayV2::Route", stack="playback")
     }
     assert routes == {key: f"<{function}.Arn>" for key, function in ROUTES.items()}
 
 
 def test_no_route_answers_without_a_signed_in_viewer(declared):
-    authorizer = declared.only("AWS::ApiGatewayV2::Authorizer")
-    for route in declared.of("AWS::ApiGatewayV2::Route"):
+    authorizer = declared.only("AWS::ApiGatewayV2::Authorizer", stack="playback")
+    for route in declared.of("AWS::ApiGatewayV2::Route", stack="playback"):
         assert route["AuthorizationType"] == "JWT"
         assert route.text(route["AuthorizerId"]) == f"<{authorizer.path}>"
     jwt = authorizer["JwtConfiguration"]
@@ -35,7 +35,7 @@ def test_no_route_answers_without_a_signed_in_viewer(declared):
 
 
 def test_the_api_is_throttled_and_logged(declared):
-    stage = declared.only("AWS::ApiGatewayV2::Stage")
+    stage = declared.only("AWS::ApiGatewayV2::Stage", stack="playback")
     limits = stage["DefaultRouteSettings"]
     playback = declared.settings.playback
     assert limits["ThrottlingRateLimit"] == playback.api_rate_per_s
@@ -50,10 +50,10 @@ def test_sessions_expire(declared):
 
 
 def test_viewers_cannot_be_enumerated_and_have_long_passwords(declared):
-    pool = declared.only("AWS::Cognito::UserPool")
+    pool = declared.only("AWS::Cognito::UserPool", stack="playback")
     assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
     assert pool["Policies"]["PasswordPolicy"]["MinimumLength"] >= 12
-    client = declared.only("AWS::Cognito::UserPoolClient")
+    client = declared.only("AWS::Cognito::UserPoolClient", stack="playback")
     assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert not client.properties.get("GenerateSecret"), "a page cannot keep a secret"
 
@@ -128,6 +128,6 @@ def test_nobody_lists_or_empties_a_table(declared, function):
 
 
 def test_production_watches_for_stolen_passwords(production):
-    pool = production.only("AWS::Cognito::UserPool")
+    pool = production.only("AWS::Cognito::UserPool", stack="playback")
     assert pool["UserPoolAddOns"] == {"AdvancedSecurityMode": "ENFORCED"}
     assert pool["DeletionProtection"] == "ACTIVE"

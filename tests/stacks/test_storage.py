@@ -1,5 +1,7 @@
 import pytest
 
+from lambdas.ingestion.dispositions import TAG, Disposition
+
 REPLICATED = ("Raw", "Media")
 
 
@@ -49,7 +51,10 @@ def test_every_bucket_but_the_log_bucket_itself_is_logged_in_its_own_region(decl
             assert "LoggingConfiguration" not in bucket.properties
         else:
             logs = bucket.text(bucket["LoggingConfiguration"]["DestinationBucketName"])
-            assert logs == f"<{bucket.stack}/AccessLogs>"
+            region = declared.synthesis.stacks[bucket.stack].region
+            assert logs in {
+                f"<{name}/AccessLogs>" for name, stack in declared.synthesis.stacks.items() if stack.region == region
+            }
 
 
 def test_what_cannot_be_made_again_is_encrypted_with_our_own_key(declared):
@@ -58,17 +63,157 @@ def test_what_cannot_be_made_again_is_encrypted_with_our_own_key(declared):
         assert bucket.text(encryption(bucket)["KMSMasterKeyID"]) == "<governance/DataKey.Arn>"
 
 
-def test_raw_sources_are_archived(declared):
-    steps = transitions(rules(declared.at("storage/Raw"))["RawSourceArchive"])
-    assert steps == {"GLACIER": 90, "DEEP_ARCHIVE": 365}
+def raw_buckets(declared):
+    """The raw bucket and its replicas: lifecycle is not replicated, so that each needs the same."""
+    return [
+        declared.at("storage/Raw"),
+        *(declared.at(f"storage-replica-{region}/RawReplica") for region in declared.settings.storage.replica_regions),
+    ]
 
 
-def test_mezzanines_are_tiered_and_work_expires(declared):
+def test_raw_sources_are_archived_in_every_region(declared):
+    for bucket in raw_buckets(declared):
+        archive = rules(bucket)["RawSourceArchive"]
+        assert transitions(archive) == {"GLACIER": 90, "DEEP_ARCHIVE": 365}
+        assert {"Prefix", "TagFilters"}.isdisjoint(archive), "all sources"
+        replaced = {step["StorageClass"]: step["TransitionInDays"] for step in archive["NoncurrentVersionTransitions"]}
+        assert replaced == transitions(archive)
+
+
+def test_a_source_expires_only_by_the_tag_that_turned_it_away(declared):
+    storage = declared.settings.storage
+    for bucket in raw_buckets(declared):
+        expiring = {
+            name: rule
+            for name, rule in rules(bucket).items()
+            if "ExpirationInDays" in rule or "NoncurrentVersionExpiration" in rule
+        }
+        found = {}
+        for rule in expiring.values():
+            [tag] = rule["TagFilters"]
+            assert tag["Key"] == TAG
+            assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}, "else it would be kept twice as long"
+            found[tag["Value"]] = rule["ExpirationInDays"]
+        assert found == {
+            Disposition.REJECTED.value: storage.rejected_expiry_days,
+            Disposition.DUPLICATE.value: storage.duplicate_expiry_days,
+        }
+
+
+def test_what_ingestion_accepts_matches_no_expiry(declared):
+    assert Disposition.ACCEPTED.value not in {
+        tag["Value"] for rule in rules(declared.at("storage/Raw")).values() for tag in rule.get("TagFilters", ())
+    }
+
+
+def test_old_versions_expire_everywhere_but_where_they_are_referred_to(declared):
+    kept = {bucket.path for bucket in raw_buckets(declared)}
+    for bucket in declared.of("AWS::S3::Bucket"):
+        general = [
+            rule["NoncurrentVersionExpiration"]
+            for rule in rules(bucket).values()
+            if "NoncurrentVersionExpiration" in rule and {"Prefix", "TagFilters"}.isdisjoint(rule)
+        ]
+        days = declared.settings.storage.noncurrent_expiry_days
+        assert general == ([] if bucket.path in kept else [{"NoncurrentDays": days}]), bucket
+
+
+def test_markers_of_nothing_go(declared):
+    for bucket in declared.of("AWS::S3::Bucket"):
+        assert any(rule.get("ExpiredObjectDeleteMarker") for rule in rules(bucket).values()), bucket
+
+
+def test_mezzanines_are_tiered_and_work_expires_with_its_old_versions(declared):
     found = rules(declared.at("storage/Mezzanine"))
     assert transitions(found["MezzanineTransition"]) == {"INTELLIGENT_TIERING": 180}
     assert "Prefix" not in found["MezzanineTransition"]
     assert found["WorkExpires"]["Prefix"] == "work/"
     assert found["WorkExpires"]["ExpirationInDays"] == declared.settings.storage.work_expiry_days
+    assert found["WorkExpires"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert not any(rule.get("Prefix", "").startswith("analysis") for rule in found.values()), "an analysis is kept"
+
+
+def test_encoded_assets_stay_in_standard(declared):
+    for path in (
+        "storage/Media",
+        *(f"storage-replica-{r}/MediaReplica" for r in declared.settings.storage.replica_regions),
+    ):
+        for rule in rules(declared.at(path)).values():
+            assert {"Transitions", "NoncurrentVersionTransitions", "ExpirationInDays"}.isdisjoint(rule)
+
+
+def test_access_logs_expire(declared):
+    for bucket in declared.of("AWS::S3::Bucket"):
+        if bucket.path.endswith("/AccessLogs"):
+            days = {rule.get("ExpirationInDays") for rule in rules(bucket).values()}
+            assert declared.settings.storage.access_log_expiry_days in days
+
+
+def test_each_replicated_bucket_and_replica_is_listed_daily_in_its_own_region(declared):
+    listed = {
+        bucket.path: configuration
+        for bucket in declared.of("AWS::S3::Bucket")
+        for configuration in bucket.properties.get("InventoryConfigurations", ())
+    }
+    regions = declared.settings.storage.replica_regions
+    assert set(listed) == {
+        *(f"storage/{name}" for name in REPLICATED),
+        *(f"storage-replica-{region}/{name}Replica" for region in regions for name in REPLICATED),
+    }
+    for path, configuration in listed.items():
+        assert configuration["Enabled"] is True
+        assert (configuration["IncludedObjectVersions"], configuration["ScheduleFrequency"]) == ("All", "Daily")
+        wanted = {"Size", "ETag", "StorageClass", "ReplicationStatus", "EncryptionStatus", "ChecksumAlgorithm"}
+        assert wanted <= set(configuration["OptionalFields"])
+        bucket = declared.at(path)
+        reports = declared.at(f"{bucket.stack}/Reports")
+        to = bucket.text(configuration["Destination"]["BucketArn"])
+        assert to == f"arn:aws:s3:::{reports.text(reports['BucketName'])}"
+        assert configuration["Destination"]["Format"] == "CSV"
+
+
+def test_s3_may_write_inventories_of_those_buckets_only(declared):
+    for reports in [bucket for bucket in declared.of("AWS::S3::Bucket") if bucket.path.endswith("/Reports")]:
+        writing = [
+            statement
+            for statement in statements(declared, reports)
+            if statement.effect == "Allow" and statement.principals == ("s3.amazonaws.com",)
+        ]
+        assert writing
+        for statement in writing:
+            assert statement.actions == {"s3:PutObject"}
+            assert statement.condition["ArnLike"]["aws:SourceArn"]
+
+
+def test_late_and_failed_copies_are_alarms_where_there_are_metrics(production, sandbox):
+    assert not [
+        alarm for alarm in sandbox.of("AWS::CloudWatch::Alarm") if alarm.properties.get("Namespace") == "AWS/S3"
+    ]
+    watched = {}
+    for alarm in production.of("AWS::CloudWatch::Alarm", stack="storage"):
+        if alarm["Namespace"] == "AWS/S3":
+            dimensions = {entry["Name"]: alarm.text(entry["Value"]) for entry in alarm["Dimensions"]}
+            where = (dimensions["SourceBucket"], dimensions["DestinationBucket"], dimensions["RuleId"])
+            watched.setdefault(where, {})[alarm["MetricName"]] = alarm["Threshold"]
+    replicated = set()
+    for name in REPLICATED:
+        source = production.at(f"storage/{name}")
+        for rule in source["ReplicationConfiguration"]["Rules"]:
+            to = source.text(rule["Destination"]["Bucket"]).removeprefix("arn:aws:s3:::")
+            replicated.add((source.text(source["BucketName"]), to, rule["Id"]))
+    assert set(watched) == replicated
+    late = production.settings.storage.replication_lag_alarm_minutes * 60
+    for thresholds in watched.values():
+        assert thresholds == {"ReplicationLatency": late + 1, "OperationsFailedReplication": 1}
+
+
+def test_storage_lens_costs_nothing_in_the_sandbox(sandbox, production):
+    free = sandbox.only("AWS::S3::StorageLens")["StorageLensConfiguration"]
+    assert free["AccountLevel"] == {"BucketLevel": {}}
+    assert "DataExport" not in free
+    lens = production.only("AWS::S3::StorageLens")["StorageLensConfiguration"]
+    assert lens["AccountLevel"]["AdvancedDataProtectionMetrics"] == {"IsEnabled": True}
+    assert lens["DataExport"]["S3BucketDestination"]["Format"] == "CSV"
 
 
 def test_uploads_that_nobody_finished_are_aborted(declared):
@@ -103,7 +248,8 @@ def test_nothing_else_is_replicated(declared):
         for bucket in declared.of("AWS::S3::Bucket")
         if "ReplicationConfiguration" in bucket.body["Properties"]
     }
-    assert replicated == {f"storage/{name}" for name in REPLICATED}
+    landing = {f"ingestion-{region}/Landing" for region in (declared.settings.ingestion.second_region,) if region}
+    assert replicated == {f"storage/{name}" for name in REPLICATED} | landing
 
 
 @pytest.mark.parametrize("name", REPLICATED)

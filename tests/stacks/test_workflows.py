@@ -13,15 +13,29 @@ LAMBDA_TRANSIENT = {
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Sandbox.Timedout",
 }
 BATCH_TRANSIENT = {"Batch.BatchException", "Batch.SdkClientException", "Batch.ServerException"}
 
 
+BATCH, ANSWERED = ":states:::batch:submitJob.sync", ":states:::lambda:invoke.waitForTaskToken"
+REKOGNITION = ":states:::aws-sdk:rekognition:startLabelDetection"
+OPTIONAL = {"Start label detection", "Collect the labels"}
+"""They come after the acceptance, and must not stop anything."""
+
+
+def _function_of(state):
+    """The function that a task calls; of a task that calls none, nothing."""
+    if state["Resource"].endswith(ANSWERED):
+        return state["Parameters"]["FunctionName"]
+    return None if ":states:::" in state["Resource"] else state["Resource"]
+
+
 def test_transient_errors_are_tried_again_by_name(declared, path):
     for name, state in all_states(definition(declared, path)):
-        if state["Type"] == "Task":
-            on_batch = state["Resource"].endswith(":states:::batch:submitJob.sync")
-            assert retried(state) == (BATCH_TRANSIENT if on_batch else LAMBDA_TRANSIENT), name
+        if state["Type"] == "Task" and name not in OPTIONAL:
+            assert retried(state) >= (LAMBDA_TRANSIENT if _function_of(state) else BATCH_TRANSIENT), name
+            assert not retried(state) & {"States.ALL", "States.TaskFailed"}, name
             for retrier in state["Retry"]:
                 assert retrier["BackoffRate"] > 1
                 assert retrier["JitterStrategy"] == "FULL"
@@ -30,8 +44,20 @@ def test_transient_errors_are_tried_again_by_name(declared, path):
 def test_every_step_ends_in_the_recorder_when_it_fails(declared, path):
     machine = definition(declared, path)
     for name, state in machine["States"].items():
-        if state["Type"] in {"Task", "Map"} and name != "RecordFailure":
-            assert caught_by(state) == {"States.ALL": "WithExecution"}, name
+        if state["Type"] in {"Task", "Map"} and name not in OPTIONAL | {"RecordFailure"}:
+            caught = caught_by(state)
+            assert list(caught)[-1] == "States.ALL", name
+            assert caught["States.ALL"] == "WithExecution", name
+
+
+def test_jobs_name_their_share_and_their_priority(declared, path):
+    jobs = [state for _, state in all_states(definition(declared, path)) if state.get("Resource", "").endswith(BATCH)]
+    assert jobs
+    shares = declared.at("encoding/Farm/Order")["FairsharePolicy"]["ShareDistribution"]
+    for state in jobs:
+        given = state["Parameters"]
+        assert given["ShareIdentifier"] in {share["ShareIdentifier"] for share in shares}
+        assert given["SchedulingPriorityOverride.$"] == given["JobName.$"].removesuffix("name") + "priority"
 
 
 def test_the_recorder_has_the_evidence_and_the_execution_fails(declared, path):
@@ -45,19 +71,17 @@ def test_the_recorder_has_the_evidence_and_the_execution_fails(declared, path):
     assert machine["States"]["Failed"]["Type"] == "Fail"
 
 
-def test_only_functions_of_the_platform_and_batch_jobs_are_called(declared, path):
+def test_only_functions_of_the_platform_batch_jobs_and_rekognition_are_called(declared, path):
     functions = {f"<{function.path}.Arn>" for function in declared.functions()}
     for _, state in all_states(definition(declared, path)):
         if state["Type"] == "Task":
-            assert state["Resource"] in functions | {"arn:<AWS::Partition>:states:::batch:submitJob.sync"}
+            called = _function_of(state)
+            assert called in functions if called else state["Resource"].endswith((BATCH, REKOGNITION))
 
 
 def test_its_role_may_call_just_the_functions_that_its_steps_call(declared, path):
-    called = {
-        state["Resource"]
-        for _, state in all_states(definition(declared, path))
-        if state["Type"] == "Task" and "batch" not in state["Resource"]
-    }
+    states = [state for _, state in all_states(definition(declared, path)) if state["Type"] == "Task"]
+    called = {function for state in states if (function := _function_of(state))}
     allowed = {
         resource
         for statement in declared.granted(declared.at(f"{path}/Role"))
@@ -67,12 +91,25 @@ def test_its_role_may_call_just_the_functions_that_its_steps_call(declared, path
     assert allowed == called
 
 
-def test_it_is_logged_traced_and_ends_within_a_day(declared, path):
+def test_its_role_may_submit_to_just_the_queues_that_its_jobs_go_to(declared, path):
+    states = [state for _, state in all_states(definition(declared, path)) if state.get("Resource", "").endswith(BATCH)]
+    [submitting] = [
+        statement
+        for statement in declared.granted(declared.at(f"{path}/Role"))
+        if "batch:SubmitJob" in statement.actions
+    ]
+    queues = {resource for resource in submitting.resources if "job-definition" not in resource}
+    assert queues == {state["Parameters"]["JobQueue"] for state in states}
+
+
+def test_it_is_logged_traced_and_ends_within_a_day_of_work_and_the_hours_of_a_review(declared, path):
     machine = declared.at(path)
     assert machine["LoggingConfiguration"]["Level"] == "ALL"
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
     assert machine["TracingConfiguration"] == {"Enabled": True}
-    assert definition(declared, path)["TimeoutSeconds"] == 24 * 3600
+    parsed = definition(declared, path)
+    waits = sum(state.get("TimeoutSeconds", 0) for state in parsed["States"].values())
+    assert parsed["TimeoutSeconds"] == 24 * 3600 + waits
 
 
 def test_its_failures_and_its_timeouts_are_alarms(declared, path):
