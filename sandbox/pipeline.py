@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lambdas.common.keys import DeliveryLocation, Workspace
+from lambdas.common.keys import Analysis, DeliveryLocation, Workspace
 from lambdas.encoding.models import PackageReport
+from lambdas.ingestion.quality import QualityReport
 from sandbox.deployed import Deployed
 
 _POLL_S = 0.25
@@ -41,6 +42,7 @@ class Outcome:
 
     version_id: str
     publish_s: float
+    quality: QualityReport
     package: PackageReport
     stages: tuple[Stage, ...] = field(default=())
 
@@ -48,7 +50,7 @@ class Outcome:
 def follow(
     platform: Deployed, *, delivery: DeliveryLocation, title_id: str, timeout_s: float, tell: Callable[[str], None]
 ) -> Outcome:
-    """Wait until `delivery` is published.
+    """Wait until `delivery` is published. One that waits for a review is waited for as well.
 
     Parameters
     ----------
@@ -80,7 +82,8 @@ def follow(
     return Outcome(
         version_id=version_id,
         publish_s=time.monotonic() - started,
-        package=_package_report(platform, version_id),
+        quality=QualityReport.model_validate_json(_report(platform, Analysis(version_id).quality)),
+        package=PackageReport.model_validate_json(_report(platform, Workspace(version_id).package)),
         stages=tuple(stages),
     )
 
@@ -156,10 +159,10 @@ def _wait_until_playable(platform: Deployed, *, title_id: str, version_id: str) 
             return
 
 
-def _package_report(platform: Deployed, version_id: str) -> PackageReport:
+def _report(platform: Deployed, key: str) -> bytes:
     bucket = platform.output("encoding", "WorkBucket")
-    body = platform.client("s3").get_object(Bucket=bucket, Key=Workspace(version_id).package)["Body"].read()
-    return PackageReport.model_validate_json(body)
+    body: bytes = platform.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
 
 
 def _sibling(machine: str, name: str) -> str:

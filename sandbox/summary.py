@@ -7,6 +7,8 @@ import json
 from rich.console import Console
 from rich.table import Table
 
+from lambdas.common.qc import Verdict
+from lambdas.ingestion.quality import QualityReport
 from sandbox.browser import PlaybackCheck
 from sandbox.demo import Published, Up
 
@@ -27,6 +29,7 @@ def show(console: Console, *, up: Up, published: Published) -> None:
             rendition.tier.value,
         )
     console.print(renditions)
+    console.print(_checks(published.outcome.quality))
     stages = Table(title="Stages", title_justify="left")
     stages.add_column("stage")
     stages.add_column("seconds", justify="right")
@@ -56,6 +59,7 @@ def as_json(*, up: Up, published: Published, check: PlaybackCheck) -> str:
                 }
                 for rendition in renditions
             ],
+            "qc": _quality(published.outcome.quality),
             "vmaf": [round(rendition.vmaf_mean, 2) for rendition in renditions],
             "first_frame_ms": round(check.first_frame_ms),
             "played_s": round(check.played_s, 1),
@@ -64,3 +68,33 @@ def as_json(*, up: Up, published: Published, check: PlaybackCheck) -> str:
             "nag_unacknowledged": up.assembly.findings,
         }
     )
+
+
+def _checks(quality: QualityReport) -> Table:
+    table = Table(title=f"Quality control: {quality.verdict}", title_justify="left")
+    for column in ("check", "verdict", "measured", "allowed"):
+        table.add_column(column, justify="right" if column == "measured" else "left")
+    for check in quality.checks:
+        measured = "" if check.measured is None else f"{check.measured:g} {check.unit}"
+        table.add_row(check.check, check.verdict.value, measured, check.threshold)
+    return table
+
+
+def _quality(quality: QualityReport) -> dict[str, object]:
+    measured = {check.check: check.measured for check in quality.checks}
+    return {
+        "verdict": quality.verdict.value,
+        "loudness_lkfs": measured.get("loudness"),
+        "true_peak_dbtp": measured.get("true_peak"),
+        "findings": [
+            {
+                "check": check.check,
+                "verdict": check.verdict.value,
+                "measured": check.measured,
+                "unit": check.unit,
+                "at": [span.timecode for span in check.at],
+            }
+            for check in quality.checks
+            if check.verdict is not Verdict.PASS
+        ],
+    }

@@ -1,8 +1,17 @@
-"""What a state machine submits to AWS Batch."""
+"""What a state machine submits to AWS Batch, and how soon it is wanted."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lambdas.common.media import Priority
+
+SHARE = "studios"
+"""The share identifier of every job. Batch orders jobs by their priority within one share, so there is just one."""
+
+_PRIORITIES = {Priority.ORIGINAL: 100, Priority.LICENSED: 10}
 
 
 class Job(BaseModel):
@@ -12,3 +21,9 @@ class Job(BaseModel):
 
     name: str
     command: tuple[str, ...]
+    priority: Annotated[int, Field(ge=0, le=9999, description="the higher one is served first")]
+
+
+def scheduling_priority(priority: Priority) -> int:
+    """Return the scheduling priority of the jobs of a delivery: originals before licensed titles."""
+    return _PRIORITIES[priority]

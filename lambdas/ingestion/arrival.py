@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from lambdas.common.errors import PermanentError
 from lambdas.common.keys import delivery_of
@@ -12,6 +12,17 @@ from lambdas.common.parsing import parse
 from lambdas.ingestion.states import Arrival
 
 _VERSION_DIGITS = 16
+
+
+class MisplacedManifestError(PermanentError):
+    """A manifest does not lie at ``{studio}/{delivery}/manifest.json``."""
+
+    def __init__(self, key: str, *, version_id: str) -> None:
+        super().__init__(
+            f"{key!r}: put a delivery's files and its manifest into one folder of the studio's folder, whose name has "
+            "letters, digits, dots, hyphens and underscores"
+        )
+        self.key, self.version_id = key, version_id
 
 
 class _Bucket(BaseModel):
@@ -24,15 +35,20 @@ class _Object(BaseModel):
     version_id: str | None = Field(default=None, alias="version-id")
 
 
-class _ObjectCreated(BaseModel):
-    """What S3 says on the bus of a new object, as far as it matters here."""
-
+class _Detail(BaseModel):
     bucket: _Bucket
     object: _Object
 
 
-def arrival_of(detail: object) -> Arrival:
-    """Return the arrival that the detail of an S3 "Object Created" event announces.
+class _ObjectCreated(BaseModel):
+    """What S3 says on the bus of a new object, as far as it matters here."""
+
+    time: AwareDatetime
+    detail: _Detail
+
+
+def arrival_of(event: object) -> Arrival:
+    """Return the arrival that an S3 "Object Created" event announces.
 
     The same object version gives the same `version_id`, however often its event is delivered. Without
     versioning the entity tag stands in for the object's version.
@@ -40,21 +56,22 @@ def arrival_of(detail: object) -> Arrival:
     Raises
     ------
     InvalidInputError
-        If the detail is not that of an "Object Created" event.
-    PermanentError
-        If the object is not a delivery's manifest.
+        If it is no "Object Created" event.
+    MisplacedManifestError
+        If the object does not lie where a delivery's manifest does.
     """
-    created = parse(_ObjectCreated, detail)
-    bucket, created_object = created.bucket.name, created.object
+    created = parse(_ObjectCreated, event)
+    bucket, created_object = created.detail.bucket.name, created.detail.object
+    identity = f"{bucket}/{created_object.key}@{created_object.version_id or created_object.etag}"
+    version_id = f"v{hashlib.sha256(identity.encode()).hexdigest()[:_VERSION_DIGITS]}"
     try:
         delivery_of(created_object.key)
     except ValueError as error:
-        message = f"{error}: put a delivery's files and its manifest into one folder of the studio's folder"
-        raise PermanentError(message) from error
-    identity = f"{bucket}/{created_object.key}@{created_object.version_id or created_object.etag}"
+        raise MisplacedManifestError(created_object.key, version_id=version_id) from error
     return Arrival(
         raw_bucket=bucket,
         manifest_key=created_object.key,
         object_version=created_object.version_id,
-        version_id=f"v{hashlib.sha256(identity.encode()).hexdigest()[:_VERSION_DIGITS]}",
+        version_id=version_id,
+        delivered_at=created.time,
     )

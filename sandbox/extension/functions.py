@@ -16,6 +16,7 @@ PUBLIC_LAYER_ACCOUNT: Final = "017000801446"
 
 _ERROR: Final = "__marquee_error__"
 _MAX_WORKERS: Final = int(os.environ.get("MARQUEE_WARM_FUNCTIONS", "24"))
+_MOST_AT_ONCE: Final = int(os.environ.get("MARQUEE_FUNCTION_CONCURRENCY", "4"))
 _FIRST_LINE_SECONDS: Final = 0.004
 
 _STOCK_EXCEPT: Final = (
@@ -34,6 +35,7 @@ def apply() -> None:
     _name_errors()
     _answer_sooner()
     _bound_workers()
+    _bound_concurrency()
     _accept_public_layers()
     _apply_settings()
 
@@ -92,6 +94,27 @@ def _bound_workers() -> None:
         lambda_runtime, "acquire_worker", acquire, why="Stock keeps one process for every function ever called"
     )
     patch(lambda_svc, "acquire_worker", acquire, why="The same, where it was imported by name")
+
+
+def _bound_concurrency() -> None:
+    """Let a crowd wait for a few workers: on AWS each invocation has a machine, here all of them share one."""
+    slots: dict[str, threading.BoundedSemaphore] = {}
+    lock = threading.Lock()
+
+    def execute(function: dict[str, Any], event: Emulated, request_id: str) -> dict[str, Any]:
+        arn = str(function["config"].get("FunctionArn"))
+        with lock:
+            slot = slots.setdefault(arn, threading.BoundedSemaphore(_MOST_AT_ONCE))
+        with slot:
+            result: dict[str, Any] = stock(function, event, request_id)
+        return result
+
+    stock = patch(
+        lambda_svc,
+        "_execute_function_warm",
+        execute,
+        why="Stock starts a process for each of any number of invocations at once",
+    )
 
 
 def _surplus_workers() -> list[Any]:

@@ -7,46 +7,19 @@ keys, on failure ``States.TaskFailed`` whose cause is that detail as a JSON stri
 import json
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 from ministack.services import stepfunctions
 
+from sandbox.extension import task_tokens
 from sandbox.extension.batch import BatchApi, Scheduler
 from sandbox.extension.batch.control import BatchError
 from sandbox.extension.batch.shapes import to_camel, to_pascal
 from sandbox.extension.pinned import Emulated, Patch, applied, patch
-
-Execution = dict[str, Any]
+from sandbox.extension.state_tasks import Execution, ExecutionStoppedError, Task, current
 
 _SUBMIT_JOB: Final = "arn:aws:states:::batch:submitJob"
-
-
-class ExecutionStoppedError(Exception):
-    """The execution was stopped. Not an error that a state's Retry or Catch may see."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """The task that this thread works on: the executions it belongs to, innermost last, and its end."""
-
-    executions: tuple[Execution, ...] = ()
-    deadline: float | None = None
-
-    @property
-    def stopped(self) -> bool:
-        """Whether one of its executions no longer runs."""
-        return any(execution["status"] != "RUNNING" for execution in self.executions)
-
-    @property
-    def timed_out(self) -> bool:
-        """Whether its TimeoutSeconds are over."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
-
-
-_task: ContextVar[Task] = ContextVar("task", default=Task())  # noqa: B039  # frozen
 
 
 def apply(*, scheduler: Scheduler, api: BatchApi) -> None:
@@ -54,13 +27,14 @@ def apply(*, scheduler: Scheduler, api: BatchApi) -> None:
     _follow_executions()
     _keep_final_status()
     _make_start_idempotent()
+    task_tokens.apply()
     stepfunctions._SERVICE_DISPATCH[_SUBMIT_JOB] = _batch_integration(scheduler=scheduler, api=api)
     applied.append(Patch(target="stepfunctions batch:submitJob(.sync)", why="Stock has no Batch integration"))
 
 
 def _batch_integration(*, scheduler: Scheduler, api: BatchApi) -> Callable[[str, dict[str, Any]], Any]:
     def submit_job(resource: str, parameters: dict[str, Any]) -> Emulated:
-        task = _task.get()
+        task = current.get()
         payload = to_camel(parameters)
         # Step Functions marks the jobs it starts in this way.
         overrides = payload.setdefault("containerOverrides", {})
@@ -95,27 +69,28 @@ def _follow_executions() -> None:
     def execute_task(
         state: dict[str, Any], raw_input: Emulated, execution: Execution, context: dict[str, Any]
     ) -> Emulated:
-        outer = _task.get()
+        outer = current.get()
         seconds = state.get("TimeoutSeconds")
         task = Task(
             executions=(*outer.executions, execution),
             deadline=time.monotonic() + float(seconds) if seconds else None,
+            context=context,
         )
         if task.stopped:
             raise ExecutionStoppedError
-        token = _task.set(task)
+        token = current.set(task)
         try:
             return stock_task(state, raw_input, execution, context)
         finally:
-            _task.reset(token)
+            current.reset(token)
 
     def run_distributed_map(*arguments: Emulated) -> Emulated:
         # (state, raw input, effective input, iterator, execution, context): children get executions of their own.
-        token = _task.set(Task(executions=(*_task.get().executions, arguments[4])))
+        token = current.set(Task(executions=(*current.get().executions, arguments[4])))
         try:
             return stock_map(*arguments)
         finally:
-            _task.reset(token)
+            current.reset(token)
 
     stock_task = patch(
         stepfunctions, "_execute_task", execute_task, why="Stock goes on starting tasks after StopExecution"

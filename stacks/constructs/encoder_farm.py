@@ -14,6 +14,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from lambdas.common.batch import SHARE
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.service_function import REPOSITORY
@@ -29,7 +30,8 @@ SPOT_RECLAIM_REASONS = {"ec2": "Host EC2*", "fargate": "Your Spot Task was inter
 class EncoderFarm(Construct):
     """Two compute environments, spot before on demand, behind two queues.
 
-    A studio waits for its inspection, so a backlog of encodes must not hold it up: inspections go first.
+    A studio waits for its inspection, so a backlog of encodes must not hold it up: inspections go first. Within a
+    queue the order is that of the jobs' scheduling priorities, and of their submission where those are equal.
 
     Parameters
     ----------
@@ -59,6 +61,10 @@ class EncoderFarm(Construct):
             )
             for order, spot in enumerate((True, False), start=1)
         ]
+        # Named in the policy, because Batch may fail to make up a share under many submissions at once.
+        self._policy = batch.FairshareSchedulingPolicy(
+            self, "Order", shares=[batch.Share(share_identifier=SHARE, weight_factor=1)]
+        )
         self.inspection_queue = self._queue("InspectionQueue", priority=10, capacity=capacity)
         self.encoding_queue = self._queue("EncodingQueue", priority=1, capacity=capacity)
         self.log_group = stack.log_group("JobLogs", scope=self)
@@ -109,6 +115,7 @@ class EncoderFarm(Construct):
             construct_id,
             priority=priority,
             compute_environments=capacity,
+            scheduling_policy=self._policy,
             job_state_time_limit_actions=[
                 batch.JobStateTimeLimitAction(
                     action=batch.JobStateTimeLimitActionsAction.CANCEL,
@@ -124,7 +131,9 @@ class EncoderFarm(Construct):
             ],
         )
 
-    def job_definition(self, scope: Construct, construct_id: str, *, role: iam.IRole) -> batch.EcsJobDefinition:
+    def job_definition(
+        self, scope: Construct, construct_id: str, *, role: iam.IRole, timeout: Duration | None = None
+    ) -> batch.EcsJobDefinition:
         """Declare in `scope` a job that runs ``python -m encoder`` as `role`; the submitter gives the command.
 
         A reclaimed spot host is worth another attempt, a hopeless exit never is, anything else is until the
@@ -176,7 +185,7 @@ class EncoderFarm(Construct):
                 ),
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code="*")),
             ],
-            timeout=Duration.minutes(encoding.job_timeout_minutes),
+            timeout=timeout or Duration.minutes(encoding.job_timeout_minutes),
         )
 
     def _network(self, flow_logs: s3.IBucket) -> ec2.Vpc:

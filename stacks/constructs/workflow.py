@@ -1,17 +1,17 @@
-"""What both state machines share: how they run, how a Batch job is a step, and what becomes of a failure."""
+"""What both state machines share: how they run, and how a function, a person or a Batch job is a step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from lambdas.common.batch import SHARE
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.context_stack import ContextStack
 
@@ -21,7 +21,10 @@ _LAMBDA_TRANSIENT = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    # A function that ran out of time; every step can be called twice.
+    "Sandbox.Timedout",
 ]
+_BATCH_TRANSIENT = ["Batch.BatchException", "Batch.SdkClientException", "Batch.ServerException"]
 
 
 class Workflow(Construct):
@@ -37,6 +40,8 @@ class Workflow(Construct):
         Its first state.
     functions
         The functions that its steps call.
+    queues
+        The queues that its steps submit jobs to.
     timeout
         How long an execution may take.
     """
@@ -48,6 +53,7 @@ class Workflow(Construct):
         *,
         start: sfn.IChainable,
         functions: tuple[lambda_.IFunction, ...],
+        queues: tuple[batch.IJobQueue, ...],
         timeout: Duration,
         comment: str,
     ) -> None:
@@ -71,11 +77,7 @@ class Workflow(Construct):
                 actions=["lambda:InvokeFunction"], resources=[function.function_arn for function in functions]
             )
         )
-        # A failed branch, a time-out or a stop ends the jobs that still run: without this they go on, and bill.
-        jobs = stack.format_arn(service="batch", resource="job", resource_name="*")
-        self.state_machine.add_to_role_policy(iam.PolicyStatement(actions=["batch:TerminateJob"], resources=[jobs]))
-        self.state_machine.add_to_role_policy(iam.PolicyStatement(actions=["batch:DescribeJobs"], resources=["*"]))
-        self._acknowledge(jobs)
+        self._let_it_run_jobs(stack, queues)
         stack.alarm(
             f"{construct_id}Failed",
             metric=self.state_machine.metric_failed(period=Duration.minutes(5), statistic="Sum"),
@@ -87,20 +89,37 @@ class Workflow(Construct):
             description=f"An execution of {construct_id} took too long, and no step of it could say so.",
         )
 
-    def _acknowledge(self, jobs: str) -> None:
-        """Accept what Step Functions' own integrations need of their role."""
+    def _let_it_run_jobs(self, stack: ContextStack, queues: tuple[batch.IJobQueue, ...]) -> None:
+        """Grant what the integration with Batch needs: to submit to `queues`, to hear of the end, to end jobs itself.
+
+        A failed branch, a time-out or a stop ends the jobs that still run: without that they go on, and bill.
+        """
+        job = stack.format_arn(service="batch", resource="job", resource_name="*")
+        definition = stack.format_arn(service="batch", resource="job-definition", resource_name="*")
+        for actions, resources in (
+            (["batch:SubmitJob"], [definition, *(queue.job_queue_arn for queue in queues)]),
+            (["batch:TerminateJob"], [job]),
+            (["batch:DescribeJobs"], ["*"]),
+            (
+                ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+                [
+                    stack.format_arn(
+                        service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
+                    )
+                ],
+            ),
+        ):
+            self.state_machine.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=resources))
         role = self.state_machine.role
         acknowledge(
             role,
-            reason="SubmitJob is authorised on job definitions of any revision; the queue is named.",
-            rules=(
-                f"AwsSolutions-IAM5[Resource::arn:aws:batch:{Stack.of(self).region}:<AWS::AccountId>:job-definition/*]",
-            ),
+            reason="A running execution submits the revision of a job definition that it began with; queues are named.",
+            rules=(wildcard_finding(self, definition),),
         )
         acknowledge(
             role,
-            reason="A job's id is drawn when it is submitted; the role may end jobs and submit to one queue.",
-            rules=(wildcard_finding(self, jobs),),
+            reason="A job's id is drawn when it is submitted; the role may end jobs and submit to the named queues.",
+            rules=(wildcard_finding(self, job),),
         )
         acknowledge(
             role,
@@ -134,15 +153,41 @@ def lambda_step(
         definition["Parameters"] = payload
     if result_path is not None:
         definition["ResultPath"] = result_path
-    step = sfn.CustomState(scope, construct_id, state_json=definition)
-    step.add_retry(
-        errors=_LAMBDA_TRANSIENT,
-        interval=Duration.seconds(1),
-        backoff_rate=2,
-        max_attempts=4,
-        jitter_strategy=sfn.JitterType.FULL,
+    return _retried(sfn.CustomState(scope, construct_id, state_json=definition), errors=_LAMBDA_TRANSIENT, seconds=1)
+
+
+def answered_step(
+    scope: Construct,
+    construct_id: str,
+    *,
+    function: lambda_.IFunction,
+    payload: Mapping[str, object],
+    timeout: Duration,
+    result_path: str,
+) -> sfn.CustomState:
+    """Return a step that calls `function` and then waits until somebody answers with the task's token.
+
+    Parameters
+    ----------
+    payload
+        What the function is given; the token is ``$$.Task.Token``.
+    timeout
+        How long an answer may take; after it the step fails with ``States.Timeout``.
+    result_path
+        Where the answer goes.
+    """
+    step = sfn.CustomState(
+        scope,
+        construct_id,
+        state_json={
+            "Type": "Task",
+            "Resource": f"arn:{Aws.PARTITION}:states:::lambda:invoke.waitForTaskToken",
+            "Parameters": {"FunctionName": function.function_arn, "Payload": payload},
+            "TimeoutSeconds": timeout.to_seconds(),
+            "ResultPath": result_path,
+        },
     )
-    return step
+    return _retried(step, errors=_LAMBDA_TRANSIENT, seconds=1)
 
 
 def batch_step(
@@ -153,26 +198,40 @@ def batch_step(
     queue: batch.IJobQueue,
     job: str,
     result_path: str = sfn.JsonPath.DISCARD,
-) -> tasks.BatchSubmitJob:
+) -> sfn.CustomState:
     """Return a step that runs a Batch job and waits for it.
+
+    CDK's own step knows no share identifier, which a queue with a scheduling policy asks for.
 
     Parameters
     ----------
     job
-        The path of an object with the job's ``name`` and ``command``.
+        The path of a `lambdas.common.batch.Job`.
     """
-    step = tasks.BatchSubmitJob(
+    step = sfn.CustomState(
         scope,
         construct_id,
-        job_definition_arn=definition.job_definition_arn,
-        job_queue_arn=queue.job_queue_arn,
-        job_name=sfn.JsonPath.string_at(f"{job}.name"),
-        container_overrides=tasks.BatchContainerOverrides(command=sfn.JsonPath.list_at(f"{job}.command")),
-        result_path=result_path,
+        state_json={
+            "Type": "Task",
+            "Resource": f"arn:{Aws.PARTITION}:states:::batch:submitJob.sync",
+            "Parameters": {
+                "JobDefinition": definition.job_definition_arn,
+                "JobQueue": queue.job_queue_arn,
+                "JobName.$": f"{job}.name",
+                "ShareIdentifier": SHARE,
+                "SchedulingPriorityOverride.$": f"{job}.priority",
+                "ContainerOverrides": {"Command.$": f"{job}.command"},
+            },
+            "ResultPath": result_path,
+        },
     )
+    return _retried(step, errors=_BATCH_TRANSIENT, seconds=2)
+
+
+def _retried(step: sfn.CustomState, *, errors: list[str], seconds: int) -> sfn.CustomState:
     step.add_retry(
-        errors=["Batch.BatchException", "Batch.SdkClientException", "Batch.ServerException"],
-        interval=Duration.seconds(2),
+        errors=errors,
+        interval=Duration.seconds(seconds),
         backoff_rate=2,
         max_attempts=4,
         jitter_strategy=sfn.JitterType.FULL,

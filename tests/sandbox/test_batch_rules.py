@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("ministack", reason="needs requirements-sandbox.txt: the embedded cloud")
 
-from sandbox.extension.batch.capacity import Capacity
+from sandbox.extension.batch.capacity import Capacity, QueueLimits
 from sandbox.extension.batch.retry import Outcome, should_retry
 from sandbox.extension.batch.shapes import to_camel, to_pascal
 
@@ -55,7 +55,7 @@ def test_the_users_own_names_keep_their_spelling():
 
 def test_a_queue_is_bounded_by_its_own_limit_too():
     capacity = Capacity(host=8)
-    capacity.take(queue="q", vcpus=2)
+    capacity.take(queue="q", share=None, vcpus=2)
     assert not capacity.fits(queue="q", queue_limit=2, vcpus=1)
     assert capacity.fits(queue="other", queue_limit=2, vcpus=1)
 
@@ -70,3 +70,8 @@ def test_a_job_larger_than_the_machine_is_charged_the_machine(caplog):
     caplog.set_level("INFO")
     assert Capacity(host=2).request(job_name="uhd", vcpus=16) == 2
     assert "uhd asks for 16 vCPU; this machine has 2" in caplog.text
+
+
+def test_the_longest_rule_that_fits_a_share_weighs_it():
+    limits = QueueLimits(priority=1, max_vcpus=1, compute_environment="c", weights={"team*": 2, "teamA*": 3, "x": 4})
+    assert [limits.weight(share) for share in ("teamB", "teamAB", "x", "xy", None)] == [2, 3, 4, 1, 1]

@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -213,3 +214,26 @@ def test_a_queue_worker_reports_single_failures(aws, deploy, function, eventuall
     for body in ({"bad": False}, {"bad": True}):
         aws("sqs").send_message(QueueUrl=outputs["Work"], MessageBody=json.dumps(body))
     assert eventually(lambda: received(outputs["Dead"])) == [{"bad": True}]
+
+
+_CROWDED = """
+import os, time
+
+def handler(event, context):
+    # The invocations of one moment: each leaves a file while it runs, and counts those of the others.
+    mine = os.path.join(event["folder"], context.aws_request_id)
+    open(mine, "w").close()
+    time.sleep(0.05)
+    together = len(os.listdir(event["folder"]))
+    os.remove(mine)
+    return {"together": together, "process": os.getpid()}
+"""
+
+
+def test_a_crowd_of_invocations_is_served_by_a_few_workers(aws, deploy, function, tmp_path):
+    name = deploy({"F": function(_CROWDED)}, {"F": {"Ref": "F"}})["F"]
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda _: _invoke(aws, name, {"folder": str(tmp_path)})[1], range(24)))
+    assert len({answer["process"] for answer in answers}) <= 4
+    assert max(answer["together"] for answer in answers) <= 4
+    assert len(answers) == 24

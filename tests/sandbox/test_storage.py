@@ -48,6 +48,52 @@ def test_a_put_is_replicated(aws, pair, eventually):
     assert s3.head_object(Bucket=source, Key="masters/a.mov", VersionId=version)["ReplicationStatus"] == "COMPLETED"
 
 
+def test_a_replica_has_its_sources_version_and_age(aws, pair):
+    source, copy = pair
+    s3 = aws("s3")
+    put = s3.put_object(Bucket=source, Key="masters/version.mov", Body=b"frames")
+    ours = s3.head_object(Bucket=source, Key="masters/version.mov")
+    theirs = s3.head_object(Bucket=copy, Key="masters/version.mov", VersionId=put["VersionId"])
+    assert ours["VersionId"] == theirs["VersionId"] == put["VersionId"]
+    assert ours["LastModified"] == theirs["LastModified"]
+    s3.delete_object(Bucket=source, Key="masters/version.mov", VersionId=put["VersionId"])
+    assert s3.get_object(Bucket=copy, Key="masters/version.mov")["Body"].read() == b"frames"
+
+
+def test_a_replica_follows_the_tags_of_its_source(aws, pair):
+    source, copy = pair
+    s3 = aws("s3")
+    version = s3.put_object(Bucket=source, Key="masters/tagged.mov", Body=b"x", Tagging="a=1")["VersionId"]
+    replica = {"Bucket": copy, "Key": "masters/tagged.mov", "VersionId": version}
+    assert s3.get_object_tagging(**replica)["TagSet"] == [{"Key": "a", "Value": "1"}]
+    later = {"TagSet": [{"Key": "a", "Value": "2"}]}
+    s3.put_object_tagging(Bucket=source, Key="masters/tagged.mov", VersionId=version, Tagging=later)
+    assert s3.get_object_tagging(**replica)["TagSet"] == later["TagSet"]
+
+
+def test_a_replica_has_the_key_of_its_own_region(aws, deploy):
+    s3 = aws("s3")
+    copy = deploy({"Copy": _bucket()}, {"Name": {"Ref": "Copy"}}, region="us-west-2")["Name"]
+    rule = {
+        "Id": "all",
+        "Priority": 1,
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "DeleteMarkerReplication": {"Status": "Disabled"},
+        "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
+        "Destination": {
+            "Bucket": f"arn:aws:s3:::{copy}",
+            "EncryptionConfiguration": {"ReplicaKmsKeyID": "arn:aws:kms:us-west-2:000000000000:alias/aws/s3"},
+        },
+    }
+    configuration = {"Role": "arn:aws:iam::000000000000:role/replication", "Rules": [rule]}
+    source = deploy({"Source": _bucket(ReplicationConfiguration=configuration)}, {"Name": {"Ref": "Source"}})["Name"]
+    s3.put_object(Bucket=source, Key="k", Body=b"x", ServerSideEncryption="aws:kms")
+    keys = {name: s3.head_object(Bucket=name, Key="k")["SSEKMSKeyId"] for name in (source, copy)}
+    assert ":us-east-1:" in keys[source]
+    assert ":us-west-2:" in keys[copy]
+
+
 def test_multipart_uploads_and_copies_are_replicated(aws, pair, eventually):
     source, copy = pair
     s3 = aws("s3")

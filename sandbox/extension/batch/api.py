@@ -79,6 +79,7 @@ class BatchApi:
         if queue["state"] != "ENABLED":
             raise BatchError(f"JobQueue {queue['jobQueueName']} is disabled")
         definition = control.find_job_definition(payload["jobDefinition"])
+        control.check_share(payload, queue=queue, definition=definition)
         depends_on = [entry["jobId"] for entry in payload.get("dependsOn") or []]
         for job_id in depends_on:
             if self._scheduler.detail(job_id) is None:

@@ -21,6 +21,16 @@ class QueueLimits:
     priority: int
     max_vcpus: float
     compute_environment: str
+    weights: dict[str, float] | None = None
+    """By share identifier, what counts its use of processors for; none, where the queue is first in, first out."""
+
+    def weight(self, share: str | None) -> float:
+        """The weight of a share; a rule for ``team*`` is for every share that begins so. Without a rule it is 1."""
+        rules = self.weights or {}
+        fitting = [
+            name for name in rules if share == name or (name.endswith("*") and (share or "").startswith(name[:-1]))
+        ]
+        return rules[max(fitting, key=len)] if fitting else 1.0
 
 
 @dataclass
@@ -29,6 +39,7 @@ class Capacity:
 
     host: float = field(default_factory=host_vcpus)
     used: dict[str, float] = field(default_factory=dict)
+    shares: dict[tuple[str, str | None], float] = field(default_factory=dict)
 
     def request(self, *, job_name: str, vcpus: float) -> float:
         """What a job is charged: what it asked for, at most the whole machine.
@@ -53,10 +64,16 @@ class Capacity:
         """Processors nobody was charged for."""
         return self.host - sum(self.used.values())
 
-    def take(self, *, queue: str, vcpus: float) -> None:
-        """Charge a queue."""
+    def take(self, *, queue: str, share: str | None, vcpus: float) -> None:
+        """Charge a queue, and a share of it."""
         self.used[queue] = self.used.get(queue, 0.0) + vcpus
+        self.shares[queue, share] = self.shares.get((queue, share), 0.0) + vcpus
 
-    def give_back(self, *, queue: str, vcpus: float) -> None:
+    def give_back(self, *, queue: str, share: str | None, vcpus: float) -> None:
         """Return a charge."""
         self.used[queue] -= vcpus
+        self.shares[queue, share] -= vcpus
+
+    def share_use(self, *, queue: str, share: str | None) -> float:
+        """Processors that a share of a queue uses now."""
+        return self.shares.get((queue, share), 0.0)

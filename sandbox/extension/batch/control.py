@@ -8,6 +8,8 @@ from ministack.services import batch
 from sandbox.extension.batch.capacity import QueueLimits, host_vcpus
 from sandbox.extension.batch.job import Job
 
+_MOST_URGENT = 9999
+
 scheduling_policies: Any = AccountRegionScopedDict()
 
 
@@ -65,7 +67,7 @@ def put_job_queue(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def put_scheduling_policy(payload: dict[str, Any]) -> dict[str, Any]:
-    """Create or replace a scheduling policy (stored; shares are not balanced on one machine)."""
+    """Create or replace a scheduling policy. Shares are balanced by what they use now: no past use is remembered."""
     name = payload["name"]
     record = {
         "name": name,
@@ -135,4 +137,30 @@ def queue_limits(job: Job) -> QueueLimits | None:
         # An unmanaged environment names no limit: the machine's own then applies.
         max_vcpus=sum(float(env["computeResources"].get("maxvCpus", host_vcpus())) for env in enabled),
         compute_environment=enabled[0]["computeEnvironmentName"] if enabled else "",
+        weights=_weights(job, queue),
     )
+
+
+def _weights(job: Job, queue: dict[str, Any]) -> dict[str, float] | None:
+    if "schedulingPolicyArn" not in queue:
+        return None
+    policy = scheduling_policies.get_scoped(job.account, job.region, name_of(queue["schedulingPolicyArn"])) or {}
+    rules = policy.get("fairsharePolicy", {}).get("shareDistribution", [])
+    return {rule["shareIdentifier"]: float(rule.get("weightFactor", 1)) for rule in rules}
+
+
+def check_share(payload: dict[str, Any], *, queue: dict[str, Any], definition: dict[str, Any]) -> None:
+    """Refuse a submission that a queue with, or without, a scheduling policy does not take."""
+    share, priority = payload.get("shareIdentifier"), payload.get("schedulingPriorityOverride")
+    if "schedulingPolicyArn" not in queue:
+        if share is not None or priority is not None:
+            raise BatchError("shareIdentifier and schedulingPriorityOverride need a JobQueue with a scheduling policy")
+        return
+    if not share:
+        raise BatchError("shareIdentifier is required: the JobQueue has a scheduling policy")
+    if priority is None and definition.get("schedulingPriority") is None:
+        raise BatchError(
+            "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified"
+        )
+    if priority is not None and not 0 <= int(priority) <= _MOST_URGENT:
+        raise BatchError(f"schedulingPriorityOverride is from 0 to {_MOST_URGENT}")

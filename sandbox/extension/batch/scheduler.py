@@ -177,17 +177,36 @@ class Scheduler:
             queue = self._find_queue(job) if job.status == "RUNNABLE" else None
             if queue is not None:
                 waiting.append((job, queue))
-        waiting.sort(key=lambda entry: (-entry[1].priority, -entry[0].scheduling_priority, entry[0].created_at))
         starts: list[Job] = []
-        for job, queue in waiting:
+        while waiting:
+            # Each start changes what its share uses, and so who is next.
+            job, queue = entry = self._next(waiting)
+            waiting.remove(entry)
             vcpus = job.charged_vcpus
             if self._capacity.fits(queue=job.queue_arn, queue_limit=queue.max_vcpus, vcpus=vcpus):
-                self._capacity.take(queue=job.queue_arn, vcpus=vcpus)
+                self._capacity.take(queue=job.queue_arn, share=job.share_identifier, vcpus=vcpus)
                 starts.append(job)
             elif self._capacity.free < vcpus:
                 # Smaller jobs behind it must not starve the first that waits for the machine.
                 break
         return starts
+
+    def _next(self, waiting: list[tuple[Job, QueueLimits]]) -> tuple[Job, QueueLimits]:
+        """Return whose turn it is: the most urgent queue's, of its shares the one that uses least, then by priority."""
+
+        def share_turn(entry: tuple[Job, QueueLimits]) -> tuple[float, ...]:
+            job, queue = entry
+            used = 0.0
+            if queue.weights is not None:
+                used = self._capacity.share_use(queue=job.queue_arn, share=job.share_identifier)
+            return (-queue.priority, used * queue.weight(job.share_identifier), job.created_at)
+
+        first, queue = min(waiting, key=share_turn)
+        if queue.weights is None:
+            return first, queue
+        share = (first.queue_arn, first.share_identifier)
+        peers = [entry for entry in waiting if (entry[0].queue_arn, entry[0].share_identifier) == share]
+        return min(peers, key=lambda entry: (-entry[0].scheduling_priority, entry[0].created_at))
 
     def _run_attempt(self, job: Job) -> None:
         queue = self._find_queue(job)
@@ -223,7 +242,7 @@ class Scheduler:
             job.attempts.append(
                 Attempt(started_at=started, stopped_at=now_ms(), outcome=outcome, log_stream=job.log_stream)
             )
-            self._capacity.give_back(queue=job.queue_arn, vcpus=job.charged_vcpus)
+            self._capacity.give_back(queue=job.queue_arn, share=job.share_identifier, vcpus=job.charged_vcpus)
             del self._processes[job.job_id]
             again = (
                 job.stop_reason is None

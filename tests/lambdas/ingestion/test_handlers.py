@@ -5,81 +5,19 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError, NotFoundError, PermanentError
 from lambdas.common.events import SourceAccepted
+from lambdas.common.keys import Analysis
 from lambdas.ingestion import handlers
-from lambdas.ingestion.environment import (
-    AcceptEnvironment,
-    ReadManifestEnvironment,
-    RejectEnvironment,
-    StartEnvironment,
-    ValidateEnvironment,
-)
 from lambdas.ingestion.manifest import MAX_BYTES
 from tests.lambdas import samples
-from tests.lambdas.cloud import executions, put, state_machine
+from tests.lambdas.cloud import executions, put
+from tests.lambdas.ingestion.conftest import TIME, report
 
 KEY = f"{samples.STUDIO}/{samples.DELIVERY}/manifest.json"
 
 
-@pytest.fixture(autouse=True)
-def pipeline(bus, buckets, deployed):
-    """The functions' environments; the state machine's ARN."""
-    arn = state_machine("ingestion")
-    for contract in (
-        StartEnvironment(state_machine_arn=arn),
-        ReadManifestEnvironment(raw_bucket=buckets.raw, work_bucket=buckets.work, event_bus=bus.name),
-        ValidateEnvironment(work_bucket=buckets.work),
-        AcceptEnvironment(event_bus=bus.name),
-        RejectEnvironment(event_bus=bus.name),
-    ):
-        deployed(contract)
-    return arn
-
-
-def deliver(body):
-    """Put a manifest; return the event that S3 sends, and the state machine's input after it."""
-    body = body if isinstance(body, bytes) else json.dumps(body).encode()
-    version = put(bucket="raw", key=KEY, body=body)["VersionId"]
-    detail = {"bucket": {"name": "raw"}, "object": {"key": KEY, "etag": "e", "version-id": version}}
-    return {"detail-type": "Object Created", "source": "aws.s3", "detail": detail}
-
-
-@pytest.fixture
-def arrive(pipeline, context):
-    """Deliver a manifest, and return the input of the execution that it starts."""
-
-    def run(body):
-        handlers.start(deliver(body), context)
-        return executions(pipeline)[-1]["input"]
-
-    return run
-
-
-def inspected(feature=None, subtitles=None):
-    files = [
-        {
-            "name": samples.FEATURE,
-            "present": True,
-            "size_bytes": 1000,
-            "sha256": samples.FEATURE_SHA,
-            "facts": samples.FACTS.model_dump(mode="json"),
-        }
-        | (feature or {}),
-        {"name": samples.SUBTITLES, "present": True, "size_bytes": 100, "sha256": samples.SUBTITLES_SHA}
-        | (subtitles or {}),
-    ]
-    return json.dumps({"schema_version": 1, "files": files})
-
-
-def report(state, body):
-    """Leave the inspection's report where the job was told to."""
-    command = dict(zip(state["inspect"]["command"][1::2], state["inspect"]["command"][2::2], strict=True))
-    bucket, _, key = command["--report"].removeprefix("s3://").partition("/")
-    put(bucket=bucket, key=key, body=body)
-
-
 class TestStart:
-    def test_the_same_event_twice_is_one_execution(self, pipeline, context):
-        event = deliver(samples.manifest())
+    def test_the_same_event_twice_is_one_execution(self, way, pipeline, context):
+        event = way.upload()
         answers = [handlers.start(event, context) for _ in range(2)]
         [execution] = executions(pipeline)
         assert answers == [{"version_id": execution["name"]}] * 2
@@ -88,45 +26,50 @@ class TestStart:
             "manifest_key": KEY,
             "object_version": event["detail"]["object"]["version-id"],
             "version_id": execution["name"],
+            "delivered_at": TIME,
         }
 
-    def test_a_new_version_of_the_manifest_is_a_new_execution(self, pipeline, context):
+    def test_a_new_version_of_the_manifest_is_a_new_execution(self, way, pipeline, context):
         for _ in range(2):
-            handlers.start(deliver(samples.manifest()), context)
+            handlers.start(way.upload(), context)
         assert len(executions(pipeline)) == 2
 
-    def test_a_manifest_in_the_wrong_place_starts_nothing(self, pipeline, context):
-        event = deliver(samples.manifest())
+    def test_a_manifest_in_the_wrong_place_starts_nothing(self, way, pipeline, context):
+        event = way.upload()
         event["detail"]["object"]["key"] = "manifest.json"
-        with pytest.raises(PermanentError):
+        with pytest.raises(PermanentError, match="one folder of the studio's folder"):
             handlers.start(event, context)
         assert executions(pipeline) == []
 
 
-class TestReadManifest:
-    def test_a_readable_manifest_is_announced_and_its_inspection_ordered(self, arrive, bus, context):
-        arrived = arrive(samples.manifest())
+class TestReading:
+    def test_a_manifest_is_announced_and_its_inspection_ordered(self, way, bus, context):
+        arrived = way.arrive()
         state = handlers.read_manifest(arrived, context)
         assert state["verdict"] == "readable"
         assert (state["studio"], state["delivery_id"]) == (samples.STUDIO, samples.DELIVERY)
-        assert state["inspect"] == {
-            "name": f"inspect-{arrived['version_id']}",
-            "command": [
-                "inspect",
-                "--manifest",
-                f"s3://raw/{KEY}",
-                "--manifest-version",
-                arrived["object_version"],
-                "--report",
-                f"s3://work/work/{arrived['version_id']}/inspection.json",
-            ],
-        }
+        assert state["inspect"]["command"] == [
+            "inspect",
+            "--manifest",
+            f"s3://raw/{KEY}",
+            "--manifest-version",
+            arrived["object_version"],
+            "--report",
+            f"s3://work/work/{arrived['version_id']}/inspection.json",
+        ]
         [envelope] = bus.envelopes()
         assert envelope["detail-type"] == "DeliveryReceived"
-        assert envelope["detail"]["title_id"] == samples.TITLE
+        told = envelope["detail"]
+        assert (told["title_id"], told["title_name"]) == (samples.TITLE, "Big Buck Bunny")
+        assert (told["delivered_at"], told["size_bytes"]) == (TIME, 1100)
 
-    def test_the_version_that_arrived_is_read_and_not_a_later_one(self, arrive, context):
-        arrived = arrive(samples.manifest())
+    def test_an_original_is_more_urgent_than_a_licensed_title(self, way):
+        licensed = way.read(samples.manifest(priority="licensed"))["inspect"]["priority"]
+        original = way.read(samples.manifest(priority="original"))["inspect"]["priority"]
+        assert 0 <= licensed < original <= 9999
+
+    def test_the_version_that_arrived_is_read_and_not_a_later_one(self, way, context):
+        arrived = way.arrive()
         put(bucket="raw", key=KEY, body="{")
         assert handlers.read_manifest(arrived, context)["verdict"] == "readable"
 
@@ -139,48 +82,51 @@ class TestReadManifest:
             (b" " * MAX_BYTES + json.dumps(samples.manifest()).encode(), "MANIFEST_TOO_LARGE"),
         ],
     )
-    def test_an_unreadable_manifest_is_a_rejection_and_no_crash(self, arrive, bus, context, body, code):
-        arrived = arrive(body)
-        state = handlers.read_manifest(arrived, context)
+    def test_an_unreadable_manifest_is_a_rejection_and_no_crash(self, way, bus, tags, body, code):
+        state = way.read(body)
         assert state["verdict"] == "rejected"
         assert [found["code"] for found in state["findings"]] == [code]
         assert bus.envelopes() == []
-        handlers.reject(state, context)
+        way.reject(state)
         [envelope] = bus.envelopes()
         assert envelope["detail-type"] == "DeliveryRejected"
         assert envelope["detail"]["findings"][0]["remedy"]
+        assert tags(KEY, state["object_version"]) == "rejected"
 
+    @pytest.mark.usefixtures("pipeline")
     def test_a_manifest_that_is_gone_is_named(self, context):
-        gone = {"raw_bucket": "raw", "manifest_key": KEY, "object_version": None, "version_id": "v1"}
+        gone = {
+            "raw_bucket": "raw",
+            "manifest_key": KEY,
+            "object_version": None,
+            "version_id": "v1",
+            "delivered_at": TIME,
+        }
         with pytest.raises(NotFoundError, match=KEY):
             handlers.read_manifest(gone, context)
 
-    def test_another_bucket_is_refused(self, arrive, context):
+    def test_another_bucket_is_refused(self, way, context):
         with pytest.raises(PermanentError, match="not in work"):
-            handlers.read_manifest(arrive(samples.manifest()) | {"raw_bucket": "work"}, context)
+            handlers.read_manifest(way.arrive() | {"raw_bucket": "work"}, context)
 
 
-class TestJudgement:
-    def test_a_good_delivery_becomes_a_source(self, arrive, bus, context):
-        state = handlers.read_manifest(arrive(samples.manifest()), context) | {"added_by": "the state machine"}
-        report(state, inspected())
-        state = handlers.validate(state, context)
-        assert (state["verdict"], state["findings"]) == ("accepted", [])
-        bus.envelopes()
-        answer = handlers.accept(state, context)
-        assert answer == {"version_id": state["version_id"], "title_id": samples.TITLE}
-        [envelope] = bus.envelopes()
-        expected = samples.source_accepted(version_id=state["version_id"])
-        assert SourceAccepted.model_validate(envelope["detail"]) == expected
-
-    def test_what_was_inspected_is_what_is_encoded(self, arrive, bus, context):
-        state = handlers.read_manifest(arrive(samples.manifest()), context)
-        report(state, inspected(feature={"version_id": "inspected"}))
-        state = handlers.validate(state, context)
-        bus.envelopes()
-        handlers.accept(state, context)
-        [envelope] = bus.envelopes()
-        assert envelope["detail"]["media"]["version_id"] == "inspected"
+class TestRules:
+    def test_a_valid_delivery_has_its_feature_analysed_in_the_version_that_was_inspected(self, way):
+        state = way.validate()
+        assert (state["verdict"], state["findings"]) == ("valid", [])
+        feature = next(file for file in state["files"] if file["name"] == samples.FEATURE)
+        assert state["analyse"]["command"] == [
+            "analyse",
+            "--source",
+            f"s3://raw/{samples.STUDIO}/{samples.DELIVERY}/{samples.FEATURE}",
+            "--source-version",
+            feature["version_id"],
+            "--version-id",
+            state["version_id"],
+            "--work-bucket",
+            "work",
+        ]
+        assert state["analyse"]["priority"] == state["inspect"]["priority"]
 
     @pytest.mark.parametrize(
         ("measured", "code"),
@@ -189,56 +135,154 @@ class TestJudgement:
             ({"present": False, "facts": None}, "FILE_MISSING"),
             ({"size_bytes": 0, "facts": None, "error": "the file is empty"}, "FILE_EMPTY"),
             ({"facts": None, "error": "Invalid data"}, "NOT_MEDIA"),
-            ({"facts": {"container": "mov", "duration_s": 30}}, "NO_VIDEO"),
         ],
     )
-    def test_a_bad_delivery_is_rejected_and_the_studio_told(self, arrive, bus, context, measured, code):
-        state = handlers.read_manifest(arrive(samples.manifest()), context)
-        report(state, inspected(feature=measured))
-        state = handlers.validate(state, context)
-        assert state["verdict"] == "rejected"
+    def test_a_bad_delivery_is_rejected_and_the_studio_told(self, way, bus, measured, code):
+        state = way.validate(feature=measured)
+        assert (state["verdict"], state["analyse"]) == ("rejected", None)
         bus.envelopes()
-        answer = handlers.reject(state, context)
-        assert [found["code"] for found in answer["findings"]] == [code]
+        answer = way.reject(state)
+        assert code in [found["code"] for found in answer["findings"]]
         [envelope] = bus.envelopes()
         assert envelope["detail-type"] == "DeliveryRejected"
         assert envelope["detail"]["findings"] == answer["findings"]
 
-    def test_a_rejected_delivery_cannot_be_accepted(self, arrive, bus, context):
-        state = handlers.read_manifest(arrive(samples.manifest()), context)
-        report(state, inspected(feature={"sha256": "0" * 64}))
-        state = handlers.validate(state, context)
+    def test_what_a_rejected_delivery_brought_expires(self, way, tags):
+        state = way.validate(feature={"sha256": "0" * 64})
+        way.reject(state)
+        assert {tags(file["key"], file["version_id"]) for file in state["files"]} == {"rejected"}
+        assert tags(KEY, state["object_version"]) == "rejected"
+
+    def test_a_rejection_survives_files_that_their_sender_has_deleted(self, way, bus):
+        state = way.validate(feature={"sha256": "0" * 64})
+        for file in state["files"]:
+            client("s3").delete_object(Bucket="raw", Key=file["key"], VersionId=file["version_id"])
         bus.envelopes()
-        with pytest.raises(InvalidInputError, match="verdict"):
-            handlers.accept(state, context)
+        way.reject(state)
+        assert [envelope["detail-type"] for envelope in bus.envelopes()] == ["DeliveryRejected"]
+
+    def test_nothing_is_rejected_without_a_reason(self, way, bus, context):
+        state = way.validate()
+        bus.envelopes()
+        with pytest.raises(InvalidInputError, match="for a reason"):
+            handlers.reject(state, context)
         assert bus.envelopes() == []
 
-    def test_an_inspection_without_a_report_is_named(self, arrive, context):
-        state = handlers.read_manifest(arrive(samples.manifest()), context)
+    def test_an_inspection_without_a_report_is_named(self, way, context):
         with pytest.raises(NotFoundError, match=r"inspection\.json"):
-            handlers.validate(state, context)
+            handlers.validate(way.read(), context)
 
-    def test_a_report_that_is_cut_off_is_refused(self, arrive, context):
-        state = handlers.read_manifest(arrive(samples.manifest()), context)
-        report(state, inspected()[:-10])
+    def test_a_report_that_is_cut_off_is_refused(self, way, context):
+        state = way.read()
+        report(state, '{"schema_version": 1, "files": [')
         with pytest.raises(InvalidInputError):
             handlers.validate(state, context)
 
-    def test_the_largest_delivery_fits_the_state_of_a_state_machine(self, arrive, context):
-        wide = "\U0001f407"
-        title = {"title_id": "t" * 63, "name": wide * 200, "synopsis": wide * 2000, "credit": wide * 500}
-        names = [f"{n:03}{'x' * 125}" for n in range(100)]
-        files = [
-            {"name": name, "role": "subtitles", "size_bytes": 1, "sha256": "0" * 64, "language": f"en-x{n:03}"}
-            for n, name in enumerate(names[1:])
-        ]
-        feature = {"name": names[0], "role": "feature", "size_bytes": 1, "sha256": "0" * 64}
-        manifest = samples.manifest(title=title, files=[feature, *files])
-        state = handlers.read_manifest(arrive(manifest), context)
-        report(state, json.dumps({"files": [{"name": n, "present": True, "error": "e" * 9999} for n in names]}))
-        assert len(json.dumps(handlers.validate(state, context))) < 256 * 1024
+
+class TestQuality:
+    def test_a_good_film_passes_and_its_checks_are_kept_and_announced(self, way, bus):
+        state = way.validate()
+        bus.envelopes()
+        judged = way.judge(state)
+        assert (judged["verdict"], judged["findings"]) == ("pass", [])
+        [envelope] = bus.envelopes()
+        assert (envelope["detail-type"], envelope["detail"]["verdict"]) == ("QualityJudged", "pass")
+        body = client("s3").get_object(Bucket="work", Key=Analysis(state["version_id"]).quality)["Body"].read()
+        assert json.loads(body)["checks"] == envelope["detail"]["checks"]
+        assert "checks" not in judged, "they would fill the state of the state machine"
+
+    def test_what_failed_becomes_findings_with_time_codes(self, way):
+        judged = way.judge(black_s=90.0)
+        assert judged["verdict"] == "fail"
+        [found] = judged["findings"]
+        assert (found["code"], found["subject"]) == ("QC_BLACK", samples.FEATURE)
+        assert "00:00:02:00" in found["message"]
+        assert "60 s" in found["remedy"], "what is allowed"
+
+    def test_what_asks_for_a_person_is_no_finding_yet(self, way):
+        judged = way.judge(black_s=6.0)
+        assert (judged["verdict"], judged["findings"]) == ("review", [])
+
+    def test_an_analysis_without_a_report_is_named(self, way, context):
+        with pytest.raises(NotFoundError, match=r"report\.json"):
+            handlers.judge(way.validate(), context)
+
+    @pytest.mark.parametrize("found", [{"black_s": 90.0}, {"black_s": 6.0}])
+    def test_what_did_not_pass_cannot_be_accepted(self, way, bus, context, found):
+        state = way.judge(**found)
+        bus.envelopes()
+        with pytest.raises(InvalidInputError, match="nobody has approved"):
+            handlers.accept(state, context)
+        assert bus.envelopes() == []
+
+    def test_a_person_may_approve_of_a_review_and_not_of_a_failure(self, way, context):
+        approval = {"approved": True, "by": "arn:aws:iam::1:user/ada", "note": ""}
+        assert handlers.accept(way.judge(black_s=6.0) | {"review": approval}, context)["verdict"] == "accepted"
+        with pytest.raises(InvalidInputError):
+            handlers.accept(way.judge(black_s=90.0) | {"review": approval}, context)
 
 
-def test_the_bytes_stay_in_raw_whatever_happens(arrive, context):
-    handlers.reject(handlers.read_manifest(arrive(b"{"), context), context)
+class TestAcceptance:
+    def test_a_good_delivery_becomes_a_source(self, way, bus):
+        state = way.judge() | {"added_by": "the state machine"}
+        bus.envelopes()
+        answer = way.accept(state)
+        assert (answer["version_id"], answer["title_id"]) == (state["version_id"], samples.TITLE)
+        [envelope] = bus.envelopes()
+        versions = {file["name"]: file["version_id"] for file in state["files"]}
+        expected = samples.source_accepted(version_id=state["version_id"]).model_dump(mode="json")
+        analysis = Analysis(state["version_id"])
+        expected["analysis"]["key"], expected["thumbnails"]["key"] = analysis.report, analysis.thumbnails
+        expected["fixity"] = {
+            expected["media"]["key"]: samples.FEATURE_SHA,
+            expected["subtitles"][0]["source"]["key"]: samples.SUBTITLES_SHA,
+        }
+        expected["media"]["version_id"] = versions[samples.FEATURE]
+        expected["subtitles"][0]["source"]["version_id"] = versions[samples.SUBTITLES]
+        assert SourceAccepted.model_validate(envelope["detail"]) == SourceAccepted.model_validate(expected)
+
+    def test_accepting_twice_says_the_same_twice(self, way, bus):
+        state = way.judge()
+        bus.envelopes()
+        assert way.accept(state) == way.accept(state)
+        first, second = bus.envelopes()
+        assert first["detail"] == second["detail"]
+
+    def test_the_sources_own_manifest_is_read_and_not_a_later_one(self, way, bus):
+        state = way.judge()
+        put(bucket="raw", key=KEY, body="{")
+        bus.envelopes()
+        way.accept(state)
+        assert bus.envelopes()[0]["detail"]["title"]["name"] == "Big Buck Bunny"
+
+    @pytest.mark.parametrize(
+        ("codec", "container", "labelled"),
+        [("prores", "mov,mp4,m4a", False), ("h264", "mov,mp4,m4a", True), ("h264", "mxf", False)],
+    )
+    def test_rekognition_gets_what_it_can_read(self, way, codec, container, labelled):
+        facts = samples.FACTS.model_dump(mode="json")
+        facts = facts | {"container": container, "video": facts["video"] | {"codec": codec}}
+        state = way.judge() | {"facts": facts}
+        assert way.accept(state)["labelled"] is labelled
+
+
+def test_the_largest_delivery_fits_the_state_of_a_state_machine(way, context):
+    wide = "\U0001f407"
+    title = {"title_id": "t" * 63, "name": wide * 200, "synopsis": wide * 2000, "credit": wide * 500}
+    names = [f"{n:03}{'x' * 121}.vtt" for n in range(100)]
+    files = [
+        {"name": name, "role": "subtitles", "size_bytes": 1, "sha256": "0" * 64, "language": f"en-x{n:03}"}
+        for n, name in enumerate(names[1:])
+    ]
+    feature = {"name": "f" * 124 + ".mov", "role": "feature", "size_bytes": 1, "sha256": "0" * 64}
+    state = way.read(samples.manifest(title=title, files=[feature, *files]))
+    present = {"present": True, "size_bytes": 2, "sha256": "1" * 64, "version_id": "v" * 32, "error": "e" * 9999}
+    report(state, json.dumps({"files": [present | {"name": name} for name in (feature["name"], *names[1:])]}))
+    state = handlers.validate(state, context)
+    assert state["verdict"] == "rejected"
+    assert len(json.dumps(state)) < 256 * 1024
+
+
+def test_the_bytes_stay_in_raw_whatever_happens(way):
+    way.reject(way.read(b"{"))
     assert client("s3").get_object(Bucket="raw", Key=KEY)["Body"].read() == b"{"

@@ -1,0 +1,65 @@
+"""What becomes of a delivered object: a tag on its version, which the raw bucket's lifecycle rules read."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from botocore.exceptions import ClientError
+
+from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.handling import logger
+from lambdas.common.media import ObjectRef
+
+TAG = "marquee:disposition"
+_ABSENT = {"NoSuchKey", "NoSuchVersion", "404", "405", "MethodNotAllowed"}
+_ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
+
+
+class Disposition(StrEnum):
+    """What becomes of a delivered object."""
+
+    ACCEPTED = "accepted"
+    """It is a source, and is kept. A file may be accepted beside a corrected manifest after it was rejected."""
+    DUPLICATE = "duplicate"
+    """The same bytes were accepted before, and lie elsewhere: not kept."""
+    REJECTED = "rejected"
+    """Kept for a while, for the studio's questions."""
+
+
+@transient_errors()
+def tag(ref: ObjectRef, disposition: Disposition) -> None:
+    """Tag one object version; its other tags are replaced. One that is gone needs none: its sender has deleted it.
+
+    Raises
+    ------
+    TransientError
+        If S3 is throttling or away.
+    """
+    try:
+        client("s3").put_object_tagging(**_which(ref), Tagging={"TagSet": [{"Key": TAG, "Value": disposition.value}]})
+    except ClientError as error:
+        if error_code(error) not in _ABSENT:
+            raise
+        logger.warning("no object to tag", extra={"object": ref.uri, "disposition": disposition.value})
+
+
+@transient_errors()
+def readable(ref: ObjectRef) -> bool:
+    """Return whether an object version is there, and can be read without restoring it from an archive.
+
+    Raises
+    ------
+    TransientError
+        If S3 is throttling or away.
+    """
+    try:
+        head = client("s3").head_object(**_which(ref))
+    except ClientError as error:
+        if error_code(error) in _ABSENT:
+            return False
+        raise
+    return head.get("StorageClass") not in _ARCHIVED
+
+
+def _which(ref: ObjectRef) -> dict[str, str]:
+    return {"Bucket": ref.bucket, "Key": ref.key} | ({"VersionId": ref.version_id} if ref.version_id else {})
