@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -15,12 +17,26 @@ def subscribe(
     stack: ContextStack, event: type[Event], *, bus: events.IEventBus, function: lambda_.IFunction
 ) -> events.Rule:
     """Let each `event` on `bus` call `function`; what cannot be delivered goes to the dead letters."""
+    return subscribe_to_any(stack, f"On{event.detail_type()}", (event,), bus=bus, function=function)
+
+
+def subscribe_to_any(
+    stack: ContextStack,
+    construct_id: str,
+    followed: Iterable[type[Event]],
+    *,
+    bus: events.IEventBus,
+    function: lambda_.IFunction,
+) -> events.Rule:
+    """Let each event of several kinds on `bus` call `function`, by one rule."""
+    kinds = tuple(followed)
+    names = [event.detail_type() for event in kinds]
     return events.Rule(
         stack,
-        f"On{event.detail_type()}",
+        construct_id,
         event_bus=bus,
-        description=f"{event.detail_type()} calls {function.node.id}.",
-        event_pattern=events.EventPattern(source=[event.source], detail_type=[event.detail_type()]),
+        description=f"{', '.join(names)} call{'s' if len(names) == 1 else ''} {function.node.id}.",
+        event_pattern=events.EventPattern(source=sorted({event.source for event in kinds}), detail_type=names),
         targets=[
             targets.LambdaFunction(
                 function,

@@ -1,0 +1,302 @@
+"""The status of a delivery: what the bus has said of it, in whatever order and however often it said it.
+
+A delivery's status is the newest event of each kind, and the time of the first. Adding an event to it is commutative,
+associative and idempotent, so a late, repeated or overtaken event can never take a delivery back: the stage is the
+furthest one that any of its events tells of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import reduce
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from lambdas.common.events import (
+    DeliveryReceived,
+    DeliveryRejected,
+    EncodingStarted,
+    Event,
+    Finding,
+    PipelineFailed,
+    QualityJudged,
+    ReviewDecided,
+    ReviewRequested,
+    SourceAccepted,
+    TitlePublished,
+    TitleRolledBack,
+    VersionPackaged,
+)
+from lambdas.common.media import Record
+from lambdas.common.qc import QcCheck
+
+FOLLOWED: tuple[type[Event], ...] = (
+    DeliveryReceived,
+    QualityJudged,
+    ReviewRequested,
+    ReviewDecided,
+    DeliveryRejected,
+    SourceAccepted,
+    EncodingStarted,
+    VersionPackaged,
+    TitlePublished,
+    TitleRolledBack,
+    PipelineFailed,
+)
+"""The events that a delivery's status is made of."""
+
+
+class Stage(StrEnum):
+    """How far a delivery has come."""
+
+    RECEIVED = "received"
+    JUDGED = "judged"
+    REVIEW = "in_review"
+    REJECTED = "rejected"
+    ACCEPTED = "accepted"
+    ENCODING = "encoding"
+    PACKAGED = "packaged"
+    PUBLISHED = "published"
+    FAILED = "failed"
+
+
+_FURTHER_AND_FURTHER: tuple[tuple[str, Stage], ...] = (
+    ("DeliveryReceived", Stage.RECEIVED),
+    ("QualityJudged", Stage.JUDGED),
+    ("ReviewRequested", Stage.REVIEW),
+    ("ReviewDecided", Stage.REVIEW),
+    # What people have repaired goes on: an end of the same workflow is further than its failure.
+    ("PipelineFailed/ingestion", Stage.FAILED),
+    ("DeliveryRejected", Stage.REJECTED),
+    ("SourceAccepted", Stage.ACCEPTED),
+    ("EncodingStarted", Stage.ENCODING),
+    ("PipelineFailed/encoding", Stage.FAILED),
+    ("VersionPackaged", Stage.PACKAGED),
+    ("TitlePublished", Stage.PUBLISHED),
+    ("TitleRolledBack", Stage.PUBLISHED),
+)
+_RANK = {kind: rank for rank, (kind, _) in enumerate(_FURTHER_AND_FURTHER)}
+_STAGE = dict(_FURTHER_AND_FURTHER)
+
+_KEPT: Mapping[type[Event], frozenset[str]] = {
+    DeliveryReceived: frozenset({"title_id", "title_name", "priority", "delivered_at", "size_bytes"}),
+    QualityJudged: frozenset({"title_id", "verdict", "checks"}),
+    ReviewRequested: frozenset({"title_id", "until", "escalated"}),
+    # Who decided is the operators' business, and not the studio's.
+    ReviewDecided: frozenset({"title_id", "approved", "note"}),
+    DeliveryRejected: frozenset({"findings"}),
+    SourceAccepted: frozenset({"title", "priority", "delivered_at"}),
+    EncodingStarted: frozenset({"title_id", "rungs"}),
+    VersionPackaged: frozenset({"title_id", "duration_s", "renditions"}),
+    TitlePublished: frozenset({"title", "revision"}),
+    TitleRolledBack: frozenset({"title", "revision"}),
+    PipelineFailed: frozenset({"pipeline", "error", "remedy"}),
+}
+"""What of each event a status is made of: an item of the table holds 400 KB, and events may be large."""
+
+
+class Seen(Record):
+    """An event as a status keeps it."""
+
+    at: AwareDatetime = Field(description="when the bus took it")
+    facts: dict[str, Any]
+
+    @property
+    def age(self) -> tuple[int, datetime, str]:
+        """What of two events of one kind the greater is the newer of; equal only if they are equal."""
+        return int(self.facts.get("revision", 0)), self.at, json.dumps(self.facts, sort_keys=True)
+
+
+class ReviewStatus(Record):
+    """A review of a delivery, as its studio sees it."""
+
+    until: AwareDatetime | None = None
+    escalated: bool = False
+    approved: bool | None = Field(default=None, description="none: nobody has decided yet")
+    note: str = ""
+
+
+class RenditionStatus(Record):
+    """A rung of the published film."""
+
+    rung: str
+    width: int
+    height: int
+    bitrate_kbps: float
+    vmaf_mean: float
+
+
+class Failure(Record):
+    """Why the processing stopped, for a reason that is not the studio's."""
+
+    error: str
+    remedy: str
+
+
+class Status(Record):
+    """What is known of one version of a delivery."""
+
+    studio: str
+    delivery_id: str
+    version_id: str
+    first_at: AwareDatetime = Field(description="when the oldest of all its events was told")
+    seen: dict[str, Seen] = Field(min_length=1, description="the newest event of each kind")
+
+    @property
+    def stage(self) -> Stage:
+        """The furthest stage that any of the events tells of."""
+        return _STAGE[self._furthest]
+
+    @property
+    def since(self) -> datetime:
+        """When the delivery came to its stage."""
+        return self.seen[self._furthest].at
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the newest of the events was told."""
+        return max(seen.at for seen in self.seen.values())
+
+    @property
+    def delivered_at(self) -> datetime:
+        """When the manifest arrived; where no event says it, when the first of them was told."""
+        said = self._first("delivered_at", of=("DeliveryReceived", "SourceAccepted"))
+        return datetime.fromisoformat(said) if said else self.first_at
+
+    @property
+    def title_id(self) -> str | None:
+        """The title, once a manifest that parses has said it."""
+        said: str | None = self._first("title_id") or self._title.get("title_id")
+        return said
+
+    @property
+    def title_name(self) -> str | None:
+        """The title's name, the same."""
+        said: str | None = self._first("title_name") or self._title.get("name")
+        return said
+
+    @property
+    def priority(self) -> str | None:
+        """How soon the delivery is wanted, the same."""
+        said: str | None = self._first("priority")
+        return said
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The bytes of all its files together, the same."""
+        said: int | None = self._first("size_bytes")
+        return said
+
+    @property
+    def verdict(self) -> str | None:
+        """What quality control said of it, once it has."""
+        said: str | None = self._first("verdict")
+        return said
+
+    @property
+    def checks(self) -> tuple[QcCheck, ...]:
+        """What quality control measured."""
+        return tuple(QcCheck.model_validate(check) for check in self._first("checks") or ())
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Why it was rejected."""
+        return tuple(Finding.model_validate(found) for found in self._first("findings") or ())
+
+    @property
+    def review(self) -> ReviewStatus | None:
+        """What became of its review, if a person was asked."""
+        asked, decided = self.seen.get("ReviewRequested"), self.seen.get("ReviewDecided")
+        if not asked and not decided:
+            return None
+        return ReviewStatus(
+            until=asked.facts["until"] if asked else None,
+            escalated=asked.facts["escalated"] if asked else False,
+            approved=decided.facts["approved"] if decided else None,
+            note=decided.facts["note"] if decided else "",
+        )
+
+    @property
+    def renditions(self) -> tuple[RenditionStatus, ...]:
+        """What it was encoded to, once it is packaged."""
+        known = RenditionStatus.model_fields
+        return tuple(
+            RenditionStatus.model_validate({name: rung[name] for name in known})
+            for rung in self._first("renditions") or ()
+        )
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why its processing stopped, while it has not gone on since."""
+        if self.stage is not Stage.FAILED:
+            return None
+        facts = self.seen[self._furthest].facts
+        return Failure(error=facts["error"], remedy=facts["remedy"])
+
+    @property
+    def _furthest(self) -> str:
+        return max(self.seen, key=_RANK.__getitem__)
+
+    @property
+    def _title(self) -> dict[str, Any]:
+        return self._first("title") or {}
+
+    def _first(self, fact: str, *, of: tuple[str, ...] = tuple(_RANK)) -> Any:  # noqa: ANN401 - a JSON value
+        """Return a fact from the earliest kind of event that tells it."""
+        telling = (self.seen[kind].facts for kind in of if kind in self.seen)
+        return next((facts[fact] for facts in telling if fact in facts), None)
+
+
+def followed(event: Event, *, at: datetime) -> Status:
+    """Return what one event says of its delivery.
+
+    Parameters
+    ----------
+    at
+        When the bus took it.
+    """
+    facts = event.model_dump(mode="json")
+    return Status(
+        studio=facts["studio"],
+        delivery_id=facts["delivery_id"],
+        version_id=facts["version_id"],
+        first_at=at,
+        seen={_kind(event): Seen(at=at, facts={name: facts[name] for name in sorted(_KEPT[type(event)])})},
+    )
+
+
+def together(one: Status, other: Status) -> Status:
+    """Return what two statuses of the same delivery say together, whichever came first.
+
+    Raises
+    ------
+    ValueError
+        If they are of different deliveries.
+    """
+    if (one.studio, one.delivery_id, one.version_id) != (other.studio, other.delivery_id, other.version_id):
+        message = f"{one.version_id} and {other.version_id} are different deliveries"
+        raise ValueError(message)
+    seen = {
+        kind: max((status.seen[kind] for status in (one, other) if kind in status.seen), key=lambda seen: seen.age)
+        for kind in sorted({*one.seen, *other.seen})
+    }
+    return one.model_copy(update={"seen": seen, "first_at": min(one.first_at, other.first_at)})
+
+
+def status_of(*statuses: Status) -> Status:
+    """Return what any number of statuses of one delivery say together."""
+    return reduce(together, statuses)
+
+
+def listed_at(status: Status) -> str:
+    """Return what a list of deliveries is ordered by: the time of the delivery, as text that sorts."""
+    return status.delivered_at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _kind(event: Event) -> str:
+    kind = event.detail_type()
+    return f"{kind}/{event.pipeline}" if isinstance(event, PipelineFailed) else kind
