@@ -54,6 +54,7 @@ bench: setup ## Print what was measured, each figure beside a peer of the same r
 docs: $(READY) ## Build the documentation
 	$(BIN)/pip install --quiet --requirement requirements-docs.txt
 	$(BIN)/python -m stacks.report
+	$(BIN)/python -m lambdas.ingestion.schema
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove everything that the commands made

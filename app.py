@@ -10,6 +10,8 @@ encoder_image
     The encoder's image URI; without one, the deployment builds it with Docker.
 sign_in_endpoint
     Where the player signs viewers in, if not at Cognito's own endpoint.
+loopback_webhooks
+    ``true``: a studio's webhook may be on the machine itself, as it is in the embedded cloud.
 ssh_keys
     A JSON object of SSH public keys by studio, which may then deliver by SFTP.
 """
@@ -33,6 +35,8 @@ def settings_of(app: App, name: str) -> Settings:
         settings = replace(settings, encoding=replace(settings.encoding, image=image))
     if endpoint := app.node.try_get_context("sign_in_endpoint"):
         settings = replace(settings, delivery=replace(settings.delivery, sign_in_endpoint=endpoint))
+    if app.node.try_get_context("loopback_webhooks") == "true" and name == "sandbox":
+        settings = replace(settings, ingestion=replace(settings.ingestion, loopback_webhooks=True))
     keys = app.node.try_get_context("ssh_keys")
     return with_ssh_keys(settings, json.loads(keys)) if keys else settings
 

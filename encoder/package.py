@@ -10,11 +10,12 @@ from pathlib import Path
 from encoder.errors import PackagingError
 from encoder.keys import KeyOpener
 from encoder.log import say
-from encoder.packager import DASH, HLS, MEDIA_PLAYLISTS, audio_folder, package_streams, video_folder
+from encoder.packager import audio_folder, package_streams
 from encoder.plan import Work
 from encoder.poster import make_poster
 from encoder.storage import ObjectStore
-from lambdas.common.keys import PublishedVersion
+from encoder.thumbnails import fetch_thumbnails
+from lambdas.common.keys import PublishedVersion, VersionLayout
 from lambdas.common.media import ObjectRef, Rendition
 from lambdas.encoding.models import PackageReport, RungScore, VideoRecipe
 
@@ -40,9 +41,10 @@ def package(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
     Raises
     ------
     ObjectMissingError
-        If a rendition, a score, the audio track or a subtitle file is not there.
+        If a rendition, a score, the audio track, a subtitle file or a seek thumbnail is not there.
     PackagingError
-        If the packager did not write what the plan says, or two subtitle files are in one language.
+        If the packager did not write what the plan says, two subtitle files are in one language, or the seek
+        thumbnails name what does not lie beside them.
     RefusedError
         If KMS does not open a key.
     """
@@ -67,6 +69,8 @@ def package(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
             subtitles=_fetch_subtitles(work, store=store, tracks=tracks),
             out=out,
         )
+        if work.plan.thumbnails is not None:
+            fetch_thumbnails(work.plan.thumbnails, store=store, out=out)
         _check(out, work=work)
         make_poster(video[max(work.plan.video, key=lambda recipe: recipe.height).rung], poster)
         report = PackageReport(
@@ -74,6 +78,7 @@ def package(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
             dash=published.dash,
             hls=published.hls,
             poster=published.poster,
+            thumbnails=published.thumbnails if work.plan.thumbnails else None,
             renditions=tuple(_rendition(recipe, out=out, work=work, store=store) for recipe in work.plan.video),
             key_ids={key.tier: key.key_id for key in keys},
         )
@@ -111,19 +116,18 @@ def _check(out: Path, *, work: Work) -> None:
     plan = work.plan
     expected = -(-plan.frames // plan.segment_frames)
     frame_s = float(1 / work.frame_rate)
-    manifests = out / "manifests"
     for recipe in plan.video:
-        found = len(list((out / video_folder(recipe.rung)).glob("seg_*.m4s")))
+        found = len(list((out / VersionLayout.video(recipe.rung)).glob("seg_*.m4s")))
         if found != expected:
             raise PackagingError(f"{recipe.rung} has {found} segments, and the plan says {expected}")
-        playlist = (manifests / MEDIA_PLAYLISTS / f"video_{recipe.rung}.m3u8").read_text(encoding="utf-8")
+        playlist = (out / VersionLayout.playlist(f"video_{recipe.rung}")).read_text(encoding="utf-8")
         listed_s = sum(float(entry["seconds"]) for entry in _EXTINF.finditer(playlist))
         # A playlist rounds each segment to a millisecond.
         if abs(listed_s - work.duration_s) > frame_s / 2 + expected / 1000:
             raise PackagingError(f"{recipe.rung} lasts {listed_s} s, and the plan says {work.duration_s} s")
     if plan.audio is not None and not any((out / audio_folder(plan.audio)).glob("seg_*.m4s")):
         raise PackagingError("the audio track has no segment")
-    stated = _MPD_DURATION.search((manifests / DASH).read_text(encoding="utf-8"))
+    stated = _MPD_DURATION.search((out / VersionLayout.DASH).read_text(encoding="utf-8"))
     # Sound ends on a block of its own, up to 1,024 samples after the picture.
     if stated is None or abs(float(stated["seconds"]) - work.duration_s) > frame_s:
         found_s = stated["seconds"] if stated else "no"
@@ -132,7 +136,7 @@ def _check(out: Path, *, work: Work) -> None:
 
 def _rendition(recipe: VideoRecipe, *, out: Path, work: Work, store: ObjectStore) -> Rendition:
     score = store.read(work.object(work.keys.score(recipe.rung)), RungScore)
-    size_bytes = sum(path.stat().st_size for path in (out / video_folder(recipe.rung)).iterdir())
+    size_bytes = sum(path.stat().st_size for path in (out / VersionLayout.video(recipe.rung)).iterdir())
     return Rendition(
         rung=recipe.rung,
         codec=recipe.codec,
@@ -147,9 +151,9 @@ def _rendition(recipe: VideoRecipe, *, out: Path, work: Work, store: ObjectStore
 
 def _publish(out: Path, poster: Path, *, work: Work, published: PublishedVersion, store: ObjectStore) -> None:
     """Upload everything, what points to other objects after what it points to."""
-    manifests = out / "manifests"
+    manifests = out / VersionLayout.MANIFESTS
     media = [path for path in sorted(out.rglob("*")) if path.is_file() and manifests not in path.parents]
-    playlists = sorted((manifests / MEDIA_PLAYLISTS).iterdir())
+    playlists = sorted((out / VersionLayout.MEDIA_PLAYLISTS).iterdir())
 
     def put(path: Path, key: str, cache_control: str) -> None:
         store.put(
@@ -160,10 +164,10 @@ def _publish(out: Path, poster: Path, *, work: Work, published: PublishedVersion
         )
 
     def key_of(path: Path) -> str:
-        return published.prefix + path.relative_to(out).as_posix()
+        return published.within(path.relative_to(out).as_posix())
 
     with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
         list(pool.map(lambda path: put(path, key_of(path), _IMMUTABLE), media))
     put(poster, published.poster, _IMMUTABLE)
-    for path in (*playlists, manifests / HLS, manifests / DASH):
+    for path in (*playlists, out / VersionLayout.HLS, out / VersionLayout.DASH):
         put(path, key_of(path), _SHORT)

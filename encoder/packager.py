@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,14 +12,11 @@ from encoder.errors import PackagingError
 from encoder.keys import OpenKey
 from encoder.plan import Work
 from encoder.tools import Tool, run
+from lambdas.common.keys import VersionLayout
 from lambdas.common.media import UNDETERMINED, Language
 from lambdas.encoding.models import AudioRecipe, VideoRecipe
 
-DASH = "manifest.mpd"
-HLS = "master.m3u8"
-MEDIA_PLAYLISTS = "hls"
 LICENCE_PATH = "/api/playback/license"
-SEGMENT = "seg_$Number$"
 
 _KEY_URI = re.compile(r'(#EXT-X-KEY:[^\n]*URI=")data:[^"]*(")')
 _MEDIA_URI = re.compile(r'(^|URI=")(?=\.\./)', re.MULTILINE)
@@ -49,7 +47,7 @@ def package_streams(
     ToolFailedError
         If the packager refuses an input.
     """
-    manifests = out / "manifests"
+    manifests = out / VersionLayout.MANIFESTS
     manifests.mkdir(parents=True)
     tiers = {key.tier for key in keys}
     for recipe in work.plan.video:
@@ -71,18 +69,13 @@ def package_streams(
         extra_environment={"FLAGS_keys": labels},
         secrets=[key.secret_hex for key in keys],
     )
-    for playlist in (manifests / MEDIA_PLAYLISTS).glob("*.m3u8"):
+    for playlist in (out / VersionLayout.MEDIA_PLAYLISTS).glob("*.m3u8"):
         playlist.write_text(_corrected(playlist.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def audio_folder(recipe: AudioRecipe) -> str:
-    """Return the folder of an audio track, for example ``audio/en_2ch_128k``."""
-    return f"audio/{recipe.language}_{recipe.channels}ch_{recipe.bitrate_kbps}k"
-
-
-def video_folder(rung: str) -> str:
-    """Return the folder of a rung, for example ``video/1080p``."""
-    return f"video/{rung}"
+    """Return the folder of an audio track, below the version's prefix."""
+    return VersionLayout.audio(language=recipe.language, channels=recipe.channels, bitrate_kbps=recipe.bitrate_kbps)
 
 
 def _options(work: Work) -> Iterator[str]:
@@ -91,7 +84,8 @@ def _options(work: Work) -> Iterator[str]:
     # cbcs in both manifests: HLS knows no other scheme for fragmented MP4 that Apple plays.
     yield from ("--protection_scheme", "cbcs", "--clear_lead", "0", "--iv", _constant_iv(work))
     yield from ("--segment_duration", f"{segment_s:.6f}", "--generate_static_live_mpd")
-    yield from ("--mpd_output", DASH, "--hls_master_playlist_output", HLS, "--hls_playlist_type", "VOD")
+    yield from ("--mpd_output", _relative(VersionLayout.DASH), "--hls_playlist_type", "VOD")
+    yield from ("--hls_master_playlist_output", _relative(VersionLayout.HLS))
     # Without the fake clock the time of packaging stands in every header; without the index the order in the
     # manifests is that in which the packager's threads came first.
     yield from ("--use_fake_clock_for_muxer", "--force_cl_index", "--quiet")
@@ -113,9 +107,9 @@ def _video(recipe: VideoRecipe, path: Path) -> str:
     return _stream(
         path,
         "video",
-        *_segments(video_folder(recipe.rung)),
+        *_segments(VersionLayout.video(recipe.rung)),
         f"drm_label={recipe.tier}",
-        f"playlist_name={MEDIA_PLAYLISTS}/video_{recipe.rung}.m3u8",
+        _playlist(f"video_{recipe.rung}"),
     )
 
 
@@ -127,7 +121,7 @@ def _audio(recipe: AudioRecipe, path: Path) -> str:
         "drm_label=AUDIO",
         # The packager knows no code for "undetermined": such a track is written without a language.
         *(() if recipe.language == UNDETERMINED else (f"language={recipe.language}",)),
-        f"playlist_name={MEDIA_PLAYLISTS}/audio_{recipe.language}.m3u8",
+        _playlist(f"audio_{recipe.language}"),
         "hls_group_id=audio",
         f"hls_name={recipe.language}",
     )
@@ -135,14 +129,14 @@ def _audio(recipe: AudioRecipe, path: Path) -> str:
 
 def _subtitles(language: Language, path: Path) -> Iterator[str]:
     # DASH carries text in MP4; Apple's players want WebVTT files. Both are a few bytes.
-    folder = f"subtitles/{language}"
+    folder = VersionLayout.subtitles(language)
     yield _stream(path, "text", *_segments(folder), f"language={language}", "dash_only=1")
     yield _stream(
         path,
         "text",
-        f"segment_template=../{folder}/{SEGMENT}.vtt",
+        f"segment_template={_relative(f'{folder}/{VersionLayout.SEGMENT}.vtt')}",
         f"language={language}",
-        f"playlist_name={MEDIA_PLAYLISTS}/subtitles_{language}.m3u8",
+        _playlist(f"subtitles_{language}"),
         "hls_group_id=subtitles",
         f"hls_name={language}",
         "hls_only=1",
@@ -150,7 +144,19 @@ def _subtitles(language: Language, path: Path) -> Iterator[str]:
 
 
 def _segments(folder: str) -> tuple[str, str]:
-    return f"init_segment=../{folder}/init.mp4", f"segment_template=../{folder}/{SEGMENT}.m4s"
+    return (
+        f"init_segment={_relative(f'{folder}/{VersionLayout.INIT}')}",
+        f"segment_template={_relative(f'{folder}/{VersionLayout.SEGMENT}.m4s')}",
+    )
+
+
+def _playlist(track: str) -> str:
+    return f"playlist_name={_relative(VersionLayout.playlist(track))}"
+
+
+def _relative(path: str) -> str:
+    """Return a path of the layout as the manifests' folder sees it."""
+    return posixpath.relpath(path, VersionLayout.MANIFESTS)
 
 
 def _stream(path: Path, kind: str, *fields: str) -> str:
@@ -160,7 +166,7 @@ def _stream(path: Path, kind: str, *fields: str) -> str:
 def _corrected(playlist: str) -> str:
     """Point a media playlist's keys to the licence service, and its media one folder further up.
 
-    The packager puts the KID where HLS wants an address to ask, and knows nothing of `MEDIA_PLAYLISTS` being
-    a folder of its own.
+    The packager puts the KID where HLS wants an address to ask, and knows nothing of the media playlists
+    having a folder of their own.
     """
     return _MEDIA_URI.sub(r"\1../", _KEY_URI.sub(rf"\g<1>{LICENCE_PATH}\g<2>", playlist))

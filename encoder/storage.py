@@ -154,6 +154,12 @@ class ObjectStore:
         with aws_errors(f"write {ref.uri}"):
             self._client.upload_file(str(path), ref.bucket, ref.key, ExtraArgs=attributes)
 
+    def sizes(self, *, bucket: str, prefix: str) -> dict[str, int]:
+        """Return the size of every object below `prefix`, in bytes, by its key."""
+        with aws_errors(f"list s3://{bucket}/{prefix}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}
+
     def has(self, ref: ObjectRef, *, fingerprint: str) -> bool:
         """Say whether `ref` exists and was made from what `fingerprint` says."""
         try:

@@ -36,14 +36,15 @@ export class ApiError extends Error {
  * @property {string} session_id
  * @property {string} title_id
  * @property {{dash: string, hls: string}} manifests
+ * @property {string | null} thumbnails  the WebVTT track of the seek thumbnails, at the edge
  * @property {string} license_url
  * @property {number} resume_position_s
  * @property {number} progress_interval_s
  * @property {string} expires_at
  */
 
-/** Calls the API as the signed-in viewer. */
-export class Api {
+/** Sends requests as whoever is signed in. */
+export class SignedInClient {
   #auth;
 
   /** @param {import("./auth.js").Auth} auth */
@@ -51,51 +52,27 @@ export class Api {
     this.#auth = auth;
   }
 
-  /** @returns {Promise<Title[]>} */
-  async titles() {
-    return (await this.#json("GET", "/api/catalog/titles")).titles;
-  }
-
-  /**
-   * Ask to play a title: entitlement, resume position, licence and edge token in one round trip.
-   *
-   * @param {string} titleId
-   * @returns {Promise<Session>}
-   */
-  createSession(titleId) {
-    return this.#json("POST", "/api/playback/sessions", { title_id: titleId, device: { name: "Web player" } });
-  }
-
-  /**
-   * Report how far the viewer is.
-   *
-   * @param {object} beat
-   * @param {string} beat.title_id
-   * @param {number} beat.position_s
-   * @param {string} beat.recorded_at
-   */
-  async reportProgress(beat) {
-    // keepalive: the last beat is sent while the page goes away.
-    await this.#send("POST", "/api/playback/progress", beat, { keepalive: true });
-  }
-
   /**
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    */
-  async #json(method, path, body) {
-    return (await this.#send(method, path, body)).json();
+  async json(method, path, body) {
+    return (await this.send(method, path, body)).json();
   }
 
   /**
+   * Send a request; a token that has ended is renewed, and the request repeated.
+   *
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    * @param {RequestInit} [options]
    * @returns {Promise<Response>}
+   * @throws {ApiError} if the answer is an error, or there is none
+   * @throws {import("./auth.js").SignedOutError} if the sign-in has ended
    */
-  async #send(method, path, body, options = {}) {
+  async send(method, path, body, options = {}) {
     let response = await this.#fetch(await this.#auth.idToken(), method, path, body, options);
     if (response.status === 401) {
       response = await this.#fetch(await this.#auth.renew(), method, path, body, options);
@@ -121,5 +98,43 @@ export class Api {
     } catch {
       throw new ApiError({ status: 0, title: "Network", detail: "The service cannot be reached." });
     }
+  }
+}
+
+/** Calls the API as the signed-in viewer. */
+export class Api {
+  #client;
+
+  /** @param {import("./auth.js").Auth} auth */
+  constructor(auth) {
+    this.#client = new SignedInClient(auth);
+  }
+
+  /** @returns {Promise<Title[]>} */
+  async titles() {
+    return (await this.#client.json("GET", "/api/catalog/titles")).titles;
+  }
+
+  /**
+   * Ask to play a title: entitlement, resume position, licence and edge token in one round trip.
+   *
+   * @param {string} titleId
+   * @returns {Promise<Session>}
+   */
+  createSession(titleId) {
+    return this.#client.json("POST", "/api/playback/sessions", { title_id: titleId, device: { name: "Web player" } });
+  }
+
+  /**
+   * Report how far the viewer is.
+   *
+   * @param {object} beat
+   * @param {string} beat.title_id
+   * @param {number} beat.position_s
+   * @param {string} beat.recorded_at
+   */
+  async reportProgress(beat) {
+    // keepalive: the last beat is sent while the page goes away.
+    await this.#client.send("POST", "/api/playback/progress", beat, { keepalive: true });
   }
 }

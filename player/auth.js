@@ -1,6 +1,5 @@
 /** Sign-in with Amazon Cognito's own JSON API, without its SDK. */
 
-const STORE_KEY = "marquee.session";
 // A token this close to its end is renewed first, so that no request starts with one that ends on the way.
 const RENEW_BEFORE_MS = 60_000;
 
@@ -32,9 +31,13 @@ export class SignInError extends Error {
  */
 
 /**
+ * What Cognito asks for before it lets somebody in.
+ *
  * @typedef {object} Challenge
+ * @property {"NEW_PASSWORD_REQUIRED" | "SOFTWARE_TOKEN_MFA" | "MFA_SETUP"} name
  * @property {string} session   Cognito's handle of the half-finished sign-in
  * @property {string} username
+ * @property {string} [secret]  of MFA_SETUP: what an authenticator app is to be given
  */
 
 /** @type {Record<string, string>} */
@@ -43,15 +46,19 @@ const MESSAGES = {
   UserNotFoundException: "That user name and password do not match.",
   PasswordResetRequiredException: "This password has to be reset. Ask whoever gave you the account.",
   UserNotConfirmedException: "This account is not confirmed yet. Ask whoever gave it to you.",
+  CodeMismatchException: "That code is not the one of this moment. Wait for the next one.",
+  EnableSoftwareTokenMFAException: "That code is not the one of this moment. Wait for the next one.",
+  ExpiredCodeException: "That code has ended. Wait for the next one.",
   InvalidPasswordException: "That password is too weak: make it longer and mix letters, digits and signs.",
   TooManyRequestsException: "Too many attempts. Wait a minute, then try again.",
   LimitExceededException: "Too many attempts. Wait a minute, then try again.",
 };
 
-/** Holds the viewer's tokens and renews them. Emits "signedout". */
+/** Holds a user's tokens and renews them. Emits "signedout". */
 export class Auth extends EventTarget {
   #endpoint;
   #clientId;
+  #storeKey;
   /** @type {Tokens | null} */
   #tokens;
   /** @type {Promise<string> | null} */
@@ -61,12 +68,14 @@ export class Auth extends EventTarget {
    * @param {object} options
    * @param {string} options.endpoint  the Cognito endpoint of the region, or the embedded cloud's
    * @param {string} options.clientId  the user pool's public client
+   * @param {string} [options.storeKey]  where the session is kept: each user pool has its own
    */
-  constructor({ endpoint, clientId }) {
+  constructor({ endpoint, clientId, storeKey = "marquee.session" }) {
     super();
     this.#endpoint = endpoint;
     this.#clientId = clientId;
-    this.#tokens = JSON.parse(sessionStorage.getItem(STORE_KEY) ?? "null");
+    this.#storeKey = storeKey;
+    this.#tokens = JSON.parse(sessionStorage.getItem(storeKey) ?? "null");
   }
 
   /** The user name of whoever is signed in, else null. */
@@ -79,7 +88,7 @@ export class Auth extends EventTarget {
    *
    * @param {string} username
    * @param {string} password
-   * @returns {Promise<Challenge | null>}  a challenge if the viewer must choose a new password first
+   * @returns {Promise<Challenge | null>}  what has to be answered first, if anything
    */
   async signIn(username, password) {
     const answer = await this.#call("InitiateAuth", {
@@ -87,25 +96,30 @@ export class Auth extends EventTarget {
       ClientId: this.#clientId,
       AuthParameters: { USERNAME: username, PASSWORD: password },
     });
-    if (answer.ChallengeName === "NEW_PASSWORD_REQUIRED") return { session: answer.Session, username };
-    this.#accept(answer, username);
-    return null;
+    return this.#next(answer, username);
   }
 
   /**
-   * Finish a sign-in that asked for a new password.
+   * Answer a challenge.
    *
    * @param {Challenge} challenge
-   * @param {string} password
+   * @param {string} text  the new password, or the authenticator app's code
+   * @returns {Promise<Challenge | null>}  the next one, if there is one
    */
-  async choosePassword({ session, username }, password) {
+  async answer({ name, session, username }, text) {
+    /** @type {Record<string, string>} */
+    const responses = { USERNAME: username };
+    let handle = session;
+    if (name === "NEW_PASSWORD_REQUIRED") responses.NEW_PASSWORD = text;
+    else if (name === "SOFTWARE_TOKEN_MFA") responses.SOFTWARE_TOKEN_MFA_CODE = text;
+    else handle = (await this.#call("VerifySoftwareToken", { Session: session, UserCode: text })).Session;
     const answer = await this.#call("RespondToAuthChallenge", {
-      ChallengeName: "NEW_PASSWORD_REQUIRED",
+      ChallengeName: name,
       ClientId: this.#clientId,
-      Session: session,
-      ChallengeResponses: { USERNAME: username, NEW_PASSWORD: password },
+      Session: handle,
+      ChallengeResponses: responses,
     });
-    this.#accept(answer, username);
+    return this.#next(answer, username);
   }
 
   /**
@@ -136,7 +150,7 @@ export class Auth extends EventTarget {
   /** @param {string} [reason] shown on the sign-in form */
   signOut(reason = "") {
     this.#tokens = null;
-    sessionStorage.removeItem(STORE_KEY);
+    sessionStorage.removeItem(this.#storeKey);
     this.dispatchEvent(new CustomEvent("signedout", { detail: reason }));
   }
 
@@ -159,6 +173,28 @@ export class Auth extends EventTarget {
   }
 
   /**
+   * Take the tokens in, or return what is asked for before there are any.
+   *
+   * @param {any} answer
+   * @param {string} username
+   * @returns {Promise<Challenge | null>}
+   */
+  async #next(answer, username) {
+    switch (answer.ChallengeName) {
+      case "NEW_PASSWORD_REQUIRED":
+      case "SOFTWARE_TOKEN_MFA":
+        return { name: answer.ChallengeName, session: answer.Session, username };
+      case "MFA_SETUP": {
+        const token = await this.#call("AssociateSoftwareToken", { Session: answer.Session });
+        return { name: "MFA_SETUP", session: token.Session, username, secret: token.SecretCode };
+      }
+      default:
+        this.#accept(answer, username);
+        return null;
+    }
+  }
+
+  /**
    * @param {any} answer
    * @param {string} username
    * @param {string} [refreshToken]  the one in use: a renewal does not always send another
@@ -177,7 +213,7 @@ export class Auth extends EventTarget {
       expiresAt: Date.now() + result.ExpiresIn * 1000,
       username,
     };
-    sessionStorage.setItem(STORE_KEY, JSON.stringify(this.#tokens));
+    sessionStorage.setItem(this.#storeKey, JSON.stringify(this.#tokens));
     return this.#tokens.idToken;
   }
 

@@ -9,7 +9,7 @@
  */
 export function byId(id) {
   const found = document.getElementById(id);
-  if (!found) throw new Error(`index.html has no element #${id}`);
+  if (!found) throw new Error(`the page has no element #${id}`);
   return /** @type {T} */ (found);
 }
 

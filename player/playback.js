@@ -77,6 +77,7 @@ export class Playback extends EventTarget {
       // Told the type, Shaka need not ask for it with a HEAD request of its own.
       await this.player.load(session.manifests.dash, startAt, "application/dash+xml");
       if (turn !== this.#turn) return;
+      if (session.thumbnails) this.#preview(session.thumbnails);
       this.#progress = new ProgressReporter({
         video: this.#video, api: this.#api, title, intervalS: session.progress_interval_s, metrics,
       });
@@ -95,6 +96,19 @@ export class Playback extends EventTarget {
     // An unload that overtakes the attaching would cancel it.
     await this.#attached;
     await this.player.unload();
+  }
+
+  /**
+   * Show pictures of the film over the seek bar. They are a help and not the film: it plays on without them.
+   *
+   * @param {string} track  a WebVTT track of sprites
+   */
+  async #preview(track) {
+    try {
+      await this.player.addThumbnailsTrack(new URL(track, location.href).href, "text/vtt");
+    } catch (error) {
+      console.warn("no seek previews:", error);
+    }
   }
 
   async #play() {

@@ -1,4 +1,4 @@
-/** The sign-in form, and the form for a new password that Cognito may ask for. */
+/** The sign-in form, and the forms for what Cognito may ask next: a new password, a code of an authenticator app. */
 
 import { SignInError } from "./auth.js";
 import { byId } from "./dom.js";
@@ -16,30 +16,47 @@ export function wireSignIn({ auth, onSignedIn }) {
   const credentials = byId("credentials");
   /** @type {HTMLFormElement} */
   const newPassword = byId("new-password");
+  /** @type {HTMLFormElement} */
+  const oneTimeCode = byId("one-time-code");
+  const forms = [credentials, newPassword, oneTimeCode];
   /** @type {import("./auth.js").Challenge | null} */
   let challenge = null;
 
-  onSubmit(credentials, async (fields) => {
-    challenge = await auth.signIn(fields.username, fields.password);
-    if (!challenge) return onSignedIn();
-    credentials.hidden = true;
-    newPassword.hidden = false;
-    newPassword.username.value = fields.username;
-    newPassword.chosen.focus();
-  });
+  /** @param {import("./auth.js").Challenge | null} asked */
+  function goOn(asked) {
+    challenge = asked;
+    if (!asked) return onSignedIn();
+    if (asked.name === "NEW_PASSWORD_REQUIRED") {
+      only(newPassword);
+      newPassword.username.value = asked.username;
+      newPassword.chosen.focus();
+      return;
+    }
+    only(oneTimeCode);
+    byId("enrolment").hidden = !asked.secret;
+    byId("enrolment-key").textContent = asked.secret ?? "";
+    oneTimeCode.code.focus();
+  }
 
-  onSubmit(newPassword, async (fields) => {
-    if (!challenge) return;
-    await auth.choosePassword(challenge, fields.chosen);
-    onSignedIn();
+  /** @param {HTMLFormElement} shown */
+  function only(shown) {
+    for (const form of forms) {
+      form.reset();
+      form.hidden = form !== shown;
+      complain(form, "");
+    }
+  }
+
+  onSubmit(credentials, async ({ username, password }) => goOn(await auth.signIn(username, password)));
+  onSubmit(newPassword, async ({ chosen }) => {
+    if (challenge) goOn(await auth.answer(challenge, chosen));
+  });
+  onSubmit(oneTimeCode, async ({ code }) => {
+    if (challenge) goOn(await auth.answer(challenge, code.replaceAll(/\s/g, "")));
   });
 
   return (reason) => {
-    credentials.reset();
-    newPassword.reset();
-    newPassword.hidden = true;
-    credentials.hidden = false;
-    complain(newPassword, "");
+    only(credentials);
     complain(credentials, reason);
     credentials.username.focus();
   };
@@ -67,7 +84,7 @@ function onSubmit(form, act) {
     } catch (error) {
       if (!(error instanceof SignInError)) throw error;
       complain(form, error.message);
-      /** @type {HTMLInputElement} */ (form.querySelector("input[type=password]")).select();
+      /** @type {HTMLInputElement} */ (form.querySelector("[data-secret]")).select();
     } finally {
       button.disabled = false;
     }

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from ipaddress import ip_address
 from pathlib import Path
@@ -171,6 +172,22 @@ class EmbeddedCloud:
         with urllib.request.urlopen(f"{self.endpoint}/_marquee/status", timeout=5) as answer:  # noqa: S310  # loopback
             content: dict[str, Any] = json.load(answer)
         return content
+
+    def write_inventories(self) -> list[str]:
+        """Let S3 write every configured inventory now, and return where their manifests lie."""
+        written: list[str] = self._let_time_pass("inventory")
+        return written
+
+    def age(self, bucket: str, *, days: int, prefix: str = "") -> dict[str, int]:
+        """Let the objects of a bucket below `prefix` be `days` old, with what its lifecycle does to them until then."""
+        done: dict[str, int] = self._let_time_pass("age", bucket=bucket, days=str(days), prefix=prefix)
+        return done
+
+    def _let_time_pass(self, what: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
+        url = f"{self.endpoint}/_marquee/{what}?{urllib.parse.urlencode(parameters)}"
+        request = urllib.request.Request(url, method="POST")  # noqa: S310  # loopback
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # loopback
+            return json.load(answer)
 
     def start(self, *, detached: bool = False) -> Self:
         """Start the server and wait until it answers.

@@ -85,6 +85,7 @@ class Demo:
                     "sandbox_opt_ins": "sftp,web_acl,content_key",
                     "encoder_image": ENCODER_IMAGE,
                     "sign_in_endpoint": "/cognito/",
+                    "loopback_webhooks": "true",
                     "ssh_keys": f'{{"blender": "{key.public}"}}',
                 },
                 log=log,

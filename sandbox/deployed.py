@@ -32,11 +32,16 @@ class Deployed:
     profile: str = "sandbox"
     endpoint: str | None = None
     namespace: str = "marquee"
+    region: str | None = None
+    """Another region than the session's."""
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """Return a client of an AWS service."""
         return self.session.client(
-            service, endpoint_url=self.endpoint, config=Config(retries={"mode": "standard", "max_attempts": 5})
+            service,
+            region_name=self.region,
+            endpoint_url=self.endpoint,
+            config=Config(retries={"mode": "standard", "max_attempts": 5}),
         )
 
     @cached_property
@@ -51,6 +56,10 @@ class Deployed:
             for stack in page["Stacks"]
             if stack["StackName"].startswith(prefix)
         }
+
+    def has_output(self, context: str, key: str) -> bool:
+        """Return whether the stack of `context` is deployed and has the output `key`."""
+        return key in self._outputs.get(context, {})
 
     def output(self, context: str, key: str) -> str:
         """Return the output `key` of the stack of `context`.

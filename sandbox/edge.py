@@ -22,6 +22,7 @@ from sandbox.extension.process_groups import group_runs, signal_group
 
 _HOST = "127.0.0.1"
 _GROUP_FILE = "edge.group"
+_URL_FILE = "edge.url"
 _PATIENCE_S = 10.0
 _POLL_S = 0.02
 # Runs a command until it ends, or until standard input does: when the process at the other end of the pipe is
@@ -107,6 +108,7 @@ class Edge:
             start_new_session=True,
         )
         (self._dir / _GROUP_FILE).write_text(str(self._process.pid))
+        (self._dir / _URL_FILE).write_text(self.url)
         try:
             self._wait_until_it_answers(self._process)
         except BaseException:
@@ -171,6 +173,20 @@ class Edge:
                 message = f"nginx does not answer on port {self.port}; its reasons are in {self.error_log}"
                 raise EdgeStartError(message)
             time.sleep(_POLL_S)
+
+
+def url_of_running(*, work_dir: Path) -> str:
+    """Return where the edge that runs in `work_dir` is found, without a slash at the end.
+
+    Raises
+    ------
+    EdgeError
+        If none runs there.
+    """
+    if _group_in(work_dir) is None:
+        message = f"no edge runs in {work_dir}: start one with `marquee up`"
+        raise EdgeError(message)
+    return (work_dir / _URL_FILE).read_text()
 
 
 def stop_detached(*, work_dir: Path) -> None:

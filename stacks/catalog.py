@@ -9,10 +9,13 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.catalog.environment import ListEnvironment, PublishEnvironment, RecordEnvironment
+from lambdas.catalog.environment import PublishEnvironment, ReadEnvironment, RecordEnvironment, RollbackEnvironment
 from lambdas.common.events import SourceAccepted, VersionPackaged
+from lambdas.common.keys import ANY_MANIFEST
 from stacks.constructs.bus_subscription import subscribe
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.media_bucket import MediaBucket
+from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow, table
 from stacks.settings import Settings
@@ -22,10 +25,17 @@ PUBLISHED_INDEX = "published"
 
 
 class CatalogStack(ContextStack):
-    """Titles, versions, and the transaction that publishes."""
+    """Titles, versions, and the transaction that publishes or rolls back."""
 
     def __init__(
-        self, scope: Construct, *, settings: Settings, data_key: kms.IKey, bus: events.IEventBus, alarms: sns.ITopic
+        self,
+        scope: Construct,
+        *,
+        settings: Settings,
+        media: MediaBucket,
+        data_key: kms.IKey,
+        bus: events.IEventBus,
+        alarms: sns.ITopic,
     ) -> None:
         super().__init__(
             scope,
@@ -34,45 +44,72 @@ class CatalogStack(ContextStack):
             region=settings.primary_region,
             data_key=data_key,
             alarms=alarms,
-            description="Marquee: titles and versions, published by conditional transaction.",
+            description="Marquee: titles and versions, published and rolled back by conditional transaction.",
         )
-        titles = table(self, "Titles", partition_key="pk", sort_key="sk")
-        titles.add_global_secondary_index(
+        self._bus = bus
+        self._titles = table(self, "Titles", partition_key="pk", sort_key="sk")
+        self._titles.add_global_secondary_index(
             index_name=PUBLISHED_INDEX,
             partition_key=dynamodb.Attribute(name="listing", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="name", type=dynamodb.AttributeType.STRING),
         )
-        record = ServiceFunction(
-            self,
-            "RecordVersion",
-            handler=f"{HANDLERS}.on_source_accepted",
-            environment=RecordEnvironment(titles_table=titles.table_name),
-            description="Records the version that an accepted source will become.",
-        )
-        allow(titles, record, "dynamodb:PutItem")
-        subscribe(self, SourceAccepted, bus=bus, function=record)
-        publish = ServiceFunction(
-            self,
-            "Publish",
-            handler=f"{HANDLERS}.on_version_packaged",
-            environment=PublishEnvironment(titles_table=titles.table_name, event_bus=bus.event_bus_name),
-            description="Makes a packaged version the title's current one, with an audit record.",
-        )
-        allow(
-            titles,
-            publish,
-            "dynamodb:GetItem",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-        )
-        bus.grant_put_events_to(publish)
-        subscribe(self, VersionPackaged, bus=bus, function=publish)
+        self._follow_the_bus()
+        self._operators(media)
         self.list_titles = ServiceFunction(
             self,
             "ListTitles",
             handler=f"{HANDLERS}.list_titles",
-            environment=ListEnvironment(titles_table=titles.table_name),
+            environment=ReadEnvironment(titles_table=self._titles.table_name),
             description="GET /api/catalog/titles",
         )
-        allow(titles, self.list_titles, "dynamodb:Query", index=PUBLISHED_INDEX)
-        CfnOutput(self, "TitlesTable", value=titles.table_name)
+        allow(self._titles, self.list_titles, "dynamodb:Query", index=PUBLISHED_INDEX)
+        CfnOutput(self, "TitlesTable", value=self._titles.table_name)
+
+    def _follow_the_bus(self) -> None:
+        """Record what was accepted, publish what was packaged."""
+        record = ServiceFunction(
+            self,
+            "RecordVersion",
+            handler=f"{HANDLERS}.on_source_accepted",
+            environment=RecordEnvironment(titles_table=self._titles.table_name),
+            description="Records the version that an accepted source will become.",
+        )
+        allow(self._titles, record, "dynamodb:PutItem")
+        subscribe(self, SourceAccepted, bus=self._bus, function=record)
+        publish = ServiceFunction(
+            self,
+            "Publish",
+            handler=f"{HANDLERS}.on_version_packaged",
+            environment=PublishEnvironment(titles_table=self._titles.table_name, event_bus=self._bus.event_bus_name),
+            description="Makes a packaged version the title's current one, with an audit record.",
+        )
+        allow(self._titles, publish, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        self._bus.grant_put_events_to(publish)
+        subscribe(self, VersionPackaged, bus=self._bus, function=publish)
+
+    def _operators(self, media: MediaBucket) -> None:
+        """What people call with their own AWS credentials; the outputs tell them the names."""
+        rollback = ServiceFunction(
+            self,
+            "Rollback",
+            handler=f"{HANDLERS}.rollback",
+            environment=RollbackEnvironment(
+                titles_table=self._titles.table_name,
+                media_bucket=media.bucket_name,
+                event_bus=self._bus.event_bus_name,
+            ),
+            description="Makes an earlier version of a title current again, with an audit record.",
+        )
+        allow(self._titles, rollback, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        grant_objects(media, rollback.execution_role, Access.READ, prefix=ANY_MANIFEST)
+        self._bus.grant_put_events_to(rollback)
+        versions = ServiceFunction(
+            self,
+            "Versions",
+            handler=f"{HANDLERS}.versions",
+            environment=ReadEnvironment(titles_table=self._titles.table_name),
+            description="Tells a title's versions and its audit trail.",
+        )
+        allow(self._titles, versions, "dynamodb:GetItem", "dynamodb:Query")
+        CfnOutput(self, "RollbackFunction", value=rollback.function_name)
+        CfnOutput(self, "VersionsFunction", value=versions.function_name)

@@ -21,6 +21,7 @@ from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.player_site import PlayerSite, content_security_policy
 from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import REPOSITORY, ServiceFunction
+from stacks.constructs.studio_api import StudioApi
 from stacks.constructs.web_acl import WebAcl
 from stacks.settings import Settings
 
@@ -43,6 +44,7 @@ class DeliveryStack(ContextStack):
         access_logs: s3.IBucket,
         api: ViewerApi,
         client_id: str,
+        studio_api: StudioApi,
         edge_secret: secretsmanager.ISecret,
         data_key: kms.IKey,
         alarms: sns.ITopic,
@@ -71,6 +73,7 @@ class DeliveryStack(ContextStack):
             media=self._by_name(media, "Media"),
             access_logs=access_logs,
             api=api,
+            studio_api=studio_api,
         )
         PlayerSite(
             self,
@@ -80,6 +83,7 @@ class DeliveryStack(ContextStack):
                 "cognito_endpoint": settings.delivery.sign_in_endpoint
                 or f"https://cognito-idp.{settings.primary_region}.amazonaws.com/",
                 "client_id": client_id,
+                "studio_client_id": studio_api.client.user_pool_client_id,
                 "region": settings.primary_region,
                 "environment": settings.profile,
             },
@@ -127,7 +131,13 @@ class DeliveryStack(ContextStack):
         return store
 
     def _distribution(
-        self, *, web: s3.IBucket, media: s3.IBucket, access_logs: s3.IBucket, api: ViewerApi
+        self,
+        *,
+        web: s3.IBucket,
+        media: s3.IBucket,
+        access_logs: s3.IBucket,
+        api: ViewerApi,
+        studio_api: StudioApi,
     ) -> cloudfront.Distribution:
         secure = self._response_headers()
         media_origin = origins.S3BucketOrigin.with_origin_access_control(media)
@@ -151,16 +161,9 @@ class DeliveryStack(ContextStack):
                 compress=True,
             ),
             additional_behaviors={
-                "/api/*": cloudfront.BehaviorOptions(
-                    origin=origins.HttpOrigin(
-                        api.domain_name, origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2]
-                    ),
-                    viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
-                    allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
-                    cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-                    origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
-                    response_headers_policy=secure,
-                ),
+                # The first pattern that fits is taken.
+                "/api/ingest/*": _api_behaviour(studio_api.domain_name, headers=secure),
+                "/api/*": _api_behaviour(api.domain_name, headers=secure),
                 "/media/*": cloudfront.BehaviorOptions(
                     origin=media_origin,
                     viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
@@ -225,3 +228,15 @@ class DeliveryStack(ContextStack):
                 ),
             ),
         )
+
+
+def _api_behaviour(domain_name: str, *, headers: cloudfront.IResponseHeadersPolicy) -> cloudfront.BehaviorOptions:
+    """Return how an API is passed through: every method, nothing cached."""
+    return cloudfront.BehaviorOptions(
+        origin=origins.HttpOrigin(domain_name, origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2]),
+        viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+        allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+        cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+        origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+        response_headers_policy=headers,
+    )

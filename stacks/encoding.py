@@ -14,7 +14,7 @@ from constructs import Construct
 from pydantic import TypeAdapter
 
 from lambdas.common.events import SourceAccepted
-from lambdas.common.keys import WORK_PREFIX
+from lambdas.common.keys import ANALYSIS_PREFIX, WORK_PREFIX
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment
 from lambdas.encoding.models import VideoRecipe
 from stacks.constructs.bus_subscription import subscribe
@@ -64,11 +64,12 @@ class EncodingStack(ContextStack):
         self._start_on_acceptance(workflow.state_machine)
         CfnOutput(self, "WorkflowArn", value=workflow.state_machine.state_machine_arn)
         CfnOutput(self, "JobQueueArn", value=self.farm.encoding_queue.job_queue_arn)
+        CfnOutput(self, "InspectionQueueArn", value=self.farm.inspection_queue.job_queue_arn)
         CfnOutput(self, "MediaBucket", value=media.bucket_name)
         CfnOutput(self, "WorkBucket", value=mezzanine.bucket_name)
 
     def _workflow(self, key_service: lambda_.IFunction) -> Workflow:
-        """Issue keys, plan, encode chunk by chunk, join and score rung by rung, package, register."""
+        """Issue keys, plan, encode chunk by chunk, join and score rung by rung, package, verify, register."""
         encoding = self.settings.encoding
         plan = ServiceFunction(
             self,
@@ -93,7 +94,7 @@ class EncodingStack(ContextStack):
             environment=RegisterEnvironment(
                 work_bucket=self._mezzanine.bucket_name, event_bus=self._bus.event_bus_name
             ),
-            description="Announces a packaged version.",
+            description="Announces a packaged version, with what its check found.",
         )
         grant_objects(self._mezzanine, register.execution_role, Access.READ, prefix=WORK_PREFIX)
         self._bus.grant_put_events_to(register)
@@ -101,7 +102,7 @@ class EncodingStack(ContextStack):
         states = Construct(self, "States")
         job = self.farm.job_definition(self, "EncodeJob", role=self._encoder())
 
-        def run(name: str, path: str) -> sfn.TaskStateBase:
+        def run(name: str, path: str) -> sfn.CustomState:
             return batch_step(states, name, definition=job, queue=self.farm.encoding_queue, job=path)
 
         issuing = lambda_step(
@@ -127,10 +128,11 @@ class EncodingStack(ContextStack):
             result_path=sfn.JsonPath.DISCARD,
         ).item_processor(run("Join", "$.join").next(run("Score", "$.score")))
         packaging = run("Package", "$.package")
+        verifying = run("Verify", "$.verify")
         registering = lambda_step(states, "Register", function=register)
         failures = FailureRecorder(self, "Failures", pipeline="encoding", bus=self._bus, job_logs=self.farm.log_group)
-        failures.guard(issuing, planning, encoding_chunks, rungs, packaging, registering)
-        issuing.next(planning).next(encoding_chunks).next(rungs).next(packaging).next(registering).next(
+        failures.guard(issuing, planning, encoding_chunks, rungs, packaging, verifying, registering)
+        issuing.next(planning).next(encoding_chunks).next(rungs).next(packaging).next(verifying).next(registering).next(
             sfn.Succeed(states, "Packaged")
         )
         return Workflow(
@@ -138,6 +140,7 @@ class EncodingStack(ContextStack):
             "Encode a version",
             start=issuing,
             functions=(key_service, plan, register, failures.function),
+            queues=(self.farm.encoding_queue,),
             timeout=Duration.hours(24),
             comment="One execution a version.",
         )
@@ -147,11 +150,12 @@ class EncodingStack(ContextStack):
             self,
             "EncoderRole",
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
-            description="Reads sources, works in the mezzanine bucket, writes packaged media.",
+            description="Reads sources, works in the mezzanine bucket, writes packaged media and reads it back.",
         )
         grant_objects(self._raw, role, Access.READ)
         grant_objects(self._mezzanine, role, Access.READ_WRITE, prefix=WORK_PREFIX)
-        grant_objects(self._media, role, Access.WRITE)
+        grant_objects(self._mezzanine, role, Access.READ, prefix=ANALYSIS_PREFIX)
+        grant_objects(self._media, role, Access.READ_WRITE)
         self._content_key.grant(role, "kms:Decrypt")
         return role
 

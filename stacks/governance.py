@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, aws_budgets
+from aws_cdk import ArnFormat, Duration, aws_budgets
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -45,6 +46,14 @@ class GovernanceStack(ContextStack):
             event_bus_name=f"{settings.namespace}-{settings.profile}",
             description="The events between Marquee's contexts.",
         )
+        if not settings.governance.alarm_a_function:
+            self.alarm(
+                "FunctionErrors",
+                metric=cloudwatch.Metric(
+                    namespace="AWS/Lambda", metric_name="Errors", period=Duration.minutes(5), statistic="Sum"
+                ),
+                description="A function of this region raised an error; the metric without dimensions sums them all.",
+            )
         self._budget()
 
     def _let_services_use_the_key(self) -> None:

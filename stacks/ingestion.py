@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Duration
+from aws_cdk import CfnOutput
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from lambdas.common.events import DeliveryRejected, PipelineFailed, SourceAccepted, TitlePublished
-from lambdas.common.keys import MANIFEST_NAME, WORK_PREFIX
-from lambdas.ingestion.environment import (
-    AcceptEnvironment,
-    ReadManifestEnvironment,
-    RejectEnvironment,
-    StartEnvironment,
-    ValidateEnvironment,
-)
+from lambdas.common.keys import MANIFEST_NAME
+from lambdas.ingestion.environment import DecideReviewEnvironment, ListReviewsEnvironment, StartEnvironment
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.delivery_status import DeliveryStatus
 from stacks.constructs.encoder_farm import EncoderFarm
-from stacks.constructs.failure_recorder import FailureRecorder
+from stacks.constructs.ingestion_workflow import HANDLERS, IngestionWorkflow
 from stacks.constructs.media_bucket import MediaBucket
-from stacks.constructs.object_access import Access, grant_objects
+from stacks.constructs.notifications import Notifications
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.sftp_endpoint import SftpEndpoint
-from stacks.constructs.workflow import Workflow, batch_step, lambda_step
+from stacks.constructs.studio_api import StudioApi
+from stacks.constructs.table import allow, table
+from stacks.constructs.upload_api import UploadApi
 from stacks.settings import Settings
 
-HANDLERS = "lambdas.ingestion.handlers"
-_TOLD = (SourceAccepted, DeliveryRejected, PipelineFailed, TitlePublished)
+REVIEW_HANDLERS = "lambdas.ingestion.review_handlers"
 
 
 class IngestionStack(ContextStack):
@@ -59,113 +52,64 @@ class IngestionStack(ContextStack):
             alarms=alarms,
             description="Marquee: SFTP delivery, validation workflow, notifications.",
         )
-        self._raw, self._mezzanine, self._bus, self._farm = raw, mezzanine, bus, farm
+        self._raw, self._bus = raw, bus
+        self.sftp: SftpEndpoint | None = None
         if settings.ingestion.sftp:
-            SftpEndpoint(self, "Sftp", bucket=raw, studios=settings.ingestion.studios)
-        workflow = self._workflow()
-        self._start_on_arrival(workflow.state_machine)
-        self.notifications = self._notifications(data_key)
+            self.sftp = SftpEndpoint(self, "Sftp", bucket=raw, studios=settings.ingestion.studios)
+        self.api = StudioApi(self, "Studios")
+        UploadApi(self, "Uploads", api=self.api, raw=raw)
+        self._deliveries = table(self, "Deliveries", partition_key="pk", sort_key="sk", expires_at="expires_at")
+        self._workflow = IngestionWorkflow(
+            self, "States", raw=raw, mezzanine=mezzanine, deliveries=self._deliveries, bus=bus, farm=farm
+        )
+        self._start_on_arrival(self._workflow.machine)
+        self._reviews()
+        DeliveryStatus(self, "Status", api=self.api, deliveries=self._deliveries, mezzanine=mezzanine, bus=bus)
+        self.notifications = Notifications(self, "Notifications", bus=bus, data_key=data_key).topic
+        CfnOutput(self, "StudioPoolId", value=self.api.pool.user_pool_id)
+        CfnOutput(self, "StudioClientId", value=self.api.client.user_pool_client_id)
+        CfnOutput(self, "StudioApiId", value=self.api.http_api.api_id)
         CfnOutput(self, "RawBucket", value=raw.bucket_name)
-        CfnOutput(self, "WorkflowArn", value=workflow.state_machine.state_machine_arn)
+        CfnOutput(self, "WorkflowArn", value=self._workflow.machine.state_machine_arn)
         CfnOutput(self, "NotificationsTopic", value=self.notifications.topic_arn)
 
-    def _workflow(self) -> Workflow:
-        """Read the manifest, inspect the files on the farm, judge, and accept or reject."""
-        read = ServiceFunction(
+    def _reviews(self) -> None:
+        """Declare what operators call to see what waits for them, and to answer."""
+        listing = ServiceFunction(
             self,
-            "ReadManifest",
-            handler=f"{HANDLERS}.read_manifest",
-            environment=ReadManifestEnvironment(
-                raw_bucket=self._raw.bucket_name,
-                work_bucket=self._mezzanine.bucket_name,
-                event_bus=self._bus.event_bus_name,
+            "ListReviews",
+            handler=f"{REVIEW_HANDLERS}.list_reviews",
+            environment=ListReviewsEnvironment(deliveries_table=self._deliveries.table_name),
+            description="Lists the deliveries that wait for a person.",
+        )
+        allow(self._deliveries, listing, "dynamodb:Query")
+        deciding = ServiceFunction(
+            self,
+            "DecideReview",
+            handler=f"{REVIEW_HANDLERS}.decide_review",
+            environment=DecideReviewEnvironment(
+                deliveries_table=self._deliveries.table_name, event_bus=self._bus.event_bus_name
             ),
-            description="Parses a delivery's manifest.",
+            description="Takes a person's answer for a delivery that waits.",
         )
-        grant_objects(self._raw, read.execution_role, Access.READ)
-        self._bus.grant_put_events_to(read)
-        validate = ServiceFunction(
-            self,
-            "Validate",
-            handler=f"{HANDLERS}.validate",
-            environment=ValidateEnvironment(work_bucket=self._mezzanine.bucket_name),
-            description="Judges what the inspection of a delivery measured.",
-        )
-        grant_objects(self._mezzanine, validate.execution_role, Access.READ, prefix=WORK_PREFIX)
-        accept = ServiceFunction(
-            self,
-            "Accept",
-            handler=f"{HANDLERS}.accept",
-            environment=AcceptEnvironment(event_bus=self._bus.event_bus_name),
-            description="Announces an accepted source.",
-        )
-        self._bus.grant_put_events_to(accept)
-        reject = ServiceFunction(
-            self,
-            "Reject",
-            handler=f"{HANDLERS}.reject",
-            environment=RejectEnvironment(event_bus=self._bus.event_bus_name),
-            description="Announces a rejected delivery, with its findings.",
-        )
-        self._bus.grant_put_events_to(reject)
-
-        states = Construct(self, "States")
-        reading = lambda_step(states, "Read the manifest", function=read)
-        inspecting = batch_step(
-            states,
-            "Inspect the files",
-            definition=self._farm.job_definition(self, "InspectJob", role=self._inspector()),
-            queue=self._farm.inspection_queue,
-            job="$.inspect",
-        )
-        validating = lambda_step(states, "Validate", function=validate)
-        accepting = lambda_step(states, "Accept", function=accept)
-        rejecting = lambda_step(states, "Reject", function=reject)
-        failures = FailureRecorder(self, "Failures", pipeline="ingestion", bus=self._bus, job_logs=self._farm.log_group)
-        failures.guard(reading, inspecting, validating, accepting, rejecting)
-
-        accepting.next(sfn.Succeed(states, "Accepted"))
-        rejecting.next(sfn.Succeed(states, "Rejected"))
-        verdict = "$.verdict"
-        reading.next(
-            sfn.Choice(states, "Readable?")
-            .when(sfn.Condition.string_equals(verdict, "readable"), inspecting)
-            .otherwise(rejecting)
-        )
-        inspecting.next(validating).next(
-            sfn.Choice(states, "Acceptable?")
-            .when(sfn.Condition.string_equals(verdict, "accepted"), accepting)
-            .otherwise(rejecting)
-        )
-        return Workflow(
-            self,
-            "Ingest",
-            start=reading,
-            functions=(read, validate, accept, reject, failures.function),
-            timeout=Duration.hours(24),
-            comment="One execution a delivery, however often its manifest is announced.",
-        )
-
-    def _inspector(self) -> iam.Role:
-        role = iam.Role(
-            self,
-            "InspectorRole",
-            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
-            description="Reads a delivery and writes the inspection's report.",
-        )
-        grant_objects(self._raw, role, Access.READ)
-        grant_objects(self._mezzanine, role, Access.WRITE, prefix=WORK_PREFIX)
-        return role
+        allow(self._deliveries, deciding, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        self._bus.grant_put_events_to(deciding)
+        CfnOutput(self, "ListReviewsFunction", value=listing.function_name)
+        CfnOutput(self, "DecideReviewFunction", value=deciding.function_name)
+        self._workflow.machine.grant(deciding, "states:SendTaskSuccess")
 
     def _start_on_arrival(self, state_machine: sfn.StateMachine) -> None:
         start = ServiceFunction(
             self,
             "Start",
             handler=f"{HANDLERS}.start",
-            environment=StartEnvironment(state_machine_arn=state_machine.state_machine_arn),
+            environment=StartEnvironment(
+                state_machine_arn=state_machine.state_machine_arn, event_bus=self._bus.event_bus_name
+            ),
             description="Starts one execution a delivery, named after the manifest's version.",
         )
         state_machine.grant_start_execution(start)
+        self._bus.grant_put_events_to(start)
         events.Rule(
             self,
             "ManifestArrived",
@@ -180,35 +124,3 @@ class IngestionStack(ContextStack):
             ),
             targets=[targets.LambdaFunction(start, dead_letter_queue=self.dead_letters, retry_attempts=185)],
         )
-
-    def _notifications(self, data_key: kms.IKey) -> sns.Topic:
-        """Declare the topic that tells studios what became of their deliveries."""
-        topic = sns.Topic(self, "Notifications", master_key=data_key, enforce_ssl=True)
-        events.Rule(
-            self,
-            "TellStudios",
-            event_bus=self._bus,
-            description="What a studio hears of: accepted, rejected, failed, published.",
-            event_pattern=events.EventPattern(
-                source=sorted({event.source for event in _TOLD}),
-                detail_type=[event.detail_type() for event in _TOLD],
-            ),
-            targets=[targets.SnsTopic(topic, dead_letter_queue=self.dead_letters)],
-        )
-        for studio in self.settings.ingestion.studios:
-            if studio.notification_email:
-                topic.add_subscription(
-                    subscriptions.EmailSubscription(
-                        studio.notification_email,
-                        filter_policy_with_message_body={
-                            "detail": sns.FilterOrPolicy.policy(
-                                {
-                                    "studio": sns.FilterOrPolicy.filter(
-                                        sns.SubscriptionFilter.string_filter(allowlist=[studio.name])
-                                    )
-                                }
-                            )
-                        },
-                    )
-                )
-        return topic

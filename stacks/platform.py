@@ -11,6 +11,8 @@ from aws_cdk import (
     Stage,
     Validations,
 )
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
 from cdk_nag import AwsSolutionsChecks, NagPack, NIST80053R5Checks, ServerlessChecks
 from constructs import Construct
 
@@ -19,8 +21,10 @@ from stacks.constructs.acknowledgement import acknowledge
 from stacks.delivery import DeliveryStack
 from stacks.encoding import EncodingStack
 from stacks.governance import GovernanceStack
+from stacks.ingest_region import IngestEndpointStack, IngestRegionStack
 from stacks.ingestion import IngestionStack
 from stacks.playback import PlaybackStack
+from stacks.recovery import RecoveryStack
 from stacks.settings import Settings
 from stacks.storage import StorageReplicaStack, StorageStack
 
@@ -53,7 +57,9 @@ class Marquee(Stage):
         self.storage = StorageStack(self, settings=settings, data_key=data_key, alarms=alarms)
         for replica in self.storage_replicas:
             self.storage.add_stack_dependency(replica, reason="replication needs its destinations")
-        self.catalog = CatalogStack(self, settings=settings, data_key=data_key, bus=bus, alarms=alarms)
+        self.catalog = CatalogStack(
+            self, settings=settings, media=self.storage.media, data_key=data_key, bus=bus, alarms=alarms
+        )
         self.playback = PlaybackStack(
             self,
             settings=settings,
@@ -76,6 +82,16 @@ class Marquee(Stage):
             content_key=self.playback.content_key,
             alarms=alarms,
         )
+        self.recovery = RecoveryStack(
+            self,
+            settings=settings,
+            storage=self.storage,
+            replicas=self.storage_replicas,
+            data_key=data_key,
+            bus=bus,
+            farm=self.encoding.farm,
+            alarms=alarms,
+        )
         self.ingestion = IngestionStack(
             self,
             settings=settings,
@@ -95,10 +111,35 @@ class Marquee(Stage):
             access_logs=self.storage.access_logs,
             api=self.playback.api,
             client_id=self.playback.client.user_pool_client_id,
+            studio_api=self.ingestion.api,
             edge_secret=self.playback.edge_secret,
             data_key=data_key,
             alarms=alarms,
         )
+
+        self._second_ingest_region(data_key=data_key, alarms=alarms)
+
+    def _second_ingest_region(self, *, data_key: kms.IKey, alarms: sns.ITopic) -> None:
+        """Where the profile names one: another region to deliver to, and a name for whichever is well."""
+        settings = self.settings.ingestion
+        if settings.second_region is None:
+            return
+        replica = next(found for found in self.storage_replicas if found.region == settings.second_region)
+        second = IngestRegionStack(
+            self, settings=self.settings, region=settings.second_region, data_key=data_key, replica=replica
+        )
+        second.add_stack_dependency(self.storage, reason="what lands there is replicated to the raw bucket")
+        for other in self.storage_replicas:
+            second.add_stack_dependency(other, reason="and to its replicas")
+        if settings.domain and self.ingestion.sftp:
+            IngestEndpointStack(
+                self,
+                settings=self.settings,
+                domain=settings.domain,
+                primary=self.ingestion.sftp.server,
+                second=second,
+                alarms=alarms,
+            )
 
     @property
     def stacks(self) -> list[Stack]:

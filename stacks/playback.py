@@ -13,7 +13,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.common.events import TitlePublished
+from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.playback.environment import (
     KeyServiceEnvironment,
     LicenseEnvironment,
@@ -178,7 +178,8 @@ class PlaybackStack(ContextStack):
             description="Keeps playback's own picture of what can be played.",
         )
         allow(self._playable, function, "dynamodb:PutItem")
-        subscribe(self, TitlePublished, bus=self._bus, function=function)
+        for event in (TitlePublished, TitleRolledBack):
+            subscribe(self, event, bus=self._bus, function=function)
 
     def _session_routes(self) -> None:
         create = ServiceFunction(

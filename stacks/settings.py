@@ -13,6 +13,7 @@ from typing import Literal
 
 from lambdas.common.media import Tier
 from lambdas.encoding.models import VideoRecipe
+from lambdas.ingestion.quality import QcThresholds
 
 
 class SettingsError(ValueError):
@@ -21,7 +22,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Studio:
-    """A studio that may deliver. Its name is its prefix in the raw bucket."""
+    """A studio that may deliver. Its name is its prefix in the raw bucket.
+
+    Others join a deployed platform by ``marquee studio add``.
+    """
 
     name: str
     ssh_public_keys: tuple[str, ...] = ()
@@ -35,6 +39,8 @@ class GovernanceSettings:
     cost_centre: str
     monthly_budget_usd: int
     log_retention_days: Literal[7, 30, 365]
+    alarm_a_function: bool
+    """An alarm for each function: 0.10 USD a month each. Without it, one alarm watches every function of the region."""
     operations_email: str | None = None
 
 
@@ -56,6 +62,20 @@ class StorageSettings:
     work_expiry_days: int = 7
     abort_upload_days: int = 7
     access_log_expiry_days: int = 90
+    rejected_expiry_days: int = 90
+    """What was rejected is kept for a studio's questions."""
+    duplicate_expiry_days: int = 1
+    """A file that was delivered before is recorded, and not kept twice."""
+    replication_lag_alarm_minutes: int = 15
+    verification_sample: int = 200
+    """Objects a bucket and replica region that the monthly verification compares, byte by byte of their checksums."""
+    consistency_lag_minutes: int = 24 * 60
+    """An object that is younger when an inventory is written may be missing from it, or be still on its way."""
+    inventory_expiry_days: int = 30
+    check_report_expiry_days: int = 400
+    """More than a year of monthly reports."""
+    landing_expiry_days: int = 30
+    """What was delivered in the second ingest region lies in the primary one, and need not lie there too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +85,25 @@ class IngestionSettings:
     sftp: bool
     """A Transfer Family SFTP server: 0.30 USD an hour, 219 USD a month, used or not."""
     studios: tuple[Studio, ...]
+    rekognition: bool
+    """Content labels by Amazon Rekognition: 0.10 USD a minute of film."""
+    second_region: str | None
+    """Where studios deliver if the primary region is away: one of the replica regions, whose key it uses."""
+    domain: str | None
+    """The name under which studios reach whichever ingest region is well; its zone is declared."""
+    quality: QcThresholds = field(default_factory=QcThresholds)
+    review_hours: int = 48
+    """How long a review may wait before it is escalated."""
+    review_escalated_hours: int = 120
+    """How long it may wait after that, before it counts as a failure of ours."""
+    loopback_webhooks: bool = False
+    """Whether a studio's webhook may be on the machine itself: in the embedded cloud."""
+    part_mib: int = 64
+    """The least size of a multipart upload's parts; a file of more than 10,000 of them gets larger ones."""
+    url_minutes: int = 60
+    """How long a presigned part may wait for its sender."""
+    api_rate_per_s: int
+    api_burst: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,11 +207,22 @@ PRODUCTION_LADDER = (
 SANDBOX = Settings(
     profile="sandbox",
     primary_region="us-east-1",
-    governance=GovernanceSettings(cost_centre="engineering-sandbox", monthly_budget_usd=25, log_retention_days=7),
+    governance=GovernanceSettings(
+        cost_centre="engineering-sandbox", monthly_budget_usd=25, log_retention_days=7, alarm_a_function=False
+    ),
     storage=StorageSettings(
         replica_regions=("us-west-2",), removable=True, replica_key=False, replication_time_control=False
     ),
-    ingestion=IngestionSettings(sftp=False, studios=(Studio(name="blender"),)),
+    ingestion=IngestionSettings(
+        sftp=False,
+        studios=(Studio(name="blender"),),
+        rekognition=False,
+        second_region=None,
+        domain=None,
+        part_mib=8,
+        api_rate_per_s=50,
+        api_burst=100,
+    ),
     encoding=EncodingSettings(
         launch="fargate",
         image=None,
@@ -196,7 +246,7 @@ PRODUCTION = Settings(
     profile="production",
     primary_region="us-east-1",
     governance=GovernanceSettings(
-        cost_centre="streaming-platform", monthly_budget_usd=16_000_000, log_retention_days=365
+        cost_centre="streaming-platform", monthly_budget_usd=16_000_000, log_retention_days=365, alarm_a_function=True
     ),
     storage=StorageSettings(
         replica_regions=("us-west-2", "eu-west-1", "ap-southeast-1"),
@@ -205,7 +255,13 @@ PRODUCTION = Settings(
         replication_time_control=True,
     ),
     ingestion=IngestionSettings(
-        sftp=True, studios=(Studio(name="blender"), Studio(name="northlight"), Studio(name="harbour-lane"))
+        sftp=True,
+        studios=(Studio(name="blender"), Studio(name="northlight"), Studio(name="harbour-lane")),
+        rekognition=True,
+        second_region="eu-west-1",
+        domain="deliver.marquee.example",
+        api_rate_per_s=1_000,
+        api_burst=500,
     ),
     encoding=EncodingSettings(
         launch="ec2",

@@ -40,6 +40,12 @@ def test_the_sign_in_endpoint_is_taken_from_the_context():
     )
 
 
+def test_webhooks_lead_to_the_machine_itself_in_a_sandbox_that_says_so_only():
+    assert settings("sandbox", loopback_webhooks="true").ingestion.loopback_webhooks is True
+    assert settings("sandbox").ingestion.loopback_webhooks is False
+    assert settings("production", loopback_webhooks="true") == settings("production")
+
+
 def test_ssh_keys_are_given_to_their_studios():
     studios = settings("sandbox", ssh_keys=json.dumps({"blender": "ssh-ed25519 AAAA"})).ingestion.studios
     assert [studio.ssh_public_keys for studio in studios] == [("ssh-ed25519 AAAA",)]

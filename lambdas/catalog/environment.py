@@ -18,7 +18,15 @@ class PublishEnvironment(Environment):
     event_bus: str
 
 
-class ListEnvironment(Environment):
-    """`list_titles`: reads what is published."""
+class RollbackEnvironment(Environment):
+    """`rollback`: makes an earlier version current again."""
+
+    titles_table: str
+    media_bucket: str
+    event_bus: str
+
+
+class ReadEnvironment(Environment):
+    """`list_titles`, `versions`: read what there is."""
 
     titles_table: str

@@ -1,18 +1,24 @@
-"""The catalog's functions: two that follow the bus, and one that answers the API."""
+"""The catalog's functions: two that follow the bus, one that answers the API, and two that operators call."""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.catalog.environment import ListEnvironment, PublishEnvironment, RecordEnvironment
-from lambdas.catalog.publishing import Step, announcement, known, next_revision, next_step
+from lambdas.catalog import rollback as rolling_back
+from lambdas.catalog.changes import announcement
+from lambdas.catalog.environment import PublishEnvironment, ReadEnvironment, RecordEnvironment, RollbackEnvironment
+from lambdas.catalog.media import in_place
+from lambdas.catalog.models import AuditRecord, RollbackRequest, VersionsRequest
+from lambdas.catalog.overview import overview
+from lambdas.catalog.publishing import Step, known, next_step, publication
 from lambdas.catalog.store import CatalogStore
 from lambdas.common.bus import publisher, received
 from lambdas.common.clock import now
 from lambdas.common.events import SourceAccepted, VersionPackaged
 from lambdas.common.handling import Payload, entry_point, logger
+from lambdas.common.parsing import parse
 from lambdas.common.problem import Answer, json_answer, problem_documents
 
 
@@ -28,7 +34,7 @@ def on_source_accepted(event: Payload, _context: LambdaContext) -> None:
 
 @entry_point
 def on_version_packaged(event: Payload, _context: LambdaContext) -> None:
-    """Publish the version of a `VersionPackaged`, and announce it.
+    """Publish the version of a `VersionPackaged` and announce it, unless a newer delivery was there before it.
 
     Raises
     ------
@@ -36,6 +42,8 @@ def on_version_packaged(event: Payload, _context: LambdaContext) -> None:
         If its source's event has not come yet, or another publication won: Lambda tries again.
     ConflictError
         If the title belongs to another studio.
+    NotVerifiedError
+        If it did not pass the automatic check.
     """
     environment = PublishEnvironment.load()
     packaged = received(VersionPackaged, event)
@@ -46,19 +54,95 @@ def on_version_packaged(event: Payload, _context: LambdaContext) -> None:
     title = store.title(packaged.title_id)
     step = next_step(packaged, version=version, title=title)
     logger.info("next step", extra={"step": step.name})
-    if step is Step.PUBLISH:
-        store.publish(packaged, version=version, before=title, at=now())
-    if step is not Step.NOTHING:
-        revision = title.revision if title and step is Step.ANNOUNCE else next_revision(title)
-        publisher(environment.event_bus).publish(announcement(packaged, version=version, revision=revision))
+    match step:
+        case Step.PUBLISH:
+            record = store.apply(publication(packaged, version=version, title=title), at=now())
+            _announce(record, title_id=packaged.title_id, store=store, bus=environment.event_bus)
+        case Step.KEEP:
+            store.keep(packaged, version=version, at=now())
+        case Step.ANNOUNCE:
+            record = store.last_change(packaged.title_id)
+            _announce(record, title_id=packaged.title_id, store=store, bus=environment.event_bus)
+
+
+@entry_point
+def rollback(event: Payload, _context: LambdaContext) -> Payload:
+    """Make an earlier version of a title current again, and announce it; an operator calls this.
+
+    Asking for what is current already changes nothing, and repeats the announcement, in case it was lost.
+
+    Parameters
+    ----------
+    event
+        ``title_id``, ``to`` (the version), ``by`` (an ARN) and ``reason``.
+
+    Returns
+    -------
+    dict
+        ``title_id``, ``version_id``, ``revision``, ``replaced`` (the version that was current), and ``changed``.
+
+    Raises
+    ------
+    UnknownTitleError, UnknownVersionError
+        If there is no such title or version.
+    NotPackagedError, NotVerifiedError, MediaGoneError
+        If the version cannot be shown.
+    TransientError
+        If something else changed the title meanwhile.
+    """
+    environment = RollbackEnvironment.load()
+    request = parse(RollbackRequest, event)
+    logger.append_keys(title_id=request.title_id, version_id=request.to)
+    store = _store(environment.titles_table)
+    change = rolling_back.rollback_of(
+        request,
+        title=store.title(request.title_id),
+        version=store.version(title_id=request.title_id, version_id=request.to),
+        in_place=partial(in_place, bucket=environment.media_bucket),
+    )
+    if change:
+        record = store.apply(change, at=now())
+        logger.info("rolled back", extra={"by": request.by, "revision": record.revision})
+    else:
+        record = store.last_change(request.title_id)
+    _announce(record, title_id=request.title_id, store=store, bus=environment.event_bus)
+    return {
+        "title_id": request.title_id,
+        "version_id": record.version_id,
+        "revision": record.revision,
+        "replaced": record.previous_version if change else None,
+        "changed": change is not None,
+    }
+
+
+@entry_point
+def versions(event: Payload, _context: LambdaContext) -> Payload:
+    """Tell an operator a title's versions and every change of the current one; see `overview`."""
+    environment = ReadEnvironment.load()
+    title_id = parse(VersionsRequest, event).title_id
+    store = _store(environment.titles_table)
+    return overview(
+        title_id,
+        title=store.title(title_id),
+        versions=store.versions(title_id),
+        trail=store.audit_trail(title_id),
+    )
 
 
 @entry_point
 @problem_documents
 def list_titles(_event: Payload, _context: LambdaContext) -> Answer:
     """Answer ``GET /api/catalog/titles``: what is published, by name."""
-    titles = _store(ListEnvironment.load().titles_table).published()
+    titles = _store(ReadEnvironment.load().titles_table).published()
     return json_answer({"titles": [title.model_dump() | {"poster": f"/{title.poster}"} for title in titles]})
+
+
+def _announce(record: AuditRecord, *, title_id: str, store: CatalogStore, bus: str) -> None:
+    """Tell the bus of a change that was made."""
+    version = rolling_back.known(
+        store.version(title_id=title_id, version_id=record.version_id), title_id=title_id, version_id=record.version_id
+    )
+    publisher(bus).publish(announcement(record, version=version))
 
 
 @cache

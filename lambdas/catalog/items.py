@@ -5,7 +5,7 @@ pk               sk                               item
 ================ ================================ =====================================================
 ``TITLE#{id}``   ``TITLE``                        the title; ``listing`` and ``name`` put it in the index
 ``TITLE#{id}``   ``VERSION#{version}``            a version
-``TITLE#{id}``   ``AUDIT#{time}#{version}``       who replaced what, and when; never changed
+``TITLE#{id}``   ``AUDIT#{revision}``             who replaced what, when and why; never changed
 ================ ================================ =====================================================
 
 The sparse index ``published`` (``listing``, ``name``) holds the published titles, by name.
@@ -22,69 +22,86 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import BaseModel
 
-from lambdas.catalog.models import Title, Version, VersionState
-from lambdas.common.events import SourceAccepted, VersionPackaged
+from lambdas.catalog.changes import Change
+from lambdas.catalog.models import AuditRecord, Version, VersionState
+from lambdas.common.events import SourceAccepted
 
 INDEX = "published"
 LISTED = "PUBLISHED"
+VERSIONS = "VERSION#"
+AUDIT = "AUDIT#"
 
 Item = dict[str, Any]
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
 
+def partition(title_id: str) -> str:
+    """Return the partition of a title."""
+    return f"TITLE#{title_id}"
+
+
 def title_key(title_id: str) -> Item:
     """Return the key of a title."""
-    return to_dynamodb({"pk": f"TITLE#{title_id}", "sk": "TITLE"})
+    return to_dynamodb({"pk": partition(title_id), "sk": "TITLE"})
 
 
 def version_key(title_id: str, version_id: str) -> Item:
     """Return the key of a version."""
-    return to_dynamodb({"pk": f"TITLE#{title_id}", "sk": f"VERSION#{version_id}"})
+    return to_dynamodb({"pk": partition(title_id), "sk": f"{VERSIONS}{version_id}"})
+
+
+def audit_key(title_id: str, revision: int) -> Item:
+    """Return the key of the record of a change; in the order of the changes, whatever any clock says."""
+    return to_dynamodb({"pk": partition(title_id), "sk": f"{AUDIT}{revision:08d}"})
 
 
 def new_version(source: SourceAccepted, *, at: datetime) -> Item:
     """Return the item of a version whose source was just accepted."""
-    return version_key(source.title.title_id, source.version_id) | to_dynamodb(
-        {
-            "version_id": source.version_id,
-            "state": VersionState.ENCODING.value,
-            "studio": source.studio,
-            "delivery_id": source.delivery_id,
-            "title": plain(source.title),
-            "accepted_at": at.isoformat(),
-        }
+    version = Version(
+        version_id=source.version_id,
+        state=VersionState.ENCODING,
+        studio=source.studio,
+        delivery_id=source.delivery_id,
+        title=source.title,
+        priority=source.priority,
+        delivered_at=source.delivered_at,
+        accepted_at=at,
+        media=source.media,
+        analysis=source.analysis,
+        facts=source.facts,
+        rights=source.rights,
     )
+    return version_key(source.title.title_id, source.version_id) | to_dynamodb(plain(version))
 
 
-def published_title(packaged: VersionPackaged, *, version: Version, revision: int, at: datetime) -> Item:
-    """Return the item of a title whose current version is `version`, from now on."""
-    return title_key(packaged.title_id) | to_dynamodb(
+def changed_title(change: Change, *, at: datetime) -> Item:
+    """Return the item of a title after `change`."""
+    return title_key(change.title_id) | to_dynamodb(
         {
-            **plain(version.title),
-            "studio": version.studio,
-            "current_version": version.version_id,
-            "revision": revision,
-            "duration_s": Decimal(str(packaged.duration_s)),
-            "poster": packaged.poster,
+            **plain(change.version.title),
+            "studio": change.version.studio,
+            "current_version": change.version.version_id,
+            "revision": change.revision,
+            "newest": [change.newest.at.isoformat(), change.newest.version_id],
+            "duration_s": Decimal(str(change.packaged.duration_s)),
+            "poster": change.packaged.poster,
             "published_at": at.isoformat(),
             "listing": LISTED,
         }
     )
 
 
-def audit_record(*, title_id: str, version: Version, before: Title | None, at: datetime) -> Item:
-    """Return the record of a change of a title's current version."""
-    return to_dynamodb(
-        {
-            "pk": f"TITLE#{title_id}",
-            "sk": f"AUDIT#{at.isoformat()}#{version.version_id}",
-            "action": "publish",
-            "studio": version.studio,
-            "version_id": version.version_id,
-            "previous_version": before.current_version if before else None,
-            "at": at.isoformat(),
-        }
+def audit_record(change: Change, *, at: datetime) -> AuditRecord:
+    """Return the record of `change`."""
+    return AuditRecord(
+        revision=change.revision,
+        action=change.action,
+        version_id=change.version.version_id,
+        previous_version=change.before.current_version if change.before else None,
+        at=at,
+        by=change.by,
+        reason=change.reason,
     )
 
 

@@ -1,12 +1,14 @@
-"""Titles and versions, as the catalog keeps them."""
+"""Titles, versions and their audit trail, as the catalog keeps them."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from lambdas.common.media import TitleMetadata
+from lambdas.common.events import VersionPackaged
+from lambdas.common.media import MediaFacts, ObjectRef, Priority, RightsWindow, Slug, TitleMetadata
 
 
 class Stored(BaseModel):
@@ -16,31 +18,111 @@ class Stored(BaseModel):
 
 
 class VersionState(StrEnum):
-    """How far a version has come."""
+    """How far a version has come.
+
+    ::
+
+        encoding ──> packaged ──> published ──> replaced   by a newer delivery
+            └────────────────────────^ ^ └────> withdrawn  by a rollback
+                                       └─────── by a rollback, from packaged, replaced or withdrawn
+    """
 
     ENCODING = "encoding"
+    PACKAGED = "packaged"
+    """Ready, and not published: a newer delivery was there before it."""
     PUBLISHED = "published"
+    """The title's current version; a title has one at most."""
+    REPLACED = "replaced"
+    WITHDRAWN = "withdrawn"
+
+
+class Delivered(NamedTuple):
+    """A version's place in the order of its title's deliveries. It compares as that order does."""
+
+    at: AwareDatetime
+    version_id: str
 
 
 class Version(Stored):
-    """One source and its one encode. What the studio said of the title stays with the version."""
+    """One source and its one encode: all that a publication of it needs, and what is known of its source."""
 
     version_id: str
     state: VersionState
     studio: str
     delivery_id: str
     title: TitleMetadata
+    priority: Priority
+    delivered_at: AwareDatetime
+    accepted_at: AwareDatetime
+    media: ObjectRef
+    analysis: ObjectRef
+    facts: MediaFacts
+    rights: tuple[RightsWindow, ...]
+    packaged: VersionPackaged | None = None
+    packaged_at: AwareDatetime | None = None
+    published_at: AwareDatetime | None = None
+
+    @property
+    def delivered(self) -> Delivered:
+        """Its place in the order of deliveries."""
+        return Delivered(self.delivered_at, self.version_id)
+
+    @property
+    def verified(self) -> bool:
+        """Whether the check before publication passed."""
+        return bool(self.packaged and self.packaged.verification and self.packaged.verification.verified)
 
 
 class Title(Stored):
     """A title that has been published at least once.
 
     `revision` grows by one with every change of the current version: a writer that has read an older one loses.
+    `newest` is the latest delivery that was ever current. It never goes back, also when the current version does.
     """
 
     studio: str
     current_version: str
     revision: int
+    newest: Delivered
+
+
+class Action(StrEnum):
+    """What changed a title's current version."""
+
+    PUBLISH = "publish"
+    ROLLBACK = "rollback"
+
+
+class AuditRecord(Stored):
+    """One change of a title's current version. It is written once, and never changed."""
+
+    revision: int
+    action: Action
+    version_id: str
+    previous_version: str | None
+    at: AwareDatetime
+    by: str
+    reason: str
+
+
+class Request(BaseModel):
+    """The base of what operators ask; a field that is not known is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title_id: Slug
+
+
+class RollbackRequest(Request):
+    """Input of `rollback`."""
+
+    to: Annotated[str, Field(min_length=1, max_length=64, description="the version that shall be current")]
+    by: Annotated[str, Field(min_length=1, max_length=2048, description="who asks: an ARN")]
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class VersionsRequest(Request):
+    """Input of `versions`."""
 
 
 class ListedTitle(Stored):

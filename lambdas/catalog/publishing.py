@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from lambdas.catalog.models import Title, Version, VersionState
+from lambdas.catalog.changes import Change, publishable
+from lambdas.catalog.models import Action, Title, Version, VersionState
 from lambdas.common.errors import ConflictError, TransientError
-from lambdas.common.events import TitlePublished, VersionPackaged
+from lambdas.common.events import VersionPackaged
 
 
 class Step(Enum):
@@ -14,10 +15,12 @@ class Step(Enum):
 
     PUBLISH = auto()
     """Flip the title to it, then announce it."""
+    KEEP = auto()
+    """Record it, and leave the title as it is: a newer delivery was published before it."""
     ANNOUNCE = auto()
     """It is current already; its announcement may have been lost."""
     NOTHING = auto()
-    """It was published, and has been replaced since."""
+    """It was dealt with, and is not current."""
 
 
 def known(version: Version | None, *, packaged: VersionPackaged) -> Version:
@@ -36,6 +39,9 @@ def known(version: Version | None, *, packaged: VersionPackaged) -> Version:
 def next_step(packaged: VersionPackaged, *, version: Version, title: Title | None) -> Step:
     """Return what to do about `packaged`, given what the catalog knows of its version and its title.
 
+    A version is published if it was delivered after every version that was ever current. So an older delivery
+    whose encode takes longer replaces nothing, and a rollback is not undone by what was delivered before it.
+
     Raises
     ------
     ConflictError
@@ -45,28 +51,18 @@ def next_step(packaged: VersionPackaged, *, version: Version, title: Title | Non
         message = f"title {packaged.title_id!r} belongs to {title.studio!r}, and {version.studio!r} sent a version"
         raise ConflictError(message)
     if version.state is VersionState.ENCODING:
-        return Step.PUBLISH
+        return Step.PUBLISH if title is None or version.delivered > title.newest else Step.KEEP
     if title and title.current_version == packaged.version_id:
         return Step.ANNOUNCE
     return Step.NOTHING
 
 
-def next_revision(title: Title | None) -> int:
-    """Return the revision that a change of `title` makes; none is a title that was never published."""
-    return title.revision + 1 if title else 1
+def publication(packaged: VersionPackaged, *, version: Version, title: Title | None) -> Change:
+    """Return the change that publishes `packaged`.
 
-
-def announcement(packaged: VersionPackaged, *, version: Version, revision: int) -> TitlePublished:
-    """Return the event that tells everybody about a title's current version, current since `revision`."""
-    return TitlePublished(
-        revision=revision,
-        studio=version.studio,
-        delivery_id=version.delivery_id,
-        title=version.title,
-        version_id=packaged.version_id,
-        duration_s=packaged.duration_s,
-        manifests=packaged.manifests,
-        poster=packaged.poster,
-        renditions=packaged.renditions,
-        key_ids=packaged.key_ids,
-    )
+    Raises
+    ------
+    NotVerifiedError
+        If it did not pass the automatic check.
+    """
+    return Change(action=Action.PUBLISH, version=version, packaged=publishable(packaged, version=version), before=title)

@@ -1,17 +1,18 @@
-"""The catalog's table: consistent reads, conditional writes, and the one transaction that publishes."""
+"""The catalog's table: consistent reads, conditional writes, and the one transaction that changes what is current."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from lambdas.catalog import items
-from lambdas.catalog.models import ListedTitle, Stored, Title, Version, VersionState
-from lambdas.catalog.publishing import next_revision
+from lambdas.catalog.changes import Change
+from lambdas.catalog.models import AuditRecord, ListedTitle, Stored, Title, Version, VersionState
 from lambdas.common.aws import client, error_code, transient_errors
-from lambdas.common.errors import TransientError
+from lambdas.common.errors import NotFoundError, TransientError
 from lambdas.common.events import SourceAccepted, VersionPackaged
 
 StoredT = TypeVar("StoredT", bound=Stored)
@@ -49,48 +50,82 @@ class CatalogStore:
         """Return a title as it is now, if it was ever published."""
         return self._get(items.title_key(title_id), Title)
 
-    @transient_errors()
-    def publish(self, packaged: VersionPackaged, *, version: Version, before: Title | None, at: datetime) -> None:
-        """Make `version` the current one of its title: all of it, or nothing.
+    def last_change(self, title_id: str) -> AuditRecord:
+        """Return the record of the change that made a title's current version current.
 
-        Parameters
-        ----------
-        packaged
-            What was packaged.
-        version
-            The version, as it was read.
-        before
-            The title, as it was read; none, if this is its first version.
-        at
-            The time of the change.
+        Raises
+        ------
+        NotFoundError
+            If the title was never published.
+        """
+        title = self.title(title_id)
+        found = title and self._get(items.audit_key(title_id, title.revision), AuditRecord)
+        if not found:
+            raise NotFoundError(f"title {title_id!r} was never published")
+        return found
+
+    def versions(self, title_id: str) -> tuple[Version, ...]:
+        """Return a title's versions in the order of their deliveries."""
+        found = (Version.model_validate(item) for item in self._below(title_id, items.VERSIONS))
+        return tuple(sorted(found, key=lambda version: version.delivered))
+
+    def audit_trail(self, title_id: str) -> tuple[AuditRecord, ...]:
+        """Return the records of all changes of a title's current version, oldest first."""
+        return tuple(AuditRecord.model_validate(item) for item in self._below(title_id, items.AUDIT))
+
+    @transient_errors()
+    def keep(self, packaged: VersionPackaged, *, version: Version, at: datetime) -> None:
+        """Record what was packaged, and leave the title's current version as it is.
+
+        Raises
+        ------
+        TransientError
+            If the version has changed since it was read: read again, and decide again.
+        """
+        update = self._update_version(
+            version,
+            {"state": VersionState.PACKAGED.value, "packaged": items.plain(packaged), "packaged_at": at.isoformat()},
+        )
+        try:
+            client("dynamodb").update_item(**update)
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise _overtaken(packaged.title_id) from error
+            raise
+
+    @transient_errors()
+    def apply(self, change: Change, *, at: datetime) -> AuditRecord:
+        """Make another version the current one of its title, and record it: all of it, or nothing.
 
         Raises
         ------
         TransientError
             If the version or the title has changed since they were read: read again, and decide again.
         """
-        title = items.published_title(packaged, version=version, revision=next_revision(before), at=at)
-        audit = items.audit_record(title_id=packaged.title_id, version=version, before=before, at=at)
-        unchanged = {
-            "ConditionExpression": "revision = :read",
-            "ExpressionAttributeValues": items.to_dynamodb({":read": before.revision if before else 0}),
-        }
-        puts = [
-            {"Item": title} | (unchanged if before else {"ConditionExpression": _NEW}),
-            {"Item": audit, "ConditionExpression": _NEW},
-        ]
-        transaction = [
-            {"Update": self._flip(packaged, at=at)},
-            *({"Put": {"TableName": self._table} | put} for put in puts),
+        record = items.audit_record(change, at=at)
+        title_unchanged: dict[str, Any] = (
+            {
+                "ConditionExpression": "revision = :read",
+                "ExpressionAttributeValues": items.to_dynamodb({":read": change.before.revision}),
+            }
+            if change.before
+            else {"ConditionExpression": _NEW}
+        )
+        audit = items.audit_key(change.title_id, change.revision) | items.to_dynamodb(items.plain(record))
+        writes = [
+            {"Update": self._publish(change, at=at)},
+            *({"Update": update} for update in self._replace(change)),
+            {"Put": {"TableName": self._table, "Item": items.changed_title(change, at=at)} | title_unchanged},
+            {"Put": {"TableName": self._table, "Item": audit, "ConditionExpression": _NEW}},
         ]
         try:
-            client("dynamodb").transact_write_items(TransactItems=transaction)
+            client("dynamodb").transact_write_items(TransactItems=writes)
         except ClientError as error:
             reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
             if reasons & _LOST:
-                message = f"somebody else changed title {packaged.title_id!r} just now: try again"
-                raise TransientError(message) from error
+                raise _overtaken(change.title_id) from error
             raise
+        return record
 
     @transient_errors()
     def published(self) -> tuple[ListedTitle, ...]:
@@ -113,18 +148,56 @@ class CatalogStore:
         answer = client("dynamodb").get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return model.model_validate(items.from_dynamodb(answer["Item"])) if "Item" in answer else None
 
-    def _flip(self, packaged: VersionPackaged, *, at: datetime) -> items.Item:
+    @transient_errors()
+    def _below(self, title_id: str, prefix: str) -> list[items.Item]:
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="pk = :title AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=items.to_dynamodb({":title": items.partition(title_id), ":prefix": prefix}),
+            )
+        )
+        return [items.from_dynamodb(item) for page in pages for item in page["Items"]]
+
+    def _publish(self, change: Change, *, at: datetime) -> items.Item:
+        packaged_at = change.version.packaged_at or at
         values = {
-            ":encoding": VersionState.ENCODING.value,
-            ":published": VersionState.PUBLISHED.value,
-            ":packaged": items.plain(packaged),
-            ":at": at.isoformat(),
+            "state": VersionState.PUBLISHED.value,
+            "packaged": items.plain(change.packaged),
+            "packaged_at": packaged_at.isoformat(),
+            "published_at": at.isoformat(),
         }
+        return self._update_version(change.version, values)
+
+    def _replace(self, change: Change) -> Iterator[items.Item]:
+        # A transaction takes one write an item; the version's own condition decides if it is current already.
+        if change.before is not None and change.before.current_version != change.version.version_id:
+            yield self._update(
+                items.version_key(change.title_id, change.before.current_version),
+                {"state": change.state_of_replaced.value},
+                read=VersionState.PUBLISHED,
+            )
+
+    def _update_version(self, version: Version, values: Mapping[str, object]) -> items.Item:
+        key = items.version_key(version.title.title_id, version.version_id)
+        return self._update(key, values, read=version.state)
+
+    def _update(self, key: items.Item, values: Mapping[str, object], *, read: VersionState) -> items.Item:
+        """Return an update of a version's item, on the condition that its state is the one that was `read`."""
         return {
             "TableName": self._table,
-            "Key": items.version_key(packaged.title_id, packaged.version_id),
-            "ConditionExpression": "#state = :encoding",
-            "UpdateExpression": "SET #state = :published, packaged = :packaged, published_at = :at",
-            "ExpressionAttributeNames": {"#state": "state"},
-            "ExpressionAttributeValues": items.to_dynamodb(values),
+            "Key": key,
+            "ConditionExpression": "#state = :read",
+            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            "ExpressionAttributeNames": {f"#{name}": name for name in values},
+            "ExpressionAttributeValues": items.to_dynamodb(
+                {":read": read.value} | {f":{name}": value for name, value in values.items()}
+            ),
         }
+
+
+def _overtaken(title_id: str) -> TransientError:
+    return TransientError(f"somebody else changed title {title_id!r} just now: try again")

@@ -32,12 +32,17 @@ _TRANSIENT = {
 
 
 @cache
-def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
-    """Return this process's client of an AWS service, made at the first call.
+def client(service: str, *, region: str | None = None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    """Return this process's client of an AWS service, made at the first call; by default in the process's own region.
 
     Timeouts are short, so that a hanging dependency costs a retry and not the function's whole time.
     """
-    return boto3.client(service, config=_CONFIG)
+    return boto3.client(service, region_name=region, config=_CONFIG)
+
+
+def s3_in(region: str | None) -> Any:  # noqa: ANN401 - the same
+    """Return this process's client of S3 in a region; none is the process's own."""
+    return client("s3", region=region) if region else client("s3")
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
+
+from pydantic import AwareDatetime, BaseModel
 
 from lambdas.common.aws import client, transient_errors
 from lambdas.common.errors import PermanentError, TransientError
@@ -76,3 +79,27 @@ def received(model: type[EventT], envelope: Mapping[str, Any]) -> EventT:
         message = f"expected the event {model.detail_type()!r}, got {detail_type!r}: correct the rule's pattern"
         raise PermanentError(message)
     return parse(model, envelope.get("detail"))
+
+
+class _Envelope(BaseModel):
+    """What EventBridge puts around an event, as far as it matters here."""
+
+    time: AwareDatetime
+
+
+def anything_of(models: Collection[type[Event]], envelope: Mapping[str, Any]) -> tuple[Event, datetime]:
+    """Return the event in an EventBridge envelope that may carry any of `models`, and when the bus took it.
+
+    Raises
+    ------
+    PermanentError
+        If the envelope carries another event: the rule's pattern is wrong.
+    InvalidInputError
+        If the detail does not fit its model.
+    """
+    detail_type = envelope.get("detail-type")
+    model = next((model for model in models if model.detail_type() == detail_type), None)
+    if model is None:
+        message = f"expected one of {len(models)} events, got {detail_type!r}: correct the rule's pattern"
+        raise PermanentError(message)
+    return received(model, envelope), parse(_Envelope, envelope).time

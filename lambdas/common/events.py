@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from lambdas.common.media import (
     Manifests,
@@ -13,11 +14,13 @@ from lambdas.common.media import (
     Priority,
     Record,
     Rendition,
+    RightsWindow,
     Slug,
     SubtitleSource,
     Tier,
     TitleMetadata,
 )
+from lambdas.common.qc import QcCheck, Verdict
 
 
 class Event(Record):
@@ -49,7 +52,10 @@ class DeliveryReceived(Event):
     delivery_id: str
     version_id: str
     title_id: Slug
+    title_name: str
     priority: Priority
+    delivered_at: datetime
+    size_bytes: int
 
 
 class DeliveryRejected(Event):
@@ -62,8 +68,49 @@ class DeliveryRejected(Event):
     findings: tuple[Finding, ...]
 
 
+class QualityJudged(Event):
+    """The picture and the sound of a delivery were measured and judged."""
+
+    source: ClassVar[str] = "marquee.ingestion"
+    studio: Slug
+    delivery_id: str
+    version_id: str
+    title_id: Slug
+    verdict: Verdict
+    checks: tuple[QcCheck, ...]
+
+
+class ReviewRequested(Event):
+    """A person has to look at a delivery before it goes on."""
+
+    source: ClassVar[str] = "marquee.ingestion"
+    studio: Slug
+    delivery_id: str
+    version_id: str
+    title_id: Slug
+    checks: tuple[QcCheck, ...] = Field(description="those that ask for a review")
+    until: datetime
+    escalated: bool = Field(default=False, description="nobody answered in time: somebody else has to")
+
+
+class ReviewDecided(Event):
+    """A person has decided on a delivery."""
+
+    source: ClassVar[str] = "marquee.ingestion"
+    studio: Slug
+    delivery_id: str
+    version_id: str
+    title_id: Slug
+    approved: bool
+    by: str
+    note: str = ""
+
+
 class SourceAccepted(Event):
-    """A delivery passed every check: its media file is now a source."""
+    """A delivery passed every check: its media file is now a source.
+
+    A `media` that lies in another delivery's folder is the same file, sent before: its twin is not kept.
+    """
 
     source: ClassVar[str] = "marquee.ingestion"
     studio: Slug
@@ -71,9 +118,14 @@ class SourceAccepted(Event):
     version_id: str
     title: TitleMetadata
     priority: Priority
+    delivered_at: AwareDatetime
     media: ObjectRef
     facts: MediaFacts
+    analysis: ObjectRef
+    thumbnails: ObjectRef
+    rights: tuple[RightsWindow, ...]
     subtitles: tuple[SubtitleSource, ...] = ()
+    fixity: dict[str, str] = Field(default_factory=dict, description="SHA-256 in hexadecimal, by the object's key")
 
 
 class EncodingStarted(Event):
@@ -81,10 +133,19 @@ class EncodingStarted(Event):
 
     source: ClassVar[str] = "marquee.encoding"
     studio: Slug
+    delivery_id: str
     title_id: Slug
     version_id: str
     rungs: tuple[str, ...]
     jobs: int
+
+
+class Verification(Record):
+    """The automatic check that stands between a packaged version and its publication."""
+
+    verified: bool
+    checked_at: AwareDatetime
+    objects: int = Field(description="that the manifests name, and that are there")
 
 
 class VersionPackaged(Event):
@@ -98,8 +159,10 @@ class VersionPackaged(Event):
     duration_s: float
     manifests: Manifests
     poster: str
+    thumbnails: str | None
     renditions: tuple[Rendition, ...]
     key_ids: dict[Tier, str]
+    verification: Verification | None = Field(default=None, description="none: nobody has looked")
 
 
 class TitlePublished(Event):
@@ -118,8 +181,29 @@ class TitlePublished(Event):
     duration_s: float
     manifests: Manifests
     poster: str
+    thumbnails: str | None
     renditions: tuple[Rendition, ...]
     key_ids: dict[Tier, str]
+
+
+class TitleRolledBack(TitlePublished):
+    """A title's current version is an earlier one again."""
+
+    replaced: str = Field(description="the version that was current until now")
+    by: str
+    reason: str
+
+
+class SourceRestored(Event):
+    """A title's source was taken out of the archive, read, and is what it was: it can be encoded again."""
+
+    source: ClassVar[str] = "marquee.storage"
+    title_id: Slug
+    version_id: str
+    objects: int
+    size_bytes: int
+    until: datetime | None = Field(description="when the copies lapse; none if nothing was archived")
+    by: str
 
 
 class PipelineFailed(Event):

@@ -4,20 +4,28 @@
 bucket     layout
 ========== ===================================================================================
 raw        ``{studio}/{delivery}/{file}``, the manifest being ``{studio}/{delivery}/manifest.json``
-mezzanine  ``work/{version}/…`` while a delivery is inspected and a version is encoded (expires)
-media      ``{title}/{version}/manifests|video|audio|subtitles/…``, and ``art/{title}/{version}/…``
+mezzanine  ``work/{version}/…`` while a delivery is inspected and a version is encoded (expires), and
+           ``analysis/{version}/…``: quality control, stills and seek thumbnails (kept)
+media      ``{title}/{version}/…``, see `VersionLayout`, and ``art/{title}/{version}/…``
 ========== ===================================================================================
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import NamedTuple
 
 MANIFEST_NAME = "manifest.json"
 WORK_PREFIX = "work/"
+ANALYSIS_PREFIX = "analysis/"
 ART_PREFIX = "art/"
+INVENTORY_PREFIX = "inventory"
+RESTORES_PREFIX = "restores/"
+CHECKS_PREFIX = "checks/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_REFERENCE = re.compile(r"[A-Za-z0-9._-][A-Za-z0-9._/-]*")
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "51", 8: "71"}
 
 
 class DeliveryLocation(NamedTuple):
@@ -42,6 +50,11 @@ class DeliveryLocation(NamedTuple):
             message = f"{name!r} is not a plain file name"
             raise ValueError(message)
         return f"{self.prefix}{name}"
+
+
+def is_plain_name(name: str) -> bool:
+    """Return whether a delivery or a file of it may have this name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def delivery_of(manifest_key: str) -> DeliveryLocation:
@@ -85,6 +98,11 @@ class Workspace(NamedTuple):
         return f"{self.prefix}package.json"
 
     @property
+    def verification(self) -> str:
+        """What the check of the packaged version found."""
+        return f"{self.prefix}verification.json"
+
+    @property
     def audio(self) -> str:
         """The encoded audio track."""
         return f"{self.prefix}audio.mp4"
@@ -102,6 +120,93 @@ class Workspace(NamedTuple):
         return f"{self.prefix}scores/{rung}.json"
 
 
+class Analysis(NamedTuple):
+    """Where the analysis of a delivery lies in the mezzanine bucket. It is kept as long as the delivery's record."""
+
+    version_id: str
+
+    @property
+    def prefix(self) -> str:
+        """The analysis's prefix, with its trailing slash."""
+        return f"{ANALYSIS_PREFIX}{self.version_id}/"
+
+    @property
+    def report(self) -> str:
+        """What was measured: an `AnalysisReport`."""
+        return f"{self.prefix}report.json"
+
+    @property
+    def quality(self) -> str:
+        """What was judged: a `QualityReport`."""
+        return f"{self.prefix}quality.json"
+
+    @property
+    def labels(self) -> str:
+        """What Rekognition saw, one JSON object a line."""
+        return f"{self.prefix}labels.jsonl"
+
+    @property
+    def thumbnails(self) -> str:
+        """The WebVTT track of the seek thumbnails; it names its sprite sheets by their plain file names."""
+        return f"{self.prefix}thumbnails/thumbnails.vtt"
+
+    def sprite(self, index: int) -> str:
+        """Return the key of sprite sheet `index` (from 0), a JPEG."""
+        return f"{self.prefix}thumbnails/sprite-{index:04d}.jpg"
+
+    def still(self, name: str) -> str:
+        """Return the key of a still, a JPEG; `name` is for example ``black-0``."""
+        return f"{self.prefix}stills/{name}.jpg"
+
+
+class VersionLayout:
+    """A packaged version from within: paths below its prefix.
+
+    ::
+
+        manifests/manifest.mpd, master.m3u8, hls/{track}.m3u8
+        video/{rung}/init.mp4, seg_1.m4s, …
+        audio/{lang}_{layout}_{kbps}k/init.mp4, seg_1.m4s, …
+        subtitles/{lang}/init.mp4, seg_1.m4s, …, seg_1.vtt, …
+        thumbnails/thumbnails.vtt, sprite-0000.jpg, …
+    """
+
+    MANIFESTS = "manifests"
+    DASH = f"{MANIFESTS}/manifest.mpd"
+    HLS = f"{MANIFESTS}/master.m3u8"
+    MEDIA_PLAYLISTS = f"{MANIFESTS}/hls"
+    THUMBNAILS = "thumbnails"
+    THUMBNAIL_TRACK = f"{THUMBNAILS}/thumbnails.vtt"
+    INIT = "init.mp4"
+    SEGMENT = "seg_$Number$"
+    """As manifests write it; numbers count from 1."""
+
+    @staticmethod
+    def video(rung: str) -> str:
+        """Return the folder of a rung, for example ``video/1080p``."""
+        return f"video/{rung}"
+
+    @staticmethod
+    def audio(*, language: str, channels: int, bitrate_kbps: int) -> str:
+        """Return the folder of an audio track, for example ``audio/en_stereo_128k`` or ``audio/en_51_384k``."""
+        layout = _LAYOUTS.get(channels, f"{channels}ch")
+        return f"audio/{language}_{layout}_{bitrate_kbps}k"
+
+    @staticmethod
+    def subtitles(language: str) -> str:
+        """Return the folder of a language's subtitles, for example ``subtitles/en``."""
+        return f"subtitles/{language}"
+
+    @classmethod
+    def playlist(cls, track: str) -> str:
+        """Return the HLS media playlist of a track, for example of ``video_1080p``."""
+        return f"{cls.MEDIA_PLAYLISTS}/{track}.m3u8"
+
+
+ANY_MANIFEST = f"*/{VersionLayout.MANIFESTS}/"
+"""As policies write the prefixes of all manifests."""
+
+
 class PublishedVersion(NamedTuple):
     """Where a packaged version lies in the media bucket. It is immutable."""
 
@@ -113,17 +218,73 @@ class PublishedVersion(NamedTuple):
         """The version's prefix, with its trailing slash: what an edge token opens."""
         return f"{self.title_id}/{self.version_id}/"
 
+    def within(self, path: str) -> str:
+        """Return the key of a path of `VersionLayout`."""
+        return f"{self.prefix}{path}"
+
     @property
     def dash(self) -> str:
         """The DASH manifest."""
-        return f"{self.prefix}manifests/manifest.mpd"
+        return self.within(VersionLayout.DASH)
 
     @property
     def hls(self) -> str:
         """The HLS multivariant playlist."""
-        return f"{self.prefix}manifests/master.m3u8"
+        return self.within(VersionLayout.HLS)
+
+    @property
+    def thumbnails(self) -> str:
+        """The WebVTT track of the seek thumbnails; its sprite sheets lie beside it."""
+        return self.within(VersionLayout.THUMBNAIL_TRACK)
 
     @property
     def poster(self) -> str:
         """The poster picture: outside the prefix, because the catalog shows it to everybody."""
         return f"{ART_PREFIX}{self.prefix}poster.jpg"
+
+
+class MisplacedReferenceError(ValueError):
+    """A reference in an object leads out of the place that the object may speak of."""
+
+
+def referenced(key: str, reference: str, *, within: str) -> str:
+    """Return the key that a relative `reference` in the object `key` means, as a player resolves it.
+
+    Raises
+    ------
+    MisplacedReferenceError
+        If it leads out of the prefix `within`, or has a scheme, a query or an absolute path.
+    """
+    found = posixpath.normpath(posixpath.join(posixpath.dirname(key), reference))
+    if not _REFERENCE.fullmatch(reference) or not found.startswith(within):
+        message = f"{reference!r} in {key} leads out of {within}"
+        raise MisplacedReferenceError(message)
+    return found
+
+
+class RestoreFolder(NamedTuple):
+    """Where the reports of one restoring from the archive lie in the reports bucket."""
+
+    restore_id: str
+
+    @property
+    def report(self) -> str:
+        """What was restored, and whether it is what it was."""
+        return f"{RESTORES_PREFIX}{self.restore_id}/report.json"
+
+    def fixity(self, index: int) -> str:
+        """Return the key of what was read of object `index` (from 0)."""
+        return f"{RESTORES_PREFIX}{self.restore_id}/fixity/{index:04d}.json"
+
+
+def check_report(*, check: str, on: str, bucket: str, region: str) -> str:
+    """Return the key of the report of a check of `bucket` against its replica in `region`.
+
+    Parameters
+    ----------
+    check
+        ``verification`` or ``consistency``.
+    on
+        The day, such as ``2026-11-22``: a check that runs again on the same day replaces its report.
+    """
+    return f"{CHECKS_PREFIX}{check}/{on}/{bucket}/{region}.json"

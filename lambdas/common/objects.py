@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.aws import client, error_code, s3_in, transient_errors
 from lambdas.common.errors import NotFoundError, PermanentError
 
 _ABSENT = {"NoSuchKey", "NoSuchVersion", "404"}
@@ -15,7 +15,7 @@ class TooLargeError(PermanentError):
 
 
 @transient_errors()
-def read_object(*, bucket: str, key: str, version: str | None = None, limit: int) -> bytes:
+def read_object(*, bucket: str, key: str, version: str | None = None, limit: int, region: str | None = None) -> bytes:
     """Return the bytes of one object.
 
     Parameters
@@ -26,6 +26,8 @@ def read_object(*, bucket: str, key: str, version: str | None = None, limit: int
         Which version of it; by default the current one.
     limit
         The most bytes that the caller is ready to hold.
+    region
+        The bucket's region, if that is not the function's own.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def read_object(*, bucket: str, key: str, version: str | None = None, limit: int
     """
     which = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
     try:
-        answer = client("s3").get_object(**which)
+        answer = s3_in(region).get_object(**which)
     except ClientError as error:
         if error_code(error) in _ABSENT:
             raise NotFoundError(f"there is no object s3://{bucket}/{key}") from error

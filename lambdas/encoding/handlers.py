@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from lambdas.common.bus import publisher, received
-from lambdas.common.events import SourceAccepted, VersionPackaged
+from lambdas.common.events import SourceAccepted, Verification, VersionPackaged
 from lambdas.common.executions import start_once
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.keys import Workspace
@@ -15,7 +15,7 @@ from lambdas.common.objects import read_object, write_json
 from lambdas.common.parsing import parse, parse_json
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment
 from lambdas.encoding.jobs import jobs_of
-from lambdas.encoding.models import ContentKey, PackageReport
+from lambdas.encoding.models import ContentKey, PackageReport, VerificationReport
 from lambdas.encoding.planning import plan_of, started
 
 _REPORT_LIMIT = 1024 * 1024
@@ -70,7 +70,7 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
     -------
     dict
         ``studio``, ``delivery_id``, ``title_id``, ``version_id``, ``plan`` (its URI), ``chunk_jobs``,
-        ``rung_jobs`` and ``package``.
+        ``rung_jobs``, ``package`` and ``verify``.
     """
     environment = PlanEnvironment.load()
     known = SourceAccepted.model_fields
@@ -103,27 +103,34 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
 
 @entry_point
 def register(event: Payload, _context: LambdaContext) -> Payload:
-    """Announce a packaged version, by the report that the packaging left.
+    """Announce a packaged version, by the reports that its packaging and its check left.
 
     Raises
     ------
     NotFoundError
-        If the packaging left no report.
+        If one of them is not there.
     """
     environment = RegisterEnvironment.load()
     version = parse(_Packaged, event)
     logger.append_keys(version_id=version.version_id)
-    key = Workspace(version.version_id).package
-    raw = read_object(bucket=environment.work_bucket, key=key, limit=_REPORT_LIMIT)
-    report = parse_json(PackageReport, raw)
+    workspace = Workspace(version.version_id)
+    bucket = environment.work_bucket
+    report = parse_json(PackageReport, read_object(bucket=bucket, key=workspace.package, limit=_REPORT_LIMIT))
+    checked = parse_json(
+        VerificationReport, read_object(bucket=bucket, key=workspace.verification, limit=_REPORT_LIMIT)
+    )
     publisher(environment.event_bus).publish(
         VersionPackaged(
             **version.model_dump(),
             duration_s=report.duration_s,
             manifests=Manifests(dash=report.dash, hls=report.hls),
             poster=report.poster,
+            thumbnails=report.thumbnails,
             renditions=report.renditions,
             key_ids=report.key_ids,
+            verification=Verification(
+                verified=checked.verified, checked_at=checked.checked_at, objects=checked.objects
+            ),
         )
     )
     return {"version_id": version.version_id, "title_id": version.title_id}

@@ -6,7 +6,7 @@ from itertools import chain
 
 from pydantic import BaseModel, ConfigDict
 
-from lambdas.common.batch import Job
+from lambdas.common.batch import Job, scheduling_priority
 from lambdas.common.errors import PermanentError
 from lambdas.encoding.models import EncodingPlan
 
@@ -35,11 +35,12 @@ class Jobs(BaseModel):
     chunk_jobs: tuple[Job, ...]
     rung_jobs: tuple[RungJobs, ...]
     package: Job
+    verify: Job
 
     @property
     def count(self) -> int:
         """How many there are."""
-        return len(self.chunk_jobs) + 2 * len(self.rung_jobs) + 1
+        return len(self.chunk_jobs) + 2 * len(self.rung_jobs) + 2
 
 
 def jobs_of(plan: EncodingPlan, *, uri: str) -> Jobs:
@@ -55,7 +56,11 @@ def jobs_of(plan: EncodingPlan, *, uri: str) -> Jobs:
     """
 
     def job(task: str, *arguments: str, label: str) -> Job:
-        return Job(name=f"{plan.version_id}-{label}", command=(task, "--plan", uri, *arguments))
+        return Job(
+            name=f"{plan.version_id}-{label}",
+            command=(task, "--plan", uri, *arguments),
+            priority=scheduling_priority(plan.priority),
+        )
 
     rungs = [recipe.rung for recipe in plan.video]
     chunks = (
@@ -74,6 +79,7 @@ def jobs_of(plan: EncodingPlan, *, uri: str) -> Jobs:
             for rung in rungs
         ),
         package=job("package", label="package"),
+        verify=job("verify", label="verify"),
     )
     size = len(jobs.model_dump_json())
     if size > MOST_BYTES:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from lambdas.common.media import (
     Language,
     ObjectRef,
+    Priority,
     Rational,
     Record,
     Rendition,
@@ -69,8 +70,10 @@ class EncodingPlan(Record):
     schema_version: Literal[1] = 1
     title_id: Slug
     version_id: str
+    priority: Priority = Priority.LICENSED
     source: ObjectRef
     subtitles: tuple[SubtitleSource, ...] = ()
+    thumbnails: ObjectRef | None = Field(default=None, description="the WebVTT track of the seek thumbnails")
     work_bucket: str
     media_bucket: str
     frame_rate: Rational
@@ -104,5 +107,37 @@ class PackageReport(Record):
     dash: str
     hls: str
     poster: str
+    thumbnails: str | None = None
     renditions: tuple[Rendition, ...]
     key_ids: dict[Tier, str]
+
+
+class Fault(Record):
+    """One thing that a player would stumble over."""
+
+    subject: str = Field(description="a manifest, a track, or a segment: a path below the version's prefix")
+    message: str
+
+
+class CheckedTrack(Record):
+    """One track of a packaged version, and what decoding its ends gave."""
+
+    track: str = Field(description="its folder, for example ``video/1080p``")
+    segments: int
+    first: int | None = Field(description="frames, samples or cues of the first segment; none: not decoded")
+    last: int | None = Field(description="the same of the last segment")
+
+
+class VerificationReport(Record):
+    """What a player would find in the media bucket: the check that stands between a version and its publication."""
+
+    schema_version: Literal[1] = 1
+    checked_at: AwareDatetime
+    objects: int = Field(description="that the manifests name, and that are there")
+    tracks: tuple[CheckedTrack, ...]
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def verified(self) -> bool:
+        """Whether nothing was found."""
+        return not self.faults

@@ -70,8 +70,10 @@ def plan_of(
     return EncodingPlan(
         title_id=source.title.title_id,
         version_id=source.version_id,
+        priority=source.priority,
         source=source.media,
         subtitles=source.subtitles,
+        thumbnails=source.thumbnails,
         work_bucket=work_bucket,
         media_bucket=media_bucket,
         frame_rate=f"{frame_rate.numerator}/{frame_rate.denominator}",
@@ -100,6 +102,7 @@ def started(plan: EncodingPlan, *, source: SourceAccepted, jobs: int) -> Encodin
     """Return the event of a planned version, whose `jobs` are about to be queued."""
     return EncodingStarted(
         studio=source.studio,
+        delivery_id=source.delivery_id,
         title_id=plan.title_id,
         version_id=plan.version_id,
         rungs=tuple(recipe.rung for recipe in plan.video),

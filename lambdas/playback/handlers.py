@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.common.bus import received
 from lambdas.common.clock import now
 from lambdas.common.errors import ForbiddenError
-from lambdas.common.events import TitlePublished
+from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
 from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents
@@ -66,15 +66,20 @@ def issue_keys(event: Payload, _context: LambdaContext) -> Payload:
 
 @entry_point
 def on_title_published(event: Payload, _context: LambdaContext) -> None:
-    """Note what can be played from now on; the bus delivers it, perhaps twice, perhaps late."""
+    """Note what can be played from now on; the bus delivers it, perhaps twice, perhaps late.
+
+    A rollback is a publication of an earlier version: here it makes no difference.
+    """
     environment = PlayableEnvironment.load()
-    published = received(TitlePublished, event)
+    rolled_back = event.get("detail-type") == TitleRolledBack.detail_type()
+    published = received(TitleRolledBack if rolled_back else TitlePublished, event)
     playable = Playable(
         title_id=published.title.title_id,
         name=published.title.name,
         version_id=published.version_id,
         duration_s=published.duration_s,
         manifests=published.manifests,
+        thumbnails=published.thumbnails,
         renditions=published.renditions,
         key_ids=published.key_ids,
         revision=published.revision,

@@ -22,6 +22,7 @@ class Playable(Record):
     version_id: str
     duration_s: Annotated[float, Field(gt=0)]
     manifests: Manifests
+    thumbnails: str | None = None
     renditions: tuple[Rendition, ...]
     key_ids: dict[Tier, str]
     revision: int = Field(description="the catalog's: of two events, the one with the higher is true")
@@ -35,6 +36,7 @@ class Session(Record):
     title_id: Slug
     version_id: str
     manifests: Manifests
+    thumbnails: str | None = None
     device: str | None = None
     created_at: int = Field(description="seconds since the epoch")
     expires_at: int = Field(description="seconds since the epoch; also the table's TTL attribute")

@@ -23,6 +23,7 @@ def create(*, viewer_id: str, playable: Playable, device: str | None, now: datet
         title_id=playable.title_id,
         version_id=playable.version_id,
         manifests=playable.manifests,
+        thumbnails=playable.thumbnails,
         device=device,
         created_at=created_at,
         expires_at=created_at + ttl_s,
@@ -32,6 +33,7 @@ def create(*, viewer_id: str, playable: Playable, device: str | None, now: datet
 def answer(*, session: Session, progress: Progress | None, key: EdgeKey) -> dict[str, Any]:
     """Return everything that a player needs to start, in one answer."""
     token = mint(session=session, key=key)
+    base = media_base(token)
     manifest = f"/api/playback/sessions/{session.session_id}/manifest?format="
     return {
         "session_id": session.session_id,
@@ -39,7 +41,8 @@ def answer(*, session: Session, progress: Progress | None, key: EdgeKey) -> dict
         "version_id": session.version_id,
         "manifests": {"dash": f"{manifest}dash", "hls": f"{manifest}hls"},
         "license_url": f"/api/playback/license?session_id={session.session_id}",
-        "edge": {"token": token, "base": media_base(token)},
+        "thumbnails": f"{base}{session.thumbnails}" if session.thumbnails else None,
+        "edge": {"token": token, "base": base},
         "resume_position_s": progress.resume_position_s if progress else 0.0,
         "progress_interval_s": PROGRESS_INTERVAL_S,
         "expires_at": session.expires_at,

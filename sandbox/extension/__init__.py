@@ -30,6 +30,7 @@ def apply(workspace: Workspace) -> Callable[[], None]:
     # The emulator reads its settings from the environment when it is imported.
     from sandbox.extension import (  # noqa: PLC0415
         admin,
+        archive,
         batch,
         bucket_deployment,
         cdn,
@@ -41,8 +42,11 @@ def apply(workspace: Workspace) -> Callable[[], None]:
         functions,
         http_api,
         keys,
+        multipart,
         network,
         parameters,
+        passing_time,
+        replicas,
         secrets,
         sftp,
         stepfunctions,
@@ -51,10 +55,14 @@ def apply(workspace: Workspace) -> Callable[[], None]:
     from sandbox.extension.declared_only import DeclaredOnly  # noqa: PLC0415
 
     scheduler, api = batch.apply(workspace)
+    multipart.apply(workspace)
     stepfunctions.apply(scheduler=scheduler, api=api)
     for service in (
         cloudformation,
         storage,
+        replicas,
+        archive,
+        passing_time,
         sftp,
         cdn,
         network,

@@ -18,6 +18,7 @@ TYPES: Final = {
     "AWS::CloudFront::RealtimeLogConfig": "the viewer's edge is the local nginx, not CloudFront",
     "AWS::FIS::ExperimentTemplate": "faults are injected by the tests themselves",
     "AWS::Route53::HealthCheck": "there is one cloud, and it is up",
+    "AWS::S3::StorageLens": "an object's use is not metered here",
     "AWS::WAFv2::LoggingConfiguration": "the viewer's edge is the local nginx, not CloudFront",
 }
 """The types, and why each of them does nothing here."""

@@ -1,7 +1,7 @@
 """S3: bucket settings from a template, and the version in EventBridge events.
 
-The emulator's own API handles every one of these settings, replication included; stock CloudFormation only does
-not pass them on. They are spelled as S3's XML by botocore's own serializer.
+The emulator's own API handles these settings, replication included, but inventories, which `inventory` keeps; stock
+CloudFormation only does not pass them on. They are spelled as S3's XML by botocore's own serializer.
 """
 
 import json
@@ -14,6 +14,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, s3
 from ministack.services.cloudformation import provisioners
 
+from sandbox.extension import inventory
 from sandbox.extension.pinned import Emulated, accepted, patch, resource
 
 Created = tuple[str, dict[str, Any]]
@@ -180,7 +181,7 @@ def _apply_bucket_settings() -> None:
 
     def delete(physical_id: str, properties: Properties) -> None:
         stock_delete(physical_id, properties)
-        for store in (s3._bucket_replication, s3._bucket_logging_config):
+        for store in (s3._bucket_replication, s3._bucket_logging_config, inventory.configurations):
             store.pop(physical_id, None)
         for key in [key for key in s3._object_versions.keys() if key[0] == physical_id]:  # noqa: SIM118
             s3._object_versions.pop(key, None)
@@ -198,6 +199,7 @@ def _apply_bucket_settings() -> None:
 def _configure(name: str, properties: Properties, before: Properties) -> None:
     if "Tags" in properties or "Tags" in before:
         s3._bucket_tags[name] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
+    inventory.configurations[name] = properties.get("InventoryConfigurations") or []
     for setting, operation, shape, put, remove in _SETTINGS:
         if properties.get(setting):
             body = _xml(operation=operation, bucket=name, parameters=shape(properties[setting]))

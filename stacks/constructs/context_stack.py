@@ -115,15 +115,27 @@ class ContextStack(Stack):
         )
         return queue
 
-    def alarm(self, construct_id: str, *, metric: cloudwatch.IMetric, description: str) -> None:
-        """Declare an alarm that fires as soon as `metric` reaches one."""
+    def alarm(
+        self,
+        construct_id: str,
+        *,
+        metric: cloudwatch.IMetric,
+        description: str,
+        threshold: float = 1,
+        below: bool = False,
+    ) -> None:
+        """Declare an alarm that fires as soon as `metric` reaches `threshold`, or falls `below` it."""
         alarm = cloudwatch.Alarm(
             self,
             construct_id,
             metric=metric,
-            threshold=1,
+            threshold=threshold,
             evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            comparison_operator=(
+                cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+                if below
+                else cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+            ),
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=description,
         )

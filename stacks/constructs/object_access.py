@@ -18,6 +18,12 @@ class Access(Enum):
     WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
     READ_WRITE = (*READ, *WRITE)
     REPLACE = (*READ, *WRITE, "s3:DeleteObject")
+    RESTORE = (*READ, "s3:RestoreObject")
+    TAG = ("s3:PutObjectTagging", "s3:PutObjectVersionTagging")
+    READ_AND_TAG = (*READ, *TAG)
+    SEND = ("s3:PutObject",)
+    LIST_PARTS = ("s3:ListMultipartUploadParts",)
+    ABORT = ("s3:AbortMultipartUpload",)
 
 
 _KEY_ACTIONS = {
@@ -25,12 +31,19 @@ _KEY_ACTIONS = {
     Access.WRITE: ("kms:Decrypt", "kms:GenerateDataKey"),
     Access.READ_WRITE: ("kms:Decrypt", "kms:GenerateDataKey"),
     Access.REPLACE: ("kms:Decrypt", "kms:GenerateDataKey"),
+    Access.READ_AND_TAG: ("kms:Decrypt",),
+    Access.SEND: ("kms:Decrypt", "kms:GenerateDataKey"),
+    Access.LIST_PARTS: ("kms:Decrypt",),
+    Access.RESTORE: ("kms:Decrypt",),
 }
+"""Tags are no part of what is encrypted: to tag an object takes no key."""
 
 
 _LISTING = dict.fromkeys(Access, "StringLikeIfExists") | {Access.REPLACE: "StringLike"}
 """GetObject of a missing key asks for ListBucket without a prefix, to answer 404 and not 403. Who replaces objects
 lists them, below its own prefix only."""
+_BLIND = frozenset({Access.SEND, Access.LIST_PARTS, Access.ABORT})
+"""Who only sends, or handles parts, learns of no object."""
 
 
 def grant_objects(bucket: MediaBucket, role: iam.IRole, access: Access, *, prefix: str = "") -> None:
@@ -41,20 +54,21 @@ def grant_objects(bucket: MediaBucket, role: iam.IRole, access: Access, *, prefi
     role.add_to_principal_policy(
         iam.PolicyStatement(actions=list(access.value), resources=[f"{bucket.known_arn}/{prefix}*"])
     )
-    role.add_to_principal_policy(
-        iam.PolicyStatement(
-            actions=["s3:ListBucket"],
-            resources=[bucket.known_arn],
-            conditions={_LISTING[access]: {"s3:prefix": f"{prefix}*"}} if prefix else None,
+    if access not in _BLIND:
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[bucket.known_arn],
+                conditions={_LISTING[access]: {"s3:prefix": f"{prefix}*"}} if prefix else None,
+            )
         )
-    )
-    if bucket.encryption_key is not None:
+    if bucket.encryption_key is not None and access in _KEY_ACTIONS:
         # Through S3 only: the same key may wrap other things, which a reader of this bucket must not open.
         role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=list(_KEY_ACTIONS[access]),
                 resources=[bucket.encryption_key.key_arn],
-                conditions={"StringEquals": {"kms:ViaService": f"s3.{Stack.of(role).region}.amazonaws.com"}},
+                conditions={"StringEquals": {"kms:ViaService": f"s3.{Stack.of(bucket).region}.amazonaws.com"}},
             )
         )
     acknowledge(

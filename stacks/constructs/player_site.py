@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 
 from aws_cdk import IgnoreMode, Stack
 from aws_cdk import aws_logs as logs
@@ -54,7 +55,7 @@ class PlayerSite(Construct):
             sources=[
                 s3_deployment.Source.asset(
                     str(REPOSITORY / "player"),
-                    exclude=["*", *(f"!{name}" for name in _DEPLOYMENT["page"])],
+                    exclude=only(_DEPLOYMENT["page"]),
                     ignore_mode=IgnoreMode.GIT,
                 ),
                 s3_deployment.Source.json_data("config.json", dict(configuration)),
@@ -70,7 +71,7 @@ class PlayerSite(Construct):
             sources=[
                 s3_deployment.Source.asset(
                     str(_LIBRARY),
-                    exclude=["*", *(f"!{name}" for name in _DEPLOYMENT["vendor"]["files"])],
+                    exclude=only(_DEPLOYMENT["vendor"]["files"]),
                     ignore_mode=IgnoreMode.GIT,
                 )
             ],
@@ -111,6 +112,20 @@ def content_security_policy(*, region: str) -> str:
     """Return the policy that the page is written for; `region` is that of the user pool."""
     policy: str = _DEPLOYMENT["content_security_policy"]
     return policy.format(region=region)
+
+
+def only(files: Iterable[str]) -> list[str]:
+    """Return the patterns, as Git reads them, that exclude all but `files`.
+
+    Git does not look into a folder that is excluded, so the folders of `files` are admitted, and emptied again.
+    """
+    names = list(files)
+    folders = sorted({str(folder) for name in names for folder in PurePosixPath(name).parents} - {"."})
+    return [
+        "*",
+        *(line for folder in folders for line in (f"!{folder}/", f"{folder}/*")),
+        *(f"!{name}" for name in names),
+    ]
 
 
 def _install_library() -> None:

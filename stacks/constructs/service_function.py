@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import Duration, IgnoreMode, Stack
+from aws_cdk import Duration, IgnoreMode, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
@@ -24,7 +24,8 @@ class ServiceFunction(lambda_.Function):
     """A function of ``lambdas/``.
 
     Its role can write its own log group and its traces, and nothing else until something is granted.
-    What it fails to process asynchronously goes to the context's dead letters; an error raises an alarm.
+    What it fails to process asynchronously goes to the context's dead letters; an error raises an alarm, its own or
+    the region's.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ class ServiceFunction(lambda_.Function):
         The handler's environment contract.
     description
         What the function does, in one sentence.
+    scratch
+        Its disk; by default the 512 MiB that come with every function.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class ServiceFunction(lambda_.Function):
         description: str,
         timeout: Duration | None = None,
         memory_mib: int = 512,
+        scratch: Size | None = None,
     ) -> None:
         log_group = stack.log_group(f"{construct_id}Logs")
         role = iam.Role(
@@ -81,6 +85,7 @@ class ServiceFunction(lambda_.Function):
             tracing=lambda_.Tracing.ACTIVE,
             timeout=timeout or Duration.seconds(15),
             memory_size=memory_mib,
+            ephemeral_storage_size=scratch,
             dead_letter_queue=stack.dead_letters,
         )
         self.execution_role = role
@@ -90,11 +95,12 @@ class ServiceFunction(lambda_.Function):
             reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources; they only write traces.",
             rules=("AwsSolutions-IAM5[Resource::*]",),
         )
-        stack.alarm(
-            f"{construct_id}Errors",
-            metric=self.metric_errors(period=Duration.minutes(5), statistic="Sum"),
-            description=f"{handler} raised an error.",
-        )
+        if stack.settings.governance.alarm_a_function:
+            stack.alarm(
+                f"{construct_id}Errors",
+                metric=self.metric_errors(period=Duration.minutes(5), statistic="Sum"),
+                description=f"{handler} raised an error.",
+            )
 
 
 def _layers(stack: Stack) -> tuple[lambda_.ILayerVersion, lambda_.ILayerVersion]:

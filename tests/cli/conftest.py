@@ -21,9 +21,10 @@ def marquee(main, tmp_path, monkeypatch):
     from typer.testing import CliRunner  # noqa: PLC0415
 
     monkeypatch.setattr(main, "WORK_DIR", tmp_path / "work")
-    monkeypatch.setattr(main, "CLOUD_DIR", tmp_path / "work" / "cloud")
+    monkeypatch.setattr(main.common, "CLOUD_DIR", tmp_path / "work" / "cloud")
+    monkeypatch.setattr(main.common, "EDGE_DIR", tmp_path / "work" / "edge")
+    monkeypatch.setattr(main.common, "STUDIOS_DIR", tmp_path / "work" / "studios")
     monkeypatch.setattr(main.console, "width", 400)
-    monkeypatch.setattr(main, "EDGE_DIR", tmp_path / "work" / "edge")
 
     def marquee(*arguments: str | Path) -> SimpleNamespace:
         result = CliRunner().invoke(main.app, [str(argument) for argument in arguments])

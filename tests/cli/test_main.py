@@ -7,11 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-COMMANDS = ("demo", "up", "down", "upload", "status", "titles")
+COMMANDS = ("demo", "up", "down", "upload", "status", "titles", "versions", "rollback")
 MANIFEST = {
-    "schema_version": 1,
+    "schema_version": 2,
     "studio": "blender",
     "title": {"title_id": "a-film", "name": "A film"},
+    "rights": [{"territories": ["WORLD"], "starts_at": "2026-01-01T00:00:00Z"}],
     "files": [{"name": "film.mov", "role": "feature", "size_bytes": 4, "sha256": "0" * 64}],
 }
 
@@ -67,9 +68,9 @@ def test_where_nothing_runs_the_remedy_is_named(marquee, command):
 def test_a_cloud_that_has_died_is_told_from_one_that_never_was(marquee, main, command):
     with subprocess.Popen([sys.executable, "-c", ""], start_new_session=True) as dead:
         dead.wait()
-    main.CLOUD_DIR.mkdir(parents=True)
+    main.common.CLOUD_DIR.mkdir(parents=True)
     state = {"pid": dead.pid, "port": 1, "sftp_port": 2, "endpoint": "http://127.0.0.1:1"}
-    (main.CLOUD_DIR / "cloud.json").write_text(json.dumps(state))
+    (main.common.CLOUD_DIR / "cloud.json").write_text(json.dumps(state))
     result = marquee(command)
     assert result.exit_code == 1
     assert "has ended. Start one with: marquee up" in result.output
@@ -91,7 +92,8 @@ def test_a_delivery_without_a_manifest_is_named(marquee, delivery):
 @pytest.mark.parametrize(
     ("manifest", "told"),
     [
-        ('{"schema_version": 1', "Invalid JSON"),
+        ('{"schema_version": 1', "manifest.json: "),
+        ('{"studio": "a", "studio": "b"}', "stands twice"),
         ("[]", "Input should be an object"),
         (MANIFEST | {"title": {"title_id": "a-film"}}, "title.name: Field required"),
         (MANIFEST | {"studio": "Blender!"}, "studio: String should match pattern"),
@@ -108,7 +110,7 @@ def test_a_broken_manifest_is_told_by_its_field(marquee, delivery, manifest, tol
 
 
 def test_every_broken_field_is_told_at_once(marquee, delivery):
-    result = marquee("upload", delivery({"schema_version": 2, "title": {"title_id": "A"}}))
+    result = marquee("upload", delivery({"schema_version": 1, "title": {"title_id": "A"}}))
     told = ["schema_version:", "studio: Field required", "title.title_id:", "title.name:", "files: Field required"]
     assert [field for field in told if field in result.output] == told
 
@@ -120,40 +122,68 @@ def test_a_delivery_needs_a_platform(marquee, delivery):
 
 
 @pytest.mark.parametrize("name", ["my film", "../elsewhere", "[/]", ".hidden", "x" * 129])
-def test_a_delivery_needs_a_plain_name(marquee, delivery, attached, name):
-    result = marquee("upload", delivery(MANIFEST), "--name", name)
+def test_a_delivery_needs_a_plain_name(marquee, delivery, name):
+    result = marquee("upload", delivery(MANIFEST), "--delivery", name)
     assert result.exit_code == 1
     assert "cannot be a delivery's name" in result.output
-    assert "--name" in result.output
+    assert "--delivery" in result.output
+
+
+def test_a_file_that_the_manifest_names_must_be_there(marquee, delivery):
+    result = marquee("upload", delivery(MANIFEST, files=()))
+    assert result.exit_code == 1
+    assert "film.mov is missing" in result.output
+
+
+def test_a_file_of_another_size_than_the_manifest_says_is_not_sent(marquee, delivery):
+    result = marquee("upload", delivery(MANIFEST | {"files": [MANIFEST["files"][0] | {"size_bytes": 5}]}))
+    assert result.exit_code == 1
+    assert "film.mov has 4 bytes" in result.output
+    assert "says 5" in result.output
+
+
+def test_a_delivery_is_sent_for_its_own_studio_only(marquee, delivery):
+    result = marquee("upload", delivery(MANIFEST), "--studio", "northlight")
+    assert result.exit_code == 1
+    assert "studio: the manifest says 'blender'" in result.output
+
+
+def test_a_single_file_is_somebodys(marquee, delivery):
+    result = marquee("upload", delivery() / "film.mov")
+    assert result.exit_code == 1
+    assert "--studio" in result.output
+
+
+@pytest.mark.parametrize("name", ["my film.mov", "-film.mov"])
+def test_a_single_file_needs_a_plain_name(marquee, tmp_path, name):
+    (tmp_path / name).write_bytes(b"film")
+    result = marquee("upload", "--studio", "blender", "--delivery", "d", "--", tmp_path / name)
+    assert result.exit_code == 1
+    assert "cannot be a file's name" in result.output
 
 
 @pytest.fixture
-def attached(main, monkeypatch, tmp_path):
-    """Pretend that a cloud runs, on whose SFTP port nobody answers."""
+def credentials(main, tmp_path):
+    """What a studio signs in with, at a site where nobody answers."""
+    from uploader.credentials import Credentials  # noqa: PLC0415 - needs what the command needs
 
-    class Cloud:
-        sftp_port = 1
-        log_path = tmp_path / "cloud.log"
-
-        @classmethod
-        def attach(cls, **_):
-            return cls()
-
-    monkeypatch.setattr(main, "EmbeddedCloud", Cloud)
+    path = tmp_path / "studio.json"
+    Credentials(studio="blender", site="http://127.0.0.1:1", client_id="c", username="u", password="p").save(path)
+    return path
 
 
-def test_a_file_that_the_manifest_names_must_be_there(marquee, delivery, attached):
-    result = marquee("upload", delivery(MANIFEST, files=()))
+def test_an_upload_that_nobody_answers_may_succeed_later(marquee, delivery, credentials):
+    result = marquee("upload", delivery(MANIFEST), "--credentials", credentials, "--patience", "0")
+    assert result.exit_code == 75
+    assert "no answer from 127.0.0.1:1" in result.output
+    assert "Run the same command again: it goes on where it was." in result.output
+
+
+def test_what_holds_no_credentials_is_named(marquee, delivery, tmp_path):
+    (tmp_path / "studio.json").write_text("{}")
+    result = marquee("upload", delivery(MANIFEST), "--credentials", tmp_path / "studio.json")
     assert result.exit_code == 1
-    assert "film.mov" in result.output
-
-
-def test_an_upload_that_fails_is_told_with_its_remedy(marquee, delivery, attached):
-    result = marquee("upload", delivery(MANIFEST))
-    assert result.exit_code == 1
-    assert "✗ Upload blender/delivery/" in result.output
-    assert "SFTP to blender@127.0.0.1:1 failed" in result.output
-    assert "What to do: is `marquee up` running" in result.output
+    assert "studio.json holds no credentials" in result.output
 
 
 class _Demo:

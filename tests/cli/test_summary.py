@@ -9,13 +9,16 @@ from types import SimpleNamespace
 import pytest
 
 from lambdas.common.media import Rendition, Tier
+from lambdas.common.qc import QcCheck, Verdict
 from lambdas.encoding.models import PackageReport
+from lambdas.ingestion.quality import QualityReport
 
 FIELDS = {
     "ok": bool,
     "publish_s": float,
     "film_s": float,
     "renditions": list,
+    "qc": dict,
     "vmaf": list,
     "first_frame_ms": int,
     "played_s": float,
@@ -36,6 +39,21 @@ def _rendition(height, *, vmaf, tier):
         vmaf_p5=vmaf - 3,
         tier=tier,
     )
+
+
+def _check(name, measured, *, unit, verdict=Verdict.PASS, at=()):
+    return QcCheck(check=name, verdict=verdict, measured=measured, unit=unit, threshold="t", message="m", at=at)
+
+
+_BLACK = {"start_s": 2.0, "end_s": 8.0, "first_frame": 48, "last_frame": 191, "timecode": "00:00:02:00"}
+QUALITY = QualityReport(
+    verdict=Verdict.REVIEW,
+    checks=(
+        _check("loudness", -26.4, unit="LKFS"),
+        _check("true_peak", -3.1, unit="dBTP"),
+        _check("black", 6.0, unit="s", verdict=Verdict.REVIEW, at=(_BLACK,)),
+    ),
+)
 
 
 @pytest.fixture
@@ -63,6 +81,7 @@ def run(main):
             outcome=Outcome(
                 version_id="v1",
                 publish_s=61.2345,
+                quality=QUALITY,
                 package=package,
                 stages=(Stage(name="Plan", started=begun, ended=begun + timedelta(seconds=1.25)),),
             ),
@@ -95,6 +114,14 @@ def test_the_line_has_the_fields_that_were_promised(run):
         {"rung": "360p", "width": 640, "height": 360, "kbps": 1956},
     ]
     assert told["vmaf"] == [95.46, 80.1]
+    assert told["qc"] == {
+        "verdict": "review",
+        "loudness_lkfs": -26.4,
+        "true_peak_dbtp": -3.1,
+        "findings": [
+            {"check": "black", "verdict": "review", "measured": 6.0, "unit": "s", "at": ["00:00:02:00"]},
+        ],
+    }
     assert (told["publish_s"], told["film_s"], told["played_s"], told["first_frame_ms"]) == (61.2, 24.0, 8.0, 613)
     assert (told["stacks"], told["resources"], told["nag_unacknowledged"]) == (8, 277, 0)
 
@@ -107,7 +134,7 @@ def test_people_get_renditions_stages_the_credit_and_how_to_sign_in(run):
     console = Console(file=io.StringIO(), width=120)
     show(console, up=run.up, published=run.published)
     text = console.file.getvalue()
-    for told in ("1080p", "1920x1080", "5867", "95.5", "92.5", "Plan", "1.2", "© Somebody, CC BY"):
+    for told in ("1080p", "1920x1080", "5867", "95.5", "92.5", "-26.4 LKFS", "Plan", "1.2", "© Somebody, CC BY"):
         assert told in text
     assert "http://127.0.0.1:8443/" in text
     assert "viewer@example.com  Secret1!" in text

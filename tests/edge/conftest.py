@@ -95,7 +95,7 @@ def origin():
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        do_POST = do_HEAD = do_GET  # noqa: N815 - the names that http.server looks for
+        do_POST = do_HEAD = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 
         def log_message(self, *_):
             """Stay silent."""
@@ -123,6 +123,12 @@ def deployment(edge_key):
     return EdgeDeployment(
         root_object="index.html",
         behaviours=(
+            Behaviour(
+                pattern="/api/ingest/*",
+                origin=Origin(kind="api", name="studios1"),
+                methods=everything,
+                headers=POLICY,
+            ),
             Behaviour(
                 pattern="/api/*",
                 origin=Origin(kind="api", name="abcd1234"),

@@ -15,7 +15,7 @@ def conf(deployment, *, user=None):
 
 
 def test_the_function_runs_unchanged_before_the_adapter(deployment):
-    function = deployment.behaviours[1].function
+    function = deployment.behaviours[2].function
 
     text = modules(deployment=deployment)["fn_viewer_request.js"]
 
@@ -24,7 +24,7 @@ def test_the_function_runs_unchanged_before_the_adapter(deployment):
 
 
 def test_functions_may_share_one_store_and_not_two(deployment):
-    function = deployment.behaviours[1].function
+    function = deployment.behaviours[2].function
     another = Function(name="another", code="", entries=function.entries)
 
     def with_second(second):
@@ -39,7 +39,7 @@ def test_functions_may_share_one_store_and_not_two(deployment):
 def test_behaviours_keep_their_precedence(deployment):
     text = conf(deployment)
 
-    places = [text.index(f'location ~ "^{start}') for start in ("/api/", "/media/", "/art/", ".*")]
+    places = [text.index(f'location ~ "^{start}') for start in ("/api/ingest/", "/api/.*", "/media/", "/art/", ".*")]
     assert places == sorted(places)
 
 

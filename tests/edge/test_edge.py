@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.edge_deployment import Behaviour, EdgeDeployment, EdgeDeploymentError, Origin
+from sandbox.edge_deployment import Behaviour, EdgeDeployment, EdgeDeploymentError, EdgeError, Origin
 from sandbox.extension.process_groups import group_runs
 
 pytestmark = pytest.mark.embedded
@@ -105,6 +105,23 @@ def test_the_api_gets_the_request_as_it_is_under_its_own_host_name(ask, origin):
     assert seen.headers["host"] == "abcd1234.execute-api.localhost"
     assert seen.headers["authorization"] == "Bearer x"
     assert "x-cache" not in answer.headers
+
+
+def test_the_studios_api_gets_its_own_paths_and_the_viewers_the_others(ask, origin):
+    answer = ask("/api/ingest/uploads/u-1?delivery_id=d", method="DELETE", headers={"authorization": "Bearer x"})
+    seen = origin.requests[-1]
+    assert (seen.method, seen.path) == ("DELETE", "/api/ingest/uploads/u-1?delivery_id=d")
+    assert seen.headers["host"] == "studios1.execute-api.localhost"
+    assert seen.headers["authorization"] == "Bearer x"
+    assert "x-cache" not in answer.headers
+    ask("/api/ingestion")
+    assert origin.requests[-1].headers["host"] == "abcd1234.execute-api.localhost"
+
+
+def test_where_it_runs_is_told_to_others(edge_tier, edge, tmp_path):
+    assert edge_tier.url_of_running(work_dir=edge.access_log.parent) == edge.url
+    with pytest.raises(EdgeError, match="marquee up"):
+        edge_tier.url_of_running(work_dir=tmp_path)
 
 
 def test_the_embedded_cognito_is_under_a_path(ask, origin):
@@ -226,10 +243,10 @@ def test_a_second_edge_on_the_same_port_is_refused_by_its_number(make, edge, edg
 
 
 def test_what_nginx_refuses_is_told_with_the_log(make, edge_tier, deployment, tmp_path):
-    function = deployment.behaviours[1].function
+    function = deployment.behaviours[2].function
     broken = type(function)(name=function.name, code="function handler( {", entries=function.entries)
-    behaviour = type(deployment.behaviours[1])(
-        pattern="/media/*", origin=deployment.behaviours[1].origin, function=broken
+    behaviour = type(deployment.behaviours[2])(
+        pattern="/media/*", origin=deployment.behaviours[2].origin, function=broken
     )
 
     with pytest.raises(edge_tier.EdgeStartError, match=r"error\.log") as refused:

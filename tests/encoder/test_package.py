@@ -15,14 +15,14 @@ from encoder import tools
 from encoder.errors import ToolFailedError
 from encoder.keys import KeyOpener
 from encoder.storage import ObjectStore
-from lambdas.common.keys import PublishedVersion
-from lambdas.common.media import Tier
+from lambdas.common.keys import Analysis, PublishedVersion
+from lambdas.common.media import ObjectRef, Tier
 from lambdas.encoding.models import PackageReport
 from tests.encoder.studio import FRAMES, MEDIA, SEGMENT_FRAMES, WORK, ffmpeg, ffprobe
 
 PUBLISHED = PublishedVersion(title_id="big-buck-bunny", version_id="v1")
 SEGMENTS = -(-FRAMES // SEGMENT_FRAMES)
-TRACKS = {"video/180p": Tier.HD, "video/90p": Tier.SD, "audio/en_2ch_96k": Tier.AUDIO}
+TRACKS = {"video/180p": Tier.HD, "video/90p": Tier.SD, "audio/en_stereo_96k": Tier.AUDIO}
 
 
 @pytest.fixture
@@ -98,7 +98,8 @@ def test_hls_references_existing_objects_and_every_segment_is_referenced(made, s
         references += [uri for uri in re.findall(r'URI="([^"]+)"', text) if not uri.startswith("/api/")]
         named |= {resolve(key, reference) for reference in references}
     assert named <= there
-    assert {key for key in there if "/video/" in key or "/audio/" in key or key.endswith(".vtt")} <= named
+    subtitles = {key for key in there if "/subtitles/" in key and key.endswith(".vtt")}
+    assert subtitles | {key for key in there if "/video/" in key or "/audio/" in key} <= named
 
 
 def test_dash_references_existing_objects(made, studio):
@@ -174,6 +175,16 @@ def test_the_report_states_what_was_measured(made, studio, report):
 def test_the_poster_is_a_picture_of_the_top_rung(made, studio):
     found = ffprobe(studio.download(MEDIA, PUBLISHED.poster), "-show_streams")["streams"][0]
     assert (found["codec_name"], found["width"], found["height"]) == ("mjpeg", 320, 180)
+
+
+def test_the_seek_thumbnails_of_the_analysis_lie_with_the_version(made, studio, report):
+    assert report.thumbnails == PUBLISHED.thumbnails == "big-buck-bunny/v1/thumbnails/thumbnails.vtt"
+    folder = PUBLISHED.thumbnails.rpartition("/")[0]
+    there = {PurePosixPath(key).name: studio.get(MEDIA, key) for key in studio.keys(MEDIA, folder)}
+    analysis = Analysis("v1")
+    expected = {PurePosixPath(key).name: studio.get(WORK, key) for key in studio.keys(WORK, analysis.prefix)}
+    assert there == expected
+    assert set(there) == {"thumbnails.vtt", "sprite-0000.jpg", "sprite-0001.jpg"}
 
 
 @pytest.fixture
@@ -260,6 +271,30 @@ def test_a_rendition_that_lacks_a_segment_is_not_published(repackage, studio, ca
     assert repackage("v8", frames=FRAMES + SEGMENT_FRAMES) == 65
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "PackagingError"
     assert studio.keys(MEDIA, "big-buck-bunny/v8/") == []
+
+
+def test_a_film_without_thumbnails_is_packaged_all_the_same(repackage, studio):
+    assert repackage("v-bare", thumbnails=None) == 0
+    assert studio.keys(MEDIA, "big-buck-bunny/v-bare/thumbnails/") == []
+    report = PackageReport.model_validate_json(studio.get(WORK, "work/v-bare/package.json"))
+    assert report.thumbnails is None
+
+
+@pytest.mark.parametrize(
+    ("track", "told"),
+    [
+        ("WEBVTT\n", "names no picture"),
+        ("00:00.000 --> 00:01.000\n../../v2/sprite.jpg#xywh=0,0,1,1\n", "leads out"),
+        ("00:00.000 --> 00:01.000\nhttps://example.com/a.jpg#xywh=0,0,1,1\n", "leads out"),
+        ("00:00.000 --> 00:01.000\nsprite-9.jpg#xywh=0,0,1,1\n", "does not exist"),
+    ],
+)
+def test_thumbnails_that_lead_nowhere_are_not_published(repackage, studio, capsys, track, told):
+    where = ObjectRef(bucket=WORK, key="analysis/v-odd/thumbnails/thumbnails.vtt")
+    studio.s3.put_object(Bucket=WORK, Key=where.key, Body=track.encode())
+    assert repackage("v-odd", thumbnails=where) == 65
+    assert told in json.loads(capsys.readouterr().out.splitlines()[-1])["message"]
+    assert studio.keys(MEDIA, "big-buck-bunny/v-odd/") == []
 
 
 def test_no_key_is_logged_and_none_is_on_a_command_line(repackage, studio, capfd, monkeypatch):

@@ -1,16 +1,18 @@
 """One film, as each context sees it. Tests change what they are about and leave the rest."""
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.common.events import SourceAccepted, VersionPackaged
-from lambdas.common.keys import PublishedVersion
+from lambdas.common.events import SourceAccepted, Verification, VersionPackaged
+from lambdas.common.keys import Analysis, PublishedVersion
 from lambdas.common.media import (
     AudioFacts,
     Manifests,
     MediaFacts,
     ObjectRef,
     Rendition,
+    RightsWindow,
     SubtitleSource,
     Tier,
     TitleMetadata,
@@ -26,27 +28,49 @@ SUBTITLES_SHA = hashlib.sha256(b"subtitles").hexdigest()
 TITLE_METADATA = TitleMetadata(title_id=TITLE, name="Big Buck Bunny", year=2008, credit="Blender Foundation")
 VIDEO = VideoFacts(
     codec="prores",
+    profile="HQ",
+    commercial_name="ProRes 422 HQ",
     width=1920,
     height=1080,
+    sample_aspect_ratio="1/1",
     pixel_format="yuv422p10le",
+    bit_depth=10,
+    chroma_subsampling="4:2:2",
     frame_rate="24/1",
+    constant_frame_rate=True,
     frames=600,
-)
-FACTS = MediaFacts(
-    container="mov",
+    start_s=0.0,
     duration_s=25.0,
-    video=VIDEO,
-    audio=(AudioFacts(codec="pcm_s24le", channels=2, sample_rate_hz=48_000, language="eng"),),
+    field_order="progressive",
+    scan_type="Progressive",
+    color_range="tv",
+    color_primaries="bt709",
+    color_transfer="bt709",
+    color_space="bt709",
 )
+AUDIO = AudioFacts(
+    codec="pcm_s24le",
+    channels=2,
+    channel_layout="stereo",
+    sample_rate_hz=48_000,
+    bit_depth=24,
+    language="eng",
+    start_s=0.0,
+    duration_s=25.0,
+)
+FACTS = MediaFacts(container="mov", duration_s=25.0, timecode="01:00:00:00", video=VIDEO, audio=(AUDIO,))
+DELIVERED_AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+RIGHTS = RightsWindow.model_validate({"territories": ["WORLD"], "starts_at": "2008-04-10T00:00:00Z"})
 
 
 def manifest(**changes: Any) -> dict[str, Any]:
     """A delivery's manifest as JSON values."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "studio": STUDIO,
         "title": TITLE_METADATA.model_dump(),
         "priority": "licensed",
+        "rights": [RIGHTS.model_dump(mode="json")],
         "files": [
             {"name": FEATURE, "role": "feature", "size_bytes": 1000, "sha256": FEATURE_SHA},
             {
@@ -69,8 +93,12 @@ def source_accepted(**changes: Any) -> SourceAccepted:
         "version_id": VERSION,
         "title": TITLE_METADATA,
         "priority": "licensed",
+        "delivered_at": DELIVERED_AT,
         "media": ObjectRef.model_validate(raw),
         "facts": FACTS,
+        "analysis": ObjectRef(bucket="work", key=Analysis(VERSION).report),
+        "thumbnails": ObjectRef(bucket="work", key=Analysis(VERSION).thumbnails),
+        "rights": (RIGHTS,),
         "subtitles": (SubtitleSource(source=ObjectRef.model_validate(subtitles), language="en"),),
     }
     return SourceAccepted.model_validate(values | changes)
@@ -87,6 +115,8 @@ def version_packaged(**changes: Any) -> VersionPackaged:
         "duration_s": 25.04,
         "manifests": Manifests(dash=where.dash, hls=where.hls),
         "poster": where.poster,
+        "thumbnails": where.thumbnails,
+        "verification": Verification(verified=True, checked_at=DELIVERED_AT, objects=60),
         "renditions": (
             Rendition(
                 rung="1080p",

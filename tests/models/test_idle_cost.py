@@ -36,6 +36,21 @@ def test_a_web_acl_bills_itself_and_each_rule():
     assert cost(("AWS::WAFv2::WebACL", {"Rules": [{}, {}, {}, {}]})) == Decimal("9.00")
 
 
+def test_a_name_bills_its_zone_and_each_health_check():
+    records = [("AWS::Route53::RecordSet", {})] * 2
+    checks = [("AWS::Route53::HealthCheck", {})] * 2
+    assert cost(("AWS::Route53::HostedZone", {}), *checks, *records) == Decimal("2.00")
+
+
+def test_a_queue_that_lambda_polls_bills_the_polling():
+    assert cost(("AWS::SQS::Queue", {})) == 0
+    assert cost(("AWS::Lambda::EventSourceMapping", {})) == Decimal("0.26")
+
+
+def test_storage_lens_and_inventories_bill_by_the_object():
+    assert cost(("AWS::S3::StorageLens", {}), ("AWS::S3::Bucket", {"InventoryConfigurations": [{}]})) == 0
+
+
 def test_a_gateway_and_its_address_bill_apart():
     assert cost(("AWS::EC2::NatGateway", {}), ("AWS::EC2::EIP", {})) == Decimal("36.50")
 

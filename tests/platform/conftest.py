@@ -109,6 +109,26 @@ def session(viewer):
     return viewer.watch(TITLE)
 
 
+@pytest.fixture
+def marquee(platform, monkeypatch):
+    """Run the command where the platform's own folders are."""
+    for module in ("typer", "playwright"):
+        pytest.importorskip(module, reason=NEEDS)
+    from typer.testing import CliRunner  # noqa: PLC0415
+
+    from cli import main  # noqa: PLC0415
+
+    monkeypatch.setattr(main, "WORK_DIR", platform.work_dir)
+    for folder in ("cloud", "edge", "studios"):
+        monkeypatch.setattr(main.common, f"{folder.upper()}_DIR", platform.work_dir / folder)
+    monkeypatch.setattr(main.console, "width", 200)
+
+    def marquee(*arguments):
+        return CliRunner().invoke(main.app, [str(argument) for argument in arguments])
+
+    return marquee
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Let the taking down come last of this folder's tests, whatever order they are asked for in."""

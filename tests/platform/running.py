@@ -137,7 +137,7 @@ class Running:
         )
 
     def version_of(self, delivery: DeliveryLocation) -> str:
-        return arrival_of(self.arrival(delivery)["detail"]).version_id
+        return arrival_of(self.arrival(delivery)).version_id
 
     def executions(self, context: str) -> list[str]:
         """Return the names of all executions of a context's workflow."""
@@ -179,6 +179,17 @@ class Running:
             jobQueue=self.output("encoding", "JobQueueArn"), filters=[{"name": "JOB_NAME", "values": [name]}]
         )["jobSummaryList"]
         return batch.describe_jobs(jobs=[listed[0]["jobId"]])["jobs"][0]
+
+    def playable(self, title_id: str, *, version_id: str) -> Message:
+        """Wait until playback knows a version of a title as the one to play, and return what it knows."""
+        table, key = self.output("playback", "PlayableTable"), {"title_id": {"S": title_id}}
+
+        def look() -> Message | None:
+            answer = self.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
+            item: Message = answer.get("Item", {})
+            return item if item.get("version_id") == {"S": version_id} else None
+
+        return eventually(look, waiting_for=f"{version_id} to be what is played of {title_id}")
 
     def catalog(self, title_id: str) -> list[Message]:
         """Return everything that the catalog keeps of a title: itself, its versions, its audit records."""

@@ -24,27 +24,39 @@ class Clips:
     """What small deliveries are made of."""
 
     whole: bytes
+    black_for_five_seconds: bytes
+    """From 00:00:01:00; a person has to look at it."""
     sound_only: bytes
 
     @classmethod
     def render(cls, folder: Path) -> Clips:
-        """Make eight seconds of moving noise, which is slow to encode for its size, with a tone."""
-        picture = ("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=8,noise=alls=40:allf=t")
-        sound = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=8")
-        whole, sound_only = folder / "whole.mov", folder / "sound-only.mov"
+        """Make eight seconds of moving noise, which is slow to encode for its size, with a tone of -27 LKFS."""
+        tagged = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+        # The encoder overshoots what it is given: with this margin the levels stay legal.
+        noise = f"noise=alls=40:allf=t,limiter=min=40:max=215,{tagged}"
+        picture = ("-f", "lavfi", "-i", f"testsrc2=size=640x360:rate=25:duration=8,format=yuv420p,{noise}")
+        sound = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=8,volume=-5.2dB")
+        whole, sound_only, black = folder / "whole.mov", folder / "sound-only.mov", folder / "black.mov"
         # The index first, so that a file whose end is missing can still be opened.
         encoded = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p", "-c:a", "aac")
         ffmpeg(*picture, *sound, *encoded, "-movflags", "+faststart", whole)
+        hidden = ("-vf", "drawbox=color=black:thickness=fill:enable='between(n,25,149)'")
+        ffmpeg(*picture, *sound, *hidden, *encoded, "-movflags", "+faststart", black)
         ffmpeg(*sound, "-c:a", "aac", sound_only)
-        return cls(whole=whole.read_bytes(), sound_only=sound_only.read_bytes())
+        return cls(
+            whole=whole.read_bytes(),
+            black_for_five_seconds=black.read_bytes(),
+            sound_only=sound_only.read_bytes(),
+        )
 
 
 def manifest_of(title_id: str, files: Mapping[str, bytes]) -> Manifest:
     """Return the manifest of a delivery of one feature, as a careful studio would write it."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "studio": STUDIO,
         "title": {"title_id": title_id, "name": f"The title {title_id}"},
+        "rights": [{"territories": ["WORLD"], "starts_at": "2026-01-01T00:00:00Z"}],
         "files": [
             {
                 "name": name,

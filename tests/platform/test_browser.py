@@ -33,6 +33,7 @@ def test_the_film_plays_in_chromium(check_playback, platform, published, tmp_pat
     assert seen.key_system == "org.w3.clearkey"
     assert seen.played_s >= 8
     assert seen.crossed_segments >= 1
+    assert seen.preview.startswith(f"{TITLE}/{published.outcome.version_id}/thumbnails/")
     assert (seen.width, seen.height) in {(854, 480), (640, 360)}
     assert len(seen.refusals) == 5
     assert set(seen.refusals.values()) <= {401, 403}

@@ -4,29 +4,9 @@ import json
 
 import pytest
 
-from tests.platform.conftest import NEEDS
 from tests.platform.viewer import TITLE
 
 pytestmark = pytest.mark.embedded
-
-
-@pytest.fixture
-def marquee(platform, monkeypatch):
-    """Run the command where the platform's own folders are."""
-    for module in ("typer", "playwright"):
-        pytest.importorskip(module, reason=NEEDS)
-    from typer.testing import CliRunner  # noqa: PLC0415
-
-    from cli import main  # noqa: PLC0415
-
-    monkeypatch.setattr(main, "WORK_DIR", platform.work_dir)
-    monkeypatch.setattr(main, "CLOUD_DIR", platform.work_dir / "cloud")
-    monkeypatch.setattr(main.console, "width", 200)
-
-    def marquee(*arguments):
-        return CliRunner().invoke(main.app, [str(argument) for argument in arguments])
-
-    return marquee
 
 
 def test_the_published_titles_are_listed(marquee, published):
@@ -53,5 +33,5 @@ def test_a_rejection_is_told_with_its_reason(marquee, tmp_path):
     (folder / "manifest.json").write_text(json.dumps(manifest_of("sent-by-hand", {FEATURE: b"not a film"})))
     result = marquee("upload", folder)
     assert result.exit_code == 1
-    assert "✓ Upload blender/sent-by-hand/" in result.output
+    assert "blender/sent-by-hand/: 2 parts" in result.output
     assert f"NOT_MEDIA ({FEATURE})" in result.output

@@ -170,6 +170,7 @@ def test_a_function_that_fails_for_good_is_recorded_as_well(platform):
         "manifest_key": "blender/withdrawn/manifest.json",
         "object_version": None,
         "version_id": version,
+        "delivered_at": "2026-11-02T09:30:00Z",
     }
     platform.client("stepfunctions").start_execution(
         stateMachineArn=platform.output("ingestion", "WorkflowArn"), name=version, input=json.dumps(lost)

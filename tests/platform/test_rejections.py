@@ -40,7 +40,7 @@ def _without_name(manifest):
 
 
 def _twice(manifest):
-    return json.dumps(manifest).replace('"schema_version": 1', '"schema_version": 1, "schema_version": 1').encode()
+    return json.dumps(manifest).replace('"schema_version": 2', '"schema_version": 2, "schema_version": 2').encode()
 
 
 def _broken_off(manifest):

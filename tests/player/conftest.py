@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.player.desk import Desk, draw, open_desk
 from tests.player.film import Film, package
 from tests.player.house import VENDOR, House, open_house
 
@@ -45,8 +46,30 @@ def chromium():
 
 @pytest.fixture
 def page(chromium, house):
+    yield from fresh_page(chromium, house.url)
+
+
+@pytest.fixture(scope="session")
+def stills(tmp_path_factory) -> dict[str, bytes]:
+    pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt")
+    return draw(tmp_path_factory.mktemp("stills"))
+
+
+@pytest.fixture
+def desk(stills) -> Iterator[Desk]:
+    with open_desk(stills) as opened:
+        yield opened
+
+
+@pytest.fixture
+def dashboard(chromium, desk):
+    """The dashboard's page, not signed in."""
+    yield from fresh_page(chromium, desk.url)
+
+
+def fresh_page(chromium, url):
     """A page of a fresh profile; whatever it complains about fails the test that used it."""
-    context = chromium.new_context(base_url=house.url, viewport={"width": 1280, "height": 800})
+    context = chromium.new_context(base_url=url, viewport={"width": 1280, "height": 800})
     context.set_default_timeout(10_000)
     context.add_init_script(WATCH_POLICY)
     opened = context.new_page()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tests.player.film import DURATION_S, Film
@@ -20,6 +20,13 @@ VENDOR = REPOSITORY / DEPLOYMENT["vendor"]["from"]
 
 USERNAME, PASSWORD, NEWCOMER = "viewer@example.com", "Popcorn-1", "newcomer@example.com"
 EDGE_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzaWQiOiJzMSJ9.c2lnbmF0dXJlLW9mLXRoZS1lZGdl"
+CONFIGURATION = {
+    "cognito_endpoint": "/cognito/",
+    "client_id": "c1",
+    "studio_client_id": "s1",
+    "region": "eu-west-1",
+    "environment": "test",
+}
 TITLE = {
     "title_id": "the-gradient",
     "name": "The Gradient",
@@ -36,6 +43,7 @@ TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".jpg": "image/jpeg",
+    ".vtt": "text/vtt",
     ".mpd": "application/dash+xml",
     ".json": "application/json",
 }
@@ -59,6 +67,7 @@ class House:
     resume_position_s: float = 0.0
     progress_interval_s: int = 30
     license_refused: bool = False
+    thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
     configured: bool = True
     edge_is_open: bool = False
     seen: list[Seen] = field(default_factory=list)
@@ -82,9 +91,18 @@ class House:
 @contextmanager
 def open_house(film: Film) -> Iterator[House]:
     """Serve on a free loopback port until the block ends."""
-    house = House(film=film)
+    with serve(House(film=film), HouseHandler) as house:
+        yield house
 
-    class Handler(_Handler):
+
+HouseT = TypeVar("HouseT", bound=House)
+
+
+@contextmanager
+def serve(house: HouseT, answering: type["HouseHandler"]) -> Iterator[HouseT]:
+    """Answer requests, until the block ends, out of what `house` has."""
+
+    class Handler(answering):
         pass
 
     Handler.house = house
@@ -100,7 +118,9 @@ def open_house(film: Film) -> Iterator[House]:
         server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class HouseHandler(BaseHTTPRequestHandler):
+    """The page's files, and what they ask for."""
+
     house: House
     protocol_version = "HTTP/1.1"
     timeout = 5
@@ -132,10 +152,9 @@ class _Handler(BaseHTTPRequestHandler):
             case ["vendor", name]:
                 self._file(VENDOR / name)
             case ["config.json"] if self.house.configured:
-                self._json(
-                    200,
-                    {"cognito_endpoint": "/cognito/", "client_id": "c1", "region": "eu-west-1", "environment": "test"},
-                )
+                self._json(200, CONFIGURATION)
+            case ["studio", name]:
+                self._file(PLAYER / "studio" / name)
             case [name]:
                 self._file(PLAYER / (name or "index.html"))
             case _:
@@ -189,6 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
             "version_id": "v1",
             "manifests": {"dash": f"{manifest}dash", "hls": f"{manifest}hls"},
             "license_url": "/api/playback/license?session_id=s1",
+            "thumbnails": self.house.thumbnails,
             "edge": {"token": EDGE_TOKEN, "base": f"/media/{EDGE_TOKEN}/"},
             "resume_position_s": self.house.resume_position_s,
             "progress_interval_s": self.house.progress_interval_s,

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.player.desk import BLACK, LOUDNESS, STUDIO_USER, listed, version
 from tests.player.house import PASSWORD, TITLE, USERNAME
 
 pytest.importorskip("playwright", reason="needs requirements-sandbox.txt")
@@ -9,7 +10,9 @@ pytest.importorskip("playwright", reason="needs requirements-sandbox.txt")
 from sandbox.browser import (
     BROWSER_HELP,
     BrowserError,
+    DashboardCheckError,
     PlaybackCheckError,
+    check_dashboard,
     check_playback,
     find_browser,
 )
@@ -45,6 +48,7 @@ def test_an_encrypted_film_plays_across_segments_and_trespassers_are_refused(che
     assert seen.crossed_segments >= 2
     assert (seen.width, seen.height) == (320, 180)
     assert 0 < seen.first_frame_ms < 10_000
+    assert seen.preview == "the-gradient/v1/thumbnails/sprite-0000.jpg"
     assert set(seen.refusals.values()) == {401, 403}
     assert (tmp_path / "playing.png").stat().st_size > 10_000
 
@@ -65,10 +69,64 @@ def test_a_film_that_does_not_play_fails_the_check_with_what_the_viewer_reads(ch
 
 
 @pytest.mark.browser
+def test_a_film_without_previews_fails_the_check(check, house, monkeypatch):
+    monkeypatch.setattr("sandbox.browser._STEP_TIMEOUT_S", 4)
+    house.thumbnails = None
+    with pytest.raises(PlaybackCheckError, match="look for a place by its picture"):
+        check(seconds=0.5)
+
+
+@pytest.mark.browser
 def test_an_edge_that_does_not_look_at_tokens_fails_the_check(check, house):
     house.edge_is_open = True
     with pytest.raises(PlaybackCheckError, match="be refused: segment with garbage for a token gave 200, not 403"):
         check(seconds=0.5)
+
+
+@pytest.fixture
+def read(desk, tmp_path):
+    if find_browser() is None:
+        pytest.skip(BROWSER_HELP)
+    desk.deliveries = [listed("reel-2", stage="in_review", verdict="review")]
+    desk.versions = {"reel-2": [version("reel-2", stage="in_review", verdict="review", checks=[BLACK, LOUDNESS])]}
+
+    def run(**changes):
+        arguments = {
+            "url": f"{desk.url}studio.html",
+            "username": STUDIO_USER,
+            "password": PASSWORD,
+            "delivery_id": "reel-2",
+            "screenshots": (tmp_path / "list.png", tmp_path / "delivery.png"),
+        }
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(check_dashboard, **(arguments | changes)).result()
+
+    return run
+
+
+@pytest.mark.browser
+def test_a_studio_reads_its_delivery_and_strangers_are_refused(read, tmp_path):
+    seen = read()
+    assert (seen.title, seen.stage) == ("Big Buck Bunny", "In review")
+    assert seen.checks == {"black": "Review", "loudness": "Pass"}
+    assert seen.stills == len(BLACK["at"])
+    assert seen.history
+    assert set(seen.refusals.values()) == {401}
+    assert min((tmp_path / name).stat().st_size for name in ("list.png", "delivery.png")) > 10_000
+
+
+@pytest.mark.browser
+def test_a_picture_that_is_not_shown_fails_the_check(read, desk):
+    desk.stills = {}
+    with pytest.raises(DashboardCheckError, match="read the delivery: pictures that a check names are not shown"):
+        read()
+
+
+@pytest.mark.browser
+def test_an_api_that_asks_for_no_token_fails_the_check(read, desk):
+    desk.open_to_all = True
+    with pytest.raises(DashboardCheckError, match="list without a sign-in gave 200, not 401"):
+        read()
 
 
 def test_the_browser_is_what_chromium_names(monkeypatch, tmp_path):

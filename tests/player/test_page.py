@@ -2,7 +2,8 @@ import time
 
 import pytest
 
-from tests.player.house import NEWCOMER, PASSWORD, TITLE, USERNAME
+from tests.player.film import THUMBNAIL
+from tests.player.house import EDGE_TOKEN, NEWCOMER, PASSWORD, TITLE, USERNAME
 
 pytestmark = pytest.mark.browser
 
@@ -166,6 +167,59 @@ def test_progress_is_reported_when_the_page_goes_away(page, house):
     wait_for_position(page, 0.6)
     page.goto("about:blank")
     wait_until(page, lambda: len(positions(house)) == 1)
+
+
+def hover(page, share):
+    """Point at a place of the seek bar, and return the preview's picture."""
+    bar = page.locator(".shaka-seek-bar-container").bounding_box()
+    page.mouse.move(bar["x"] + bar["width"] * share, bar["y"] - 60)
+    page.mouse.move(bar["x"] + bar["width"] * share, bar["y"] + bar["height"] / 2)
+    return page.locator(".shaka-player-ui-thumbnail-image")
+
+
+def shown(page):
+    """What is seen of the sprite sheet: where its picture begins and how wide it is, in the sheet's own pixels."""
+    return page.evaluate(
+        """() => {
+          const image = document.querySelector(".shaka-player-ui-thumbnail-image");
+          const frame = image.parentElement;
+          const sheet = image.getBoundingClientRect(), seen = frame.getBoundingClientRect();
+          const pixels = (length) => Math.round(length * image.naturalWidth / sheet.width);
+          return {
+            src: image.src,
+            loaded: image.naturalWidth,
+            visible: image.checkVisibility({ visibilityProperty: true }),
+            place: [pixels(seen.left + frame.clientLeft - sheet.left), pixels(seen.top + frame.clientTop - sheet.top)],
+            width: pixels(frame.clientWidth),
+          };
+        }"""
+    )
+
+
+def test_pointing_at_the_seek_bar_shows_the_film_at_that_time(page, house, tmp_path):
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    wait_until(page, lambda: len(house.asked(house.thumbnails)) == 1)
+    for share, column, row in ((0.02, 0, 0), (0.38, 3, 0), (0.88, 3, 1)):
+        hover(page, share)
+        wait_until(page, lambda: shown(page)["loaded"] == 4 * THUMBNAIL)
+        wait_until(page, lambda place=[column * THUMBNAIL, row * 90]: shown(page)["place"] == place)
+        seen = shown(page)
+        assert seen["visible"]
+        assert seen["width"] == THUMBNAIL
+        assert seen["src"].endswith("/thumbnails/sprite-0000.jpg")
+    page.screenshot(path=tmp_path / "preview.png")
+    assert {request.authorization for request in house.asked("/media/")} == {None}
+
+
+@pytest.mark.parametrize("thumbnails", [None, f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/none.vtt"])
+def test_a_film_without_thumbnails_plays_all_the_same(page, house, thumbnails):
+    house.thumbnails = thumbnails
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.6)
+    hover(page, 0.5)
+    assert not shown(page)["visible"]
+    assert page.get_by_role("alertdialog").is_hidden()
 
 
 def test_the_bearer_goes_to_the_api_and_never_to_the_edge(page, house):

@@ -131,3 +131,10 @@ def test_production_watches_for_stolen_passwords(production):
     pool = production.only("AWS::Cognito::UserPool", stack="playback")
     assert pool["UserPoolAddOns"] == {"AdvancedSecurityMode": "ENFORCED"}
     assert pool["DeletionProtection"] == "ACTIVE"
+
+
+def test_it_follows_publications_and_rollbacks_with_one_function(declared):
+    for event in ("TitlePublished", "TitleRolledBack"):
+        rule = declared.at(f"playback/On{event}")
+        assert rule["EventPattern"] == {"source": ["marquee.catalog"], "detail-type": [event]}
+        assert [rule.text(target["Arn"]) for target in rule["Targets"]] == ["<playback/FollowCatalog.Arn>"]

@@ -1,52 +1,21 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import boto3
 import pytest
 
 from lambdas.catalog import handlers
+from lambdas.catalog.changes import NotVerifiedError
 from lambdas.catalog.environment import PublishEnvironment
-from lambdas.catalog.store import CatalogStore
-from lambdas.common.aws import client
+from lambdas.catalog.models import VersionState
+from lambdas.catalog.publishing import publication
 from lambdas.common.bus import EventPublisher
 from lambdas.common.errors import ConflictError, InvalidInputError, TransientError
 from lambdas.common.media import TitleMetadata
 from tests.lambdas import samples
+from tests.lambdas.catalog.conftest import NOW, TABLE
 
-TABLE = "titles"
 SECOND = "vfedcba9876543210"
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def table(aws):
-    client("dynamodb").create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "listing", "name")
-        ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "published",
-                "KeySchema": [
-                    {"AttributeName": "listing", "KeyType": "HASH"},
-                    {"AttributeName": "name", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
-    return boto3.resource("dynamodb").Table(TABLE)
-
-
-@pytest.fixture
-def store(table):
-    return CatalogStore(TABLE)
+LATER = samples.DELIVERED_AT + timedelta(hours=1)
 
 
 @pytest.fixture
@@ -98,14 +67,64 @@ def test_a_film_is_published_listed_and_announced(happens, table, context):
     assert (record["version_id"], record["previous_version"]) == (samples.VERSION, None)
 
 
-def test_a_second_version_replaces_the_first_and_the_audit_says_so(happens, table, context):
-    for version in (samples.VERSION, SECOND):
-        happens(samples.source_accepted(version_id=version))
+def test_what_the_studio_delivered_is_kept_with_the_version(happens, store):
+    source = samples.source_accepted()
+    happens(source)
+    version = store.version(title_id=samples.TITLE, version_id=samples.VERSION)
+    assert version.state is VersionState.ENCODING
+    for name in ("facts", "rights", "title", "media", "analysis", "priority", "delivered_at", "delivery_id"):
+        assert getattr(version, name) == getattr(source, name), name
+    happens(samples.version_packaged())
+    version = store.version(title_id=samples.TITLE, version_id=samples.VERSION)
+    assert version.packaged == samples.version_packaged()
+    assert version.packaged_at == version.published_at
+
+
+def deliver(happens, *versions):
+    """Accept versions, each an hour after the one before."""
+    for hours, version in enumerate(versions):
+        at = samples.DELIVERED_AT + timedelta(hours=hours)
+        happens(samples.source_accepted(version_id=version, delivered_at=at))
+
+
+def test_a_second_version_replaces_the_first_and_the_audit_says_so(happens, table, context, store):
+    deliver(happens, samples.VERSION, SECOND)
     for version in (samples.VERSION, SECOND):
         assert happens(samples.version_packaged(version_id=version)) == [("TitlePublished", version)]
     [title] = listed(context)
     assert title["version_id"] == SECOND
     assert [record["previous_version"] for record in audit(table)] == [None, samples.VERSION]
+    states = {version.version_id: version.state for version in store.versions(samples.TITLE)}
+    assert states == {samples.VERSION: VersionState.REPLACED, SECOND: VersionState.PUBLISHED}
+
+
+def test_an_older_delivery_that_is_ready_later_replaces_nothing(happens, table, context, store):
+    deliver(happens, samples.VERSION, SECOND)
+    assert happens(samples.version_packaged(version_id=SECOND)) == [("TitlePublished", SECOND)]
+    for _ in range(2):
+        assert happens(samples.version_packaged()) == []
+    assert [title["version_id"] for title in listed(context)] == [SECOND]
+    assert len(audit(table)) == 1
+    kept = store.version(title_id=samples.TITLE, version_id=samples.VERSION)
+    assert (kept.state, kept.verified, kept.published_at) == (VersionState.PACKAGED, True, None)
+
+
+def test_of_two_deliveries_at_one_moment_the_version_decides(happens, context):
+    for version in (SECOND, samples.VERSION):
+        happens(samples.source_accepted(version_id=version))
+    assert samples.VERSION < SECOND
+    assert happens(samples.version_packaged(version_id=SECOND)) == [("TitlePublished", SECOND)]
+    assert happens(samples.version_packaged()) == []
+
+
+@pytest.mark.parametrize("verification", [None, {"verified": False, "checked_at": NOW, "objects": 3}])
+def test_what_is_not_verified_is_not_published(happens, table, store, verification):
+    happens(samples.source_accepted())
+    with pytest.raises(NotVerifiedError, match="did not pass the check"):
+        happens(samples.version_packaged(verification=verification))
+    assert store.title(samples.TITLE) is None
+    assert audit(table) == []
+    assert happens(samples.version_packaged()) == [("TitlePublished", samples.VERSION)]
 
 
 def test_every_event_may_come_twice(happens, table, context):
@@ -119,8 +138,8 @@ def test_every_event_may_come_twice(happens, table, context):
 
 
 def test_a_late_duplicate_does_not_bring_a_replaced_version_back(happens, context):
+    deliver(happens, samples.VERSION, SECOND)
     for version in (samples.VERSION, SECOND):
-        happens(samples.source_accepted(version_id=version))
         happens(samples.version_packaged(version_id=version))
     assert happens(samples.version_packaged()) == []
     assert [title["version_id"] for title in listed(context)] == [SECOND]
@@ -129,7 +148,7 @@ def test_a_late_duplicate_does_not_bring_a_replaced_version_back(happens, contex
 def test_an_announcement_that_was_lost_is_made_up_for(happens, store):
     happens(samples.source_accepted())
     version = store.version(title_id=samples.TITLE, version_id=samples.VERSION)
-    store.publish(samples.version_packaged(), version=version, before=None, at=NOW)
+    store.apply(publication(samples.version_packaged(), version=version, title=None), at=NOW)
     assert happens(samples.version_packaged()) == [("TitlePublished", samples.VERSION)]
 
 
@@ -169,7 +188,7 @@ class TestRace:
 
     def publish(self, store, version, before, at=NOW):
         packaged = samples.version_packaged(version_id=version.version_id)
-        store.publish(packaged, version=version, before=before, at=at)
+        return store.apply(publication(packaged, version=version, title=before), at=at)
 
     def test_of_the_first_version(self, store, versions, table):
         winner, loser = versions
@@ -203,6 +222,16 @@ class TestRace:
         assert store.title(samples.TITLE).current_version == loser.version_id
         assert store.title(samples.TITLE).revision == 2
 
+    def test_with_a_version_that_is_only_kept(self, store, versions):
+        winner, loser = versions
+        self.publish(store, winner, None)
+        packaged = samples.version_packaged(version_id=loser.version_id)
+        store.keep(packaged, version=loser, at=NOW)
+        with pytest.raises(TransientError):
+            store.keep(packaged, version=loser, at=NOW)
+        with pytest.raises(TransientError):
+            self.publish(store, loser, store.title(samples.TITLE))
+
     def only_the_winner_is_published(self, store, winner, loser, table):
         assert store.title(samples.TITLE).current_version == winner.version_id
         assert store.version(title_id=samples.TITLE, version_id=loser.version_id).state == "encoding"
@@ -218,7 +247,7 @@ def test_titles_are_listed_by_name_from_all_pages(happens, table, context, store
         store.add_version(source, at=NOW)
         version = store.version(title_id=f"film-{n}", version_id=samples.VERSION)
         packaged = samples.version_packaged(title_id=f"film-{n}", poster="art/" + "y" * 40_000)
-        store.publish(packaged, version=version, before=None, at=NOW)
+        store.apply(publication(packaged, version=version, title=None), at=NOW)
     titles = listed(context)
     assert [title["name"] for title in titles] == names
     assert titles[0]["year"] is None

@@ -1,7 +1,7 @@
 import pytest
 
 from lambdas.common.aws import client
-from lambdas.common.bus import EventPublisher, received
+from lambdas.common.bus import EventPublisher, anything_of, received
 from lambdas.common.errors import InvalidInputError, PermanentError, TransientError
 from lambdas.common.events import DeliveryReceived, SourceAccepted
 from tests.lambdas import samples
@@ -58,3 +58,21 @@ def test_another_event_is_refused_by_name():
 def test_an_envelope_without_detail_is_refused():
     with pytest.raises(InvalidInputError):
         received(SourceAccepted, {"detail-type": "SourceAccepted"})
+
+
+def test_of_several_events_the_one_that_came_is_told_with_its_time():
+    sent = {**envelope(), "time": "2026-11-02T09:30:00Z"}
+    event, at = anything_of((DeliveryReceived, SourceAccepted), sent)
+    assert event == samples.source_accepted()
+    assert at == samples.DELIVERED_AT
+
+
+def test_none_of_several_events_is_refused_by_name():
+    with pytest.raises(PermanentError, match="got 'SourceAccepted'"):
+        anything_of((DeliveryReceived,), {**envelope(), "time": "2026-11-02T09:30:00Z"})
+
+
+@pytest.mark.parametrize("time", [{}, {"time": "yesterday"}, {"time": "2026-11-02T09:30:00"}])
+def test_an_envelope_without_a_time_is_refused(time):
+    with pytest.raises(InvalidInputError, match="time"):
+        anything_of((SourceAccepted,), envelope() | time)

@@ -4,9 +4,11 @@ import pytest
 from pydantic import ValidationError
 
 from lambdas.common.aws import client
+from lambdas.common.batch import scheduling_priority
 from lambdas.common.bus import EventPublisher
 from lambdas.common.errors import InvalidInputError, NotFoundError
 from lambdas.common.events import VersionPackaged
+from lambdas.common.media import Priority
 from lambdas.encoding import handlers
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment
 from lambdas.encoding.models import EncodingPlan
@@ -77,14 +79,24 @@ def test_the_plan_is_written_announced_and_turned_into_jobs(bus, context):
     assert {name: answer[name] for name in VERSION} == VERSION
     assert answer["plan"] == uri
     assert answer["package"]["command"] == ["package", "--plan", uri]
+    assert answer["verify"]["command"] == ["verify", "--plan", uri]
     assert [rung["join"]["command"][-1] for rung in answer["rung_jobs"]] == ["1080p", "720p", "480p", "360p"]
     body = client("s3").get_object(Bucket="work", Key=f"work/{samples.VERSION}/plan.json")["Body"].read()
     plan = EncodingPlan.model_validate_json(body)
+    assert plan.thumbnails == samples.source_accepted().thumbnails
     assert plan.source.key == f"{samples.STUDIO}/{samples.DELIVERY}/{samples.FEATURE}"
     assert (plan.work_bucket, plan.media_bucket) == ("work", "media")
     [envelope] = bus.envelopes()
     assert envelope["detail-type"] == "EncodingStarted"
-    assert envelope["detail"]["jobs"] == len(answer["chunk_jobs"]) + 2 * len(answer["rung_jobs"]) + 1
+    assert envelope["detail"]["jobs"] == len(answer["chunk_jobs"]) + 2 * len(answer["rung_jobs"]) + 2
+
+
+@pytest.mark.parametrize("priority", ["original", "licensed"])
+def test_every_job_is_as_urgent_as_its_delivery(context, priority):
+    jobs = handlers.plan(state_with_keys() | {"priority": priority}, context)
+    every = [*jobs["chunk_jobs"], *(job for rung in jobs["rung_jobs"] for job in rung.values())]
+    every += [jobs["package"], jobs["verify"]]
+    assert {job["priority"] for job in every} == {scheduling_priority(Priority(priority))}
 
 
 def test_planning_again_gives_the_same(context):
@@ -106,22 +118,44 @@ def test_without_its_keys_nothing_is_planned(bus, context):
 
 def report():
     packaged = samples.version_packaged().model_dump(mode="json")
-    same = ("duration_s", "poster", "renditions", "key_ids")
+    same = ("duration_s", "poster", "thumbnails", "renditions", "key_ids")
     return {name: packaged[name] for name in same} | packaged["manifests"]
 
 
-def test_what_was_packaged_is_announced(bus, context):
-    put(bucket="work", key=f"work/{samples.VERSION}/package.json", body=json.dumps(report()))
+def verification(**changes):
+    checked = samples.version_packaged().verification.model_dump(mode="json")
+    return {"checked_at": checked["checked_at"], "objects": checked["objects"], "tracks": []} | changes
+
+
+def left(name, document):
+    """Let the jobs have left a report."""
+    put(bucket="work", key=f"work/{samples.VERSION}/{name}.json", body=json.dumps(document))
+
+
+def test_what_was_packaged_and_verified_is_announced(bus, context):
+    left("package", report())
+    left("verification", verification())
     answer = handlers.register(VERSION | {"more": 1}, context)
     assert answer == {"version_id": samples.VERSION, "title_id": samples.TITLE}
     [envelope] = bus.envelopes()
     assert VersionPackaged.model_validate(envelope["detail"]) == samples.version_packaged()
 
 
-def test_a_package_without_a_report_is_not_announced(bus, context):
+def test_a_package_that_nobody_could_play_is_announced_as_such(bus, context):
+    left("package", report())
+    left("verification", verification(faults=[{"subject": "video/1080p/seg_1.m4s", "message": "it is empty"}]))
+    handlers.register(VERSION, context)
+    [envelope] = bus.envelopes()
+    assert envelope["detail"]["verification"]["verified"] is False
+
+
+def test_a_package_without_its_reports_is_not_announced(bus, context):
     with pytest.raises(NotFoundError, match=r"package\.json"):
         handlers.register(VERSION, context)
-    put(bucket="work", key=f"work/{samples.VERSION}/package.json", body=json.dumps(report() | {"poster": None}))
+    left("package", report())
+    with pytest.raises(NotFoundError, match=r"verification\.json"):
+        handlers.register(VERSION, context)
+    left("package", report() | {"poster": None})
     with pytest.raises(InvalidInputError, match="poster"):
         handlers.register(VERSION, context)
     assert bus.envelopes() == []

@@ -110,7 +110,7 @@ class TestJobs:
         plan = planned(source(frames=frames, width=size[0], height=size[1]), chunk_segments=chunk_segments)
         jobs = jobs_of(plan, uri=URI)
         rungs = [job for rung in jobs.rung_jobs for job in (rung.join, rung.score)]
-        every = [*jobs.chunk_jobs, *rungs, jobs.package]
+        every = [*jobs.chunk_jobs, *rungs, jobs.package, jobs.verify]
         names = [job.name for job in every]
         assert len(set(names)) == len(names) == jobs.count
         assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", name) for name in names)
@@ -147,5 +147,5 @@ def test_the_announcement_names_the_rungs_and_counts_the_jobs():
     plan = planned()
     event = started(plan, source=source(), jobs=jobs_of(plan, uri=URI).count)
     assert event.rungs == ("1080p", "720p", "480p", "360p")
-    # 600 frames are 6.25 segments of 96, thus 3 chunks; and one audio job, four joins, four scores, one package.
-    assert event.jobs == 4 * 3 + 1 + 4 + 4 + 1
+    # 600 frames are 6.25 segments of 96, thus 3 chunks; and one audio job, four joins, four scores, a package, a check.
+    assert event.jobs == 4 * 3 + 1 + 4 + 4 + 1 + 1

@@ -47,6 +47,7 @@ def playable():
             dash="big-buck-bunny/v0123456789abcdef/manifests/manifest.mpd",
             hls="big-buck-bunny/v0123456789abcdef/manifests/master.m3u8",
         ),
+        thumbnails="big-buck-bunny/v0123456789abcdef/thumbnails/thumbnails.vtt",
         renditions=(
             Rendition(
                 rung="1080p", codec="h264", width=1920, height=1080,

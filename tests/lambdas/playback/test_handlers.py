@@ -8,8 +8,8 @@ import pytest
 
 from lambdas.common.aws import client
 from lambdas.common.errors import PermanentError
-from lambdas.common.events import TitlePublished
-from lambdas.common.media import Tier, TitleMetadata
+from lambdas.common.events import TitlePublished, TitleRolledBack
+from lambdas.common.media import Manifests, Tier, TitleMetadata
 from lambdas.playback import handlers, store
 
 LONG_AGO = 1_000_000
@@ -76,8 +76,12 @@ def envelope(playable, *, time="2026-01-01T00:00:00Z", detail_type="TitlePublish
         delivery_id="d1",
         title=TitleMetadata(title_id=playable.title_id, name=playable.name),
         poster="art/p.jpg",
-        **playable.model_dump(include={"revision", "version_id", "duration_s", "manifests", "renditions", "key_ids"}),
+        **playable.model_dump(
+            include={"revision", "version_id", "duration_s", "manifests", "thumbnails", "renditions", "key_ids"}
+        ),
     )
+    if detail_type == "TitleRolledBack":
+        event = TitleRolledBack(**dict(event), replaced="v9", by="ana", reason="blurred")
     return {
         "id": "e",
         "time": time,
@@ -101,6 +105,35 @@ def test_events_out_of_order_leave_the_latest(aws, playable, lambda_context):
     handlers.on_title_published(envelope(playable, time="2026-01-01T00:00:05Z"), lambda_context)
 
     assert store.PlayableTable("playable").get(playable.title_id).version_id == "v2"
+
+
+def test_a_rollback_is_followed_like_a_publication(aws, playable, lambda_context):
+    newer = playable.model_copy(update={"version_id": "v2", "revision": playable.revision + 1})
+    back = playable.model_copy(update={"revision": playable.revision + 2})
+
+    handlers.on_title_published(envelope(newer), lambda_context)
+    handlers.on_title_published(envelope(back, detail_type="TitleRolledBack"), lambda_context)
+    # The publication that was rolled back comes once more, late.
+    handlers.on_title_published(envelope(newer), lambda_context)
+
+    assert store.PlayableTable("playable").get(playable.title_id) == back
+
+
+def test_a_viewer_keeps_the_version_that_the_session_began_with(published, call, lambda_context):
+    session = call(handlers.create_session, body={"title_id": published.title_id}).json
+    other = published.model_copy(
+        update={
+            "version_id": "v2",
+            "revision": published.revision + 1,
+            "manifests": Manifests(dash="big-buck-bunny/v2/m.mpd", hls="big-buck-bunny/v2/m.m3u8"),
+        }
+    )
+    handlers.on_title_published(envelope(other, detail_type="TitleRolledBack"), lambda_context)
+
+    manifest = call(handlers.get_manifest, query={"format": "dash"}, path={"session_id": session["session_id"]})
+    assert manifest.status == 200
+    assert f"/{published.version_id}/" in manifest.text
+    assert call(handlers.create_session, body={"title_id": published.title_id}).json["version_id"] == "v2"
 
 
 def test_another_event_is_refused_for_good(aws, playable, lambda_context):

@@ -20,6 +20,7 @@ def seen(position_s, *, completed):
 
 def test_a_session_pins_the_version_that_was_current(session, playable):
     assert (session.version_id, session.manifests) == (playable.version_id, playable.manifests)
+    assert session.thumbnails == playable.thumbnails
 
 
 def test_session_ids_cannot_be_guessed_from_each_other(playable):
@@ -38,8 +39,16 @@ def test_the_answer_is_all_that_a_player_needs(session, edge_key):
     assert answer["manifests"] == {"dash": f"{manifest}dash", "hls": f"{manifest}hls"}
     assert answer["license_url"] == f"/api/playback/license?session_id={session.session_id}"
     assert answer["edge"]["base"] == f"/media/{answer['edge']['token']}/"
+    assert answer["thumbnails"] == f"{answer['edge']['base']}{session.thumbnails}"
     assert answer["expires_at"] == int(NOW.timestamp()) + 60
     assert answer["progress_interval_s"] == 30
+
+
+def test_a_version_without_thumbnails_has_none_in_the_answer(playable, edge_key):
+    bare = playable.model_copy(update={"thumbnails": None})
+    session = sessions.create(viewer_id="v", playable=bare, device=None, now=NOW, ttl_s=60)
+
+    assert sessions.answer(session=session, progress=None, key=edge_key)["thumbnails"] is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,183 @@
+"""Packaged manifests, read as a player reads them: which tracks there are, and which objects they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import m3u8
+from defusedxml import DefusedXmlException, ElementTree
+
+from encoder.errors import ManifestUnreadableError
+from lambdas.common.keys import MisplacedReferenceError, PublishedVersion, referenced
+
+_MPD = "{urn:mpeg:dash:schema:mpd:2011}"
+_KID = "{urn:mpeg:cenc:2013}default_KID"
+
+
+class Kind(StrEnum):
+    """What a track carries."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    TEXT = "text"
+
+
+class Segment(NamedTuple):
+    """A segment: its key, and how long it is shown."""
+
+    key: str
+    duration_s: float
+
+
+class Track(NamedTuple):
+    """One track, as one manifest describes it; keys are those of the media bucket."""
+
+    kind: Kind
+    init: str | None
+    segments: tuple[Segment, ...]
+    key_id: str | None = None
+    """Hexadecimal; DASH says it, HLS does not."""
+    playlist: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder of its segments, with the version's prefix."""
+        return self.segments[0].key.rpartition("/")[0]
+
+    @property
+    def objects(self) -> Iterator[str]:
+        """The keys of everything that it is made of."""
+        if self.playlist is not None:
+            yield self.playlist
+        if self.init is not None:
+            yield self.init
+        yield from (segment.key for segment in self.segments)
+
+
+def dash_tracks(text: bytes, *, published: PublishedVersion) -> tuple[Track, ...]:
+    """Return the tracks of a version's DASH manifest.
+
+    Raises
+    ------
+    ManifestUnreadableError
+        If it is no MPD, or addresses its segments otherwise than by template and timeline.
+    """
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
+        raise ManifestUnreadableError(f"no XML: {error}") from error
+    if root.tag != f"{_MPD}MPD":
+        raise ManifestUnreadableError(f"no MPD: its root is {root.tag!r}")
+    representations = (
+        (choice, representation)
+        for choice in root.iterfind(f"{_MPD}Period/{_MPD}AdaptationSet")
+        for representation in choice.iterfind(f"{_MPD}Representation")
+    )
+    try:
+        tracks = tuple(_dash_track(choice, made, published=published) for choice, made in representations)
+    except (KeyError, ValueError) as error:
+        raise ManifestUnreadableError(f"no MPD that can be played: {error}") from error
+    if not tracks:
+        raise ManifestUnreadableError("an MPD without a representation")
+    return tracks
+
+
+def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, Kind]:
+    """Return the media playlists of a version's multivariant playlist: their keys, and what they carry.
+
+    Raises
+    ------
+    ManifestUnreadableError
+        If it is no multivariant playlist.
+    """
+    parsed = _playlist(text)
+    kinds = {"AUDIO": Kind.AUDIO, "SUBTITLES": Kind.TEXT}
+    try:
+        named = {media.uri: kinds[media.type] for media in parsed.media}
+        named |= {variant.uri: Kind.VIDEO for variant in parsed.playlists}
+        found = {referenced(published.hls, uri, within=published.prefix): kind for uri, kind in named.items()}
+    except (KeyError, MisplacedReferenceError) as error:
+        raise ManifestUnreadableError(f"no multivariant playlist that can be played: {error}") from error
+    if not parsed.is_variant or not found:
+        raise ManifestUnreadableError("no multivariant playlist: it names no other")
+    return found
+
+
+def hls_track(text: bytes, *, key: str, kind: Kind, published: PublishedVersion) -> Track:
+    """Return the track of the media playlist `key`.
+
+    Raises
+    ------
+    ManifestUnreadableError
+        If it is no media playlist, has no end, or has media in the clear that must not be.
+    """
+    parsed = _playlist(text)
+    if not parsed.is_endlist or not parsed.segments:
+        raise ManifestUnreadableError("a playlist of a film has segments and an end")
+    if kind is not Kind.TEXT and not all(segment.key and segment.init_section for segment in parsed.segments):
+        raise ManifestUnreadableError("a segment is not encrypted, or has no initialisation")
+    first = parsed.segments[0].init_section
+    try:
+        return Track(
+            kind=kind,
+            init=referenced(key, first.uri, within=published.prefix) if first else None,
+            segments=tuple(
+                Segment(referenced(key, segment.uri, within=published.prefix), segment.duration)
+                for segment in parsed.segments
+            ),
+            playlist=key,
+        )
+    except MisplacedReferenceError as error:
+        raise ManifestUnreadableError(str(error)) from error
+
+
+def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track:  # noqa: ANN401 - XML elements
+    template = made.find(f"{_MPD}SegmentTemplate")
+    timeline = None if template is None else template.find(f"{_MPD}SegmentTimeline")
+    if template is None or timeline is None:
+        message = "a representation has no segment timeline"
+        raise ValueError(message)
+    timescale = int(template.attrib["timescale"])
+    durations = [
+        int(run.attrib["d"]) for run in timeline.iterfind(f"{_MPD}S") for _ in range(_repeats(run.get("r", "0")) + 1)
+    ]
+    if not durations:
+        message = "a representation has no segment"
+        raise ValueError(message)
+    start = int(template.get("startNumber", "1"))
+
+    def key(reference: str) -> str:
+        return referenced(published.dash, reference, within=published.prefix)
+
+    protection = next((found.get(_KID) for found in choice.iterfind(f"{_MPD}ContentProtection") if found.get(_KID)), "")
+    return Track(
+        kind=Kind(choice.attrib["contentType"]),
+        init=key(template.attrib["initialization"]),
+        segments=tuple(
+            Segment(key(template.attrib["media"].replace("$Number$", str(number))), float(Fraction(ticks, timescale)))
+            for number, ticks in enumerate(durations, start=start)
+        ),
+        key_id=protection.replace("-", "").lower() or None,
+    )
+
+
+def _repeats(value: str) -> int:
+    repeats = int(value)
+    if repeats < 0:
+        message = "a run of segments is open-ended"
+        raise ValueError(message)
+    return repeats
+
+
+def _playlist(text: bytes) -> Any:  # noqa: ANN401 - the library has no types
+    try:
+        decoded = text.decode("utf-8")
+        if not decoded.startswith("#EXTM3U"):
+            message = "it does not begin with #EXTM3U"
+            raise ManifestUnreadableError(message)
+        return m3u8.loads(decoded)
+    except (ValueError, m3u8.ParseError) as error:
+        raise ManifestUnreadableError(f"no playlist: {error}") from error

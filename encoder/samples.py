@@ -1,0 +1,70 @@
+"""What is in a segment: decrypted, decoded, and counted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from encoder.errors import ToolFailedError
+from encoder.keys import OpenKey
+from encoder.manifests import Kind
+from encoder.tools import Tool, run
+
+_TICK = re.compile(r"^#tb 0: (?P<numerator>\d+)/(?P<denominator>\d+)$", re.MULTILINE)
+# stream, decoding time, presentation time, duration, …
+_SAMPLE = re.compile(r"^0,\s*-?\d+,\s*-?\d+,\s*(?P<ticks>\d+),", re.MULTILINE)
+_TEXT_FILE = b"WEBVTT"
+
+
+class Decoded(NamedTuple):
+    """What came out of a segment."""
+
+    samples: int
+    """Frames of a picture, blocks of sound, cues or pauses of text."""
+    ticks: int
+    tick_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """How long it lasts."""
+        return self.ticks * self.tick_s
+
+
+def decode(path: Path, *, kind: Kind, key: OpenKey | None) -> Decoded:
+    """Decode a segment that stands behind its initialisation; one of text is taken apart, as it has no decoder.
+
+    Parameters
+    ----------
+    key
+        The content key of what is encrypted.
+
+    Raises
+    ------
+    ToolFailedError
+        If anything of it cannot be read, decrypted or decoded.
+    """
+    if kind is Kind.TEXT and path.read_bytes().startswith(_TEXT_FILE):
+        return Decoded(samples=path.read_bytes().count(b"-->"), ticks=0, tick_s=0.0)
+    listing = _decrypted(path, key=key) if key else _framecrc("-i", path, "-map", "0", "-c", "copy")
+    tick = _TICK.search(listing)
+    samples = [int(sample["ticks"]) for sample in _SAMPLE.finditer(listing)]
+    if tick is None or not samples:
+        raise ToolFailedError(tool=Tool.FFMPEG, exit_code=0, stderr=("nothing came out of it",))
+    return Decoded(samples=len(samples), ticks=sum(samples), tick_s=int(tick["numerator"]) / int(tick["denominator"]))
+
+
+def _decrypted(path: Path, *, key: OpenKey) -> str:
+    # The key reaches ffmpeg by its standard input: a command line can be read by every process of the machine.
+    script = ("ffconcat version 1.0", f"file 'file:{path}'", f"option decryption_key {key.secret_hex}")
+    return _framecrc(
+        *("-f", "concat", "-safe", "0", "-protocol_whitelist", "file,pipe", "-i", "pipe:0"),
+        *("-map", "0:0", "-fps_mode", "passthrough"),
+        stdin="\n".join(script),
+        secrets=(key.secret_hex,),
+    )
+
+
+def _framecrc(*arguments: str | Path, stdin: str = "", secrets: tuple[str, ...] = ()) -> str:
+    strictly = ("-hide_banner", "-nostdin", "-nostats", "-v", "error", "-xerror", "-err_detect", "explode")
+    return run(Tool.FFMPEG, [*strictly, *arguments, "-f", "framecrc", "-"], stdin=stdin, secrets=secrets)

@@ -1,0 +1,109 @@
+/** The studios' API. */
+
+import { SignedInClient } from "../api.js";
+
+/**
+ * @typedef {object} Listed
+ * @property {string} delivery_id
+ * @property {string} version_id
+ * @property {string | null} title_id
+ * @property {string | null} title_name
+ * @property {"original" | "licensed" | null} priority
+ * @property {string} stage
+ * @property {"pass" | "review" | "fail" | null} verdict
+ * @property {string} delivered_at
+ * @property {string} updated_at
+ * @property {number | null} size_bytes
+ */
+
+/**
+ * @typedef {object} Span
+ * @property {number} start_s
+ * @property {number} end_s
+ * @property {number} first_frame
+ * @property {number} last_frame
+ * @property {string} timecode
+ * @property {string | null} still  the name of a picture of it
+ */
+
+/**
+ * @typedef {object} Check
+ * @property {string} check
+ * @property {"pass" | "review" | "fail"} verdict
+ * @property {number | null} measured
+ * @property {string} unit
+ * @property {string} threshold
+ * @property {string} message
+ * @property {Span[]} at
+ */
+
+/**
+ * @typedef {object} Details
+ * @property {{until: string | null, escalated: boolean} | null} review
+ * @property {Check[]} checks
+ * @property {{code: string, subject: string, message: string, remedy: string}[]} findings
+ * @property {{rung: string, width: number, height: number, bitrate_kbps: number, vmaf_mean: number}[]} renditions
+ * @property {{at: string, event: string, message: string}[]} history  the oldest first
+ *
+ * @typedef {Omit<Listed, "delivery_id"> & Details} Version
+ */
+
+const DELIVERIES = "/api/ingest/deliveries";
+const PAGE = 50;
+
+/** Calls the API as the signed-in studio. */
+export class StudioApi {
+  #client;
+
+  /** @param {import("../auth.js").Auth} auth */
+  constructor(auth) {
+    this.#client = new SignedInClient(auth);
+  }
+
+  /**
+   * Return a page of the deliveries, the newest first.
+   *
+   * @param {object} query
+   * @param {string} query.stage  only of this stage; of all if empty
+   * @param {string | null} query.cursor  where the page before ended
+   * @returns {Promise<{deliveries: Listed[], cursor: string | null}>}
+   */
+  deliveries({ stage, cursor }) {
+    const query = new URLSearchParams({ limit: String(PAGE) });
+    if (stage) query.set("stage", stage);
+    if (cursor) query.set("cursor", cursor);
+    return this.#client.json("GET", `${DELIVERIES}?${query}`);
+  }
+
+  /**
+   * Return all versions of a delivery, the newest first.
+   *
+   * @param {string} deliveryId
+   * @returns {Promise<{delivery_id: string, versions: Version[]}>}
+   */
+  delivery(deliveryId) {
+    return this.#client.json("GET", `${DELIVERIES}/${encodeURIComponent(deliveryId)}`);
+  }
+
+  /**
+   * Fetch a picture. It needs the bearer token, which an `img` does not send.
+   *
+   * @param {string} path  as `stillPath` makes it
+   * @returns {Promise<Blob>}
+   */
+  async still(path) {
+    return (await this.#client.send("GET", path)).blob();
+  }
+}
+
+/**
+ * Return where a picture is.
+ *
+ * @param {string} deliveryId
+ * @param {string} versionId
+ * @param {string} name
+ */
+export function stillPath(deliveryId, versionId, name) {
+  const [delivery, version, still] = [deliveryId, versionId, name].map(encodeURIComponent);
+  return `${DELIVERIES}/${delivery}/versions/${version}/stills/${still}`;
+}

