@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Annotated
 
 import typer
@@ -20,7 +21,10 @@ from rich.progress import (
 
 from cli import common
 from cli.common import EXPECTED, console, fail
+from lambdas.ingestion.arrival import version_id_of
+from sandbox.cloud import EmbeddedCloudError
 from sandbox.demo import deployed_in
+from sandbox.deployed import NotDeployedError
 from sandbox.edge import url_of_running
 from sandbox.pipeline import follow
 from sandbox.steps import Steps
@@ -28,16 +32,18 @@ from sandbox.studio_user import credentials_path, new_studio_user
 from stacks.settings import SANDBOX
 from uploader.api import UploadApi
 from uploader.credentials import Credentials
-from uploader.delivery import Delivery, delivery_at, send
-from uploader.errors import UnavailableError, UploadingError
+from uploader.delivery import Delivery, Sent, delivery_at, send
+from uploader.errors import LaterError, UploadingError
 from uploader.http import new_pool
 from uploader.patience import Patience
-from uploader.sending import Means, Tally
+from uploader.sending import Means
 from uploader.session import StudioSession
 
 _LATER = 75
 """The exit code of what may succeed later, as sysexits.h names it: run the same command again."""
 _DAY_S = 24 * 3600
+_REVIEW = {"Wait for a review", "Escalate"}
+"""The states of the ingestion in which a person is waited for."""
 
 
 def upload(
@@ -50,7 +56,7 @@ def upload(
     wait: Annotated[bool, typer.Option(help="Follow the delivery until it is published.")] = True,
     again: Annotated[bool, typer.Option("--again", help="Announce it again, although all of it is there.")] = False,
     workers: Annotated[int, typer.Option(help="Parts on their way at once.", min=1, max=64)] = 6,
-    patience: Annotated[float, typer.Option(help="Seconds to go on trying while there is no answer.", min=0)] = 900,
+    patience: Annotated[float, typer.Option(help="Seconds to go on after a request has failed.", min=0)] = 900,
     credentials: Annotated[Path | None, typer.Option(help="The studio's user; kept by `marquee studio add`.")] = None,
 ) -> None:
     """Send a delivery in parallel parts; started again after an interruption, it goes on where it was.
@@ -60,10 +66,15 @@ def upload(
     try:
         what = delivery_at(path, studio=studio, delivery_id=delivery)
         who = Credentials.load(credentials) if credentials else _credentials(what.location.studio)
-        tally = _send(what, who=who, workers=workers, patience_s=patience, again=again)
-        if wait and what.manifest is not None and not tally.was_there:
-            _follow(what)
-    except UnavailableError as error:
+        sent = _send(what, who=who, workers=workers, patience_s=patience, again=again)
+        if what.manifest is not None:
+            if sent.tally.was_there:
+                console.print("All of it was there: it is not announced again. With `--again` it is.")
+            if wait and (credentials is None or _is_here(who)):
+                _follow(what, title_id=what.manifest.title.title_id, object_version=sent.manifest_version)
+            elif wait:
+                console.print(f"Not followed, because it is elsewhere: see {who.site.rstrip('/')}/studio.html")
+    except LaterError as error:
         console.print(f"{error}\nRun the same command again: it goes on where it was.", markup=False, highlight=False)
         raise typer.Exit(_LATER) from error
     except (*EXPECTED, UploadingError, OSError) as error:
@@ -75,15 +86,20 @@ class _Bar:
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
+        self._shown = next(shown for shown in progress.tasks if shown.id == task)
+        self._lock = Lock()
 
     def advanced(self, size_bytes: int) -> None:
-        self._progress.advance(self._task, size_bytes)
+        with self._lock:
+            self._progress.advance(self._task, size_bytes)
 
     def skipped(self, size_bytes: int) -> None:
-        self._progress.advance(self._task, size_bytes)
+        # Not by `advance`, from which the rate and the time that remains are made.
+        with self._lock:
+            self._shown.completed += size_bytes
 
 
-def _send(what: Delivery, *, who: Credentials, workers: int, patience_s: float, again: bool) -> Tally:
+def _send(what: Delivery, *, who: Credentials, workers: int, patience_s: float, again: bool) -> Sent:
     started, cancelled = time.monotonic(), Event()
     pool = new_pool(connections=workers + 1)
     patience = Patience(seconds=patience_s, cancelled=cancelled)
@@ -99,7 +115,8 @@ def _send(what: Delivery, *, who: Credentials, workers: int, patience_s: float, 
             cancelled=cancelled,
             watcher=bar,
         )
-        tally = send(what, means=means, again=again)
+        sent = send(what, means=means, again=again)
+    tally = sent.tally
     seconds = time.monotonic() - started
     console.print(
         f"{what.location.prefix}: {tally.parts} parts, {tally.held} there before, {tally.sent} sent, {tally.again} of "
@@ -107,7 +124,7 @@ def _send(what: Delivery, *, who: Credentials, workers: int, patience_s: float, 
         f"{tally.sent_bytes / 1e6 / seconds:.0f} MB/s",
         highlight=False,
     )
-    return tally
+    return sent
 
 
 def _credentials(studio: str) -> Credentials:
@@ -128,15 +145,37 @@ def _credentials(studio: str) -> Credentials:
     return new_studio_user(platform, studio=studio, site=site, folder=common.STUDIOS_DIR)
 
 
-def _follow(what: Delivery) -> None:
+def _is_here(who: Credentials) -> bool:
+    """Whether somebody signs in at the embedded cloud of this machine."""
+    try:
+        return common.platform().output("ingestion", "StudioClientId") == who.client_id
+    except (EmbeddedCloudError, NotDeployedError):
+        return False
+
+
+def _follow(what: Delivery, *, title_id: str, object_version: str | None) -> None:
     cloud = common.embedded_cloud()
-    if what.manifest is None:
-        return
+    platform = deployed_in(cloud)
+    version_id = None
+    if object_version:
+        version_id = version_id_of(platform.output("ingestion", "RawBucket"), what.location.manifest, object_version)
     with Steps(console).step("Ingest, encode, package, publish", remedy=f"read {cloud.log_path}") as step:
         follow(
-            deployed_in(cloud),
+            platform,
             delivery=what.location,
-            title_id=what.manifest.title.title_id,
+            title_id=title_id,
             timeout_s=_DAY_S,
-            tell=step.tell,
+            tell=_telling(step.tell),
+            version_id=version_id,
         )
+
+
+def _telling(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what tells of a state, and of a review that more is to be done than to wait."""
+
+    def telling(state: str) -> None:
+        tell(state)
+        if state in _REVIEW:
+            console.print("The delivery waits for a review by a person: see `marquee review list`.")
+
+    return telling

@@ -117,7 +117,7 @@ def hls_track(text: bytes, *, key: str, kind: Kind, published: PublishedVersion)
     parsed = _playlist(text)
     if not parsed.is_endlist or not parsed.segments:
         raise ManifestUnreadableError("a playlist of a film has segments and an end")
-    if kind is not Kind.TEXT and not all(segment.key and segment.init_section for segment in parsed.segments):
+    if kind is not Kind.TEXT and not all(_encrypted(segment) and segment.init_section for segment in parsed.segments):
         raise ManifestUnreadableError("a segment is not encrypted, or has no initialisation")
     first = parsed.segments[0].init_section
     try:
@@ -132,6 +132,11 @@ def hls_track(text: bytes, *, key: str, kind: Kind, published: PublishedVersion)
         )
     except MisplacedReferenceError as error:
         raise ManifestUnreadableError(str(error)) from error
+
+
+def _encrypted(segment: Any) -> bool:  # noqa: ANN401 - the library has no types
+    # A key without a method, or with the method NONE, ends the encryption instead of naming one.
+    return segment.key is not None and segment.key.method not in {None, "NONE"}
 
 
 def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track:  # noqa: ANN401 - XML elements

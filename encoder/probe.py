@@ -20,7 +20,6 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class SideData(BaseModel):
     """What goes with a stream or a frame; here, what displays of high dynamic range want to know."""
 
-    side_data_type: str = ""
     red_x: str | None = None
     red_y: str | None = None
     green_x: str | None = None
@@ -48,7 +47,6 @@ class Stream(BaseModel):
     pix_fmt: str = "unknown"
     field_order: str | None = None
     avg_frame_rate: str = "0/0"
-    r_frame_rate: str = "0/0"
     time_base: str = "0/0"
     nb_frames: int | None = None
     nb_read_packets: int = 0

@@ -6,20 +6,24 @@ does not count.
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from encoder.errors import ManifestUnreadableError, ToolFailedError, VerificationFailedError
+from encoder.audio import SAMPLE_RATE_HZ
+from encoder.errors import ManifestUnreadableError, ObjectMissingError, ToolFailedError, VerificationFailedError
 from encoder.keys import KeyOpener, OpenKey
 from encoder.log import say
 from encoder.manifests import Kind, Segment, Track, dash_tracks, hls_playlists, hls_track
 from encoder.packager import audio_folder
 from encoder.plan import Work
+from encoder.protection import sample_entries
 from encoder.samples import Decoded, decode
 from encoder.storage import ObjectStore
 from encoder.thumbnails import sprites_of
+from encoder.tools import ffmpeg
 from lambdas.common.keys import MisplacedReferenceError, PublishedVersion, VersionLayout, referenced
 from lambdas.common.media import ObjectRef, Tier
 from lambdas.encoding.models import CheckedTrack, Fault, PackageReport, RungScore, VerificationReport
@@ -28,7 +32,12 @@ _FAULTS_TOLD = 5
 _BEST_VMAF = 100.0
 # A block of AAC: sound may be cut no finer.
 _AUDIO_BLOCK = 1024
+_BLOCK_S = _AUDIO_BLOCK / SAMPLE_RATE_HZ
 _TEXT_TOLERANCE_S = 0.002
+# A playlist rounds each segment to a millisecond; a timeline counts ticks.
+_PLAYLIST_ROUNDING_S = 0.0005
+_TIME = r"(?:(\d+):)?(\d\d):(\d\d\.\d{3})"
+_CUE = re.compile(rf"^{_TIME}[ \t]+-->[ \t]+{_TIME}", re.MULTILINE)
 
 
 def verify(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
@@ -77,7 +86,9 @@ class _Verification:
         """Look at everything."""
         dash, hls = self._dash(), self._hls()
         named = {key for track in (*dash, *hls) for key in track.objects} | set(self._thumbnails())
+        self._poster()
         present = self._present(named)
+        self._encrypted((*dash, *hls), present=present)
         self._complete(dash, of="the DASH manifest")
         self._complete(hls, of="the HLS playlists")
         for recipe in self._work.plan.video:
@@ -129,14 +140,47 @@ class _Verification:
 
     def _thumbnails(self) -> Iterator[str]:
         key = self._package.thumbnails
-        if key is None or not self._present({key}):
+        if key is None:
+            if self._work.plan.thumbnails is not None:
+                self._fault(self._published.thumbnails, "the plan has seek thumbnails, and the package has none")
+            return
+        if not self._present({key}):
             return
         yield key
-        for sprite in sprites_of(self._read(key).decode("utf-8", errors="replace")):
+        sprites = sprites_of(self._read(key).decode("utf-8", errors="replace"))
+        if not sprites:
+            self._fault(key, "it names no picture")
+        for sprite in sprites:
             try:
                 yield referenced(key, sprite, within=self._published.prefix)
             except MisplacedReferenceError as error:
                 self._fault(key, str(error))
+
+    def _poster(self) -> None:
+        """See that the poster is a JPEG; it lies outside the version's prefix, so it is read and not listed."""
+        key, path = self._package.poster, self._folder / "poster"
+        try:
+            self._store.fetch(ObjectRef(bucket=self._work.plan.media_bucket, key=key), path)
+            ffmpeg("-xerror", "-err_detect", "explode", "-f", "jpeg_pipe", "-i", path, "-f", "null", "-")
+        except ObjectMissingError:
+            self._fault(key, "it does not exist")
+        except ToolFailedError as error:
+            self._fault(key, f"it is no picture: {error.complaint}")
+
+    def _encrypted(self, tracks: tuple[Track, ...], *, present: set[str]) -> None:
+        """See that the initialisation of picture and sound announces encryption, with the key of the track's tier."""
+        keys = {track.init: self._key_of(track) for track in tracks if track.kind is not Kind.TEXT}
+        for init, key in keys.items():
+            if init is None or init not in present:
+                continue
+            entries = sample_entries(self._read(init))
+            if not entries:
+                self._fault(init, "it does not say how its samples are coded")
+            for entry in entries:
+                if entry.key_id is None:
+                    self._fault(init, f"its samples are not encrypted: {entry.coding!r}")
+                elif key is None or entry.key_id != key.key_id:
+                    self._fault(init, f"it names key {entry.key_id}, which is not the track's")
 
     def _present(self, keys: set[str]) -> set[str]:
         """Return those of `keys` that hold anything."""
@@ -157,13 +201,27 @@ class _Verification:
             track = found.get(folder)
             if track is None:
                 self._fault(folder, f"{of} lacks it")
-            elif track.key_id not in {None, self._package.key_ids[tier]}:
-                self._fault(folder, f"{of} names key {track.key_id}, which is not the {tier} key")
+            elif track.playlist is None and track.key_id != self._package.key_ids[tier]:
+                self._fault(folder, f"{of} names {track.key_id or 'no key'}, which is not the {tier} key")
             elif track.kind is Kind.VIDEO and len(track.segments) != self._segments:
                 self._fault(folder, f"{of} lists {len(track.segments)} segments, and the plan says {self._segments}")
+            elif track.kind is Kind.AUDIO and abs(_listed_s(track) - self._work.duration_s) > _slack_s(track, _BLOCK_S):
+                listed_s, film_s = _listed_s(track), self._work.duration_s
+                self._fault(folder, f"{of} lists {listed_s:.3f} s of sound, and the film lasts {film_s:.3f} s")
         for subtitle in plan.subtitles:
-            if VersionLayout.subtitles(subtitle.language) not in found:
-                self._fault(VersionLayout.subtitles(subtitle.language), f"{of} lacks it")
+            folder = VersionLayout.subtitles(subtitle.language)
+            text = found.get(folder)
+            if text is None:
+                self._fault(folder, f"{of} lacks it")
+            elif (listed_s := _listed_s(text)) < self._last_cue_s(subtitle.source) - _slack_s(text, _TEXT_TOLERANCE_S):
+                self._fault(folder, f"{of} ends it at {listed_s:.3f} s, before the last cue that was delivered does")
+
+    def _last_cue_s(self, source: ObjectRef) -> float:
+        """Return when the last cue of a delivered file ends: the packager writes text up to there, not to the end."""
+        path = self._folder / "subtitles"
+        self._store.fetch(source, path)
+        cues = (_seconds(found.groups()) for found in _CUE.finditer(path.read_text(encoding="utf-8-sig")))
+        return max((until_s for from_s, until_s in cues if from_s < until_s), default=0.0)
 
     @property
     def _segments(self) -> int:
@@ -228,3 +286,21 @@ class _Verification:
             self._fault(
                 segment.key, f"it lasts {decoded.duration_s:.3f} s, and the manifest says {segment.duration_s:.3f} s"
             )
+
+
+def _listed_s(track: Track) -> float:
+    return sum(segment.duration_s for segment in track.segments)
+
+
+def _slack_s(track: Track, tolerance_s: float) -> float:
+    """Return `tolerance_s`, and what rounding can add up to if a playlist lists the track."""
+    return tolerance_s + (_PLAYLIST_ROUNDING_S * len(track.segments) if track.playlist else 0.0)
+
+
+def _seconds(found: Sequence[str | None]) -> tuple[float, float]:
+    """Return the two times of a cue: each of hours (which may lack), minutes and seconds."""
+    start, end = (
+        int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0)
+        for hours, minutes, seconds in (found[:3], found[3:])
+    )
+    return start, end

@@ -141,15 +141,28 @@ export class Auth extends EventTarget {
    * @throws {SignedOutError} if the sign-in cannot be renewed
    */
   renew() {
-    this.#renewal ??= this.#renew().finally(() => {
-      this.#renewal = null;
+    if (this.#renewal) return this.#renewal;
+    const renewal = this.#renew().finally(() => {
+      if (this.#renewal === renewal) this.#renewal = null;
     });
-    return this.#renewal;
+    this.#renewal = renewal;
+    return renewal;
   }
 
   /** @param {string} [reason] shown on the sign-in form */
   signOut(reason = "") {
+    const refreshToken = this.#tokens?.refreshToken;
+    this.#end(reason);
+    if (!refreshToken) return;
+    // The page has forgotten the token either way; that nobody else can use it is worth one attempt.
+    this.#call("RevokeToken", { ClientId: this.#clientId, Token: refreshToken }).catch(() => {});
+  }
+
+  /** @param {string} reason shown on the sign-in form */
+  #end(reason) {
     this.#tokens = null;
+    // Whoever signs in next does not share a renewal of the one before.
+    this.#renewal = null;
     sessionStorage.removeItem(this.#storeKey);
     this.dispatchEvent(new CustomEvent("signedout", { detail: reason }));
   }
@@ -163,11 +176,13 @@ export class Auth extends EventTarget {
         ClientId: this.#clientId,
         AuthParameters: { REFRESH_TOKEN: current.refreshToken },
       });
+      // Whoever signed out meanwhile stays so, and whoever signed in since is not renewed into the one before.
+      if (this.#tokens !== current) throw new SignedOutError("You have signed out.");
       return this.#accept(answer, current.username, current.refreshToken);
     } catch (error) {
       // Only Cognito's own refusal ends the sign-in: a network that is away for a moment must not.
       if (!(error instanceof SignInError) || error.code === "Unreachable") throw error;
-      this.signOut("Your sign-in has ended. Sign in again to continue.");
+      if (this.#tokens === current) this.#end("Your sign-in has ended. Sign in again to continue.");
       throw new SignedOutError(error.message);
     }
   }

@@ -16,6 +16,7 @@ from sandbox.deployed import Deployed
 
 _POLL_S = 0.25
 _TITLE_APPEARS_S = 30.0
+_STARTS_S = 300.0
 
 
 class PipelineError(RuntimeError):
@@ -48,7 +49,13 @@ class Outcome:
 
 
 def follow(
-    platform: Deployed, *, delivery: DeliveryLocation, title_id: str, timeout_s: float, tell: Callable[[str], None]
+    platform: Deployed,
+    *,
+    delivery: DeliveryLocation,
+    title_id: str,
+    timeout_s: float,
+    tell: Callable[[str], None],
+    version_id: str | None = None,
 ) -> Outcome:
     """Wait until `delivery` is published. One that waits for a review is waited for as well.
 
@@ -58,6 +65,8 @@ def follow(
         How long to wait in all, in seconds.
     tell
         Told what is being done, whenever that changes.
+    version_id
+        The version as which the delivery is ingested; where it is not known, the newest execution is followed.
 
     Raises
     ------
@@ -67,23 +76,26 @@ def follow(
     started = time.monotonic()
     deadline = started + timeout_s
     states = platform.client("stepfunctions")
-    ingest = _execution_of(platform, delivery, deadline=deadline)
+    if version_id is None:
+        ingest = _execution_of(platform, delivery, deadline=deadline)
+    else:
+        ingest = _execution_named(platform, version_id, deadline=min(deadline, started + _STARTS_S))
     stages = list(_follow_execution(states, ingest, deadline=deadline, tell=tell))
     answer = states.describe_execution(executionArn=ingest)
     output = json.loads(answer["output"])
     if findings := output.get("findings"):
         told = "; ".join(f"{finding['code']} ({finding['subject']}): {finding['message']}" for finding in findings)
         raise PipelineError(f"the delivery was rejected: {told}")
-    version_id = str(output["version_id"])
-    encode = _sibling(platform.output("encoding", "WorkflowArn"), version_id)
+    accepted = str(output["version_id"])
+    encode = _sibling(platform.output("encoding", "WorkflowArn"), accepted)
     stages += _follow_execution(states, encode, deadline=deadline, tell=tell)
     tell("Publish")
-    _wait_until_playable(platform, title_id=title_id, version_id=version_id)
+    _wait_until_playable(platform, title_id=title_id, version_id=accepted)
     return Outcome(
-        version_id=version_id,
+        version_id=accepted,
         publish_s=time.monotonic() - started,
-        quality=QualityReport.model_validate_json(_report(platform, Analysis(version_id).quality)),
-        package=PackageReport.model_validate_json(_report(platform, Workspace(version_id).package)),
+        quality=QualityReport.model_validate_json(_report(platform, Analysis(accepted).quality)),
+        package=PackageReport.model_validate_json(_report(platform, Workspace(accepted).package)),
         stages=tuple(stages),
     )
 
@@ -101,6 +113,19 @@ def _execution_of(platform: Deployed, delivery: DeliveryLocation, *, deadline: f
                 given = json.loads(states.describe_execution(executionArn=arn)["input"])
                 if given["manifest_key"] == delivery.manifest:
                     return arn
+    raise AssertionError  # _polls raises before it ends
+
+
+def _execution_named(platform: Deployed, version_id: str, *, deadline: float) -> str:
+    """Return the execution that ingests a delivery as `version_id`, as soon as there is one."""
+    states = platform.client("stepfunctions")
+    arn = _sibling(platform.output("ingestion", "WorkflowArn"), version_id)
+    for _ in _polls(deadline, waiting_for=f"the ingestion {arn} to start"):
+        try:
+            states.describe_execution(executionArn=arn)
+        except states.exceptions.ExecutionDoesNotExist:
+            continue
+        return arn
     raise AssertionError  # _polls raises before it ends
 
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from lambdas.common.events import ReviewRequested
 from lambdas.common.keys import MANIFEST_NAME
 from lambdas.ingestion.environment import DecideReviewEnvironment, ListReviewsEnvironment, StartEnvironment
 from stacks.constructs.context_stack import ContextStack
@@ -63,7 +64,7 @@ class IngestionStack(ContextStack):
             self, "States", raw=raw, mezzanine=mezzanine, deliveries=self._deliveries, bus=bus, farm=farm
         )
         self._start_on_arrival(self._workflow.machine)
-        self._reviews()
+        self._reviews(alarms)
         DeliveryStatus(self, "Status", api=self.api, deliveries=self._deliveries, mezzanine=mezzanine, bus=bus)
         self.notifications = Notifications(self, "Notifications", bus=bus, data_key=data_key).topic
         CfnOutput(self, "StudioPoolId", value=self.api.pool.user_pool_id)
@@ -73,7 +74,7 @@ class IngestionStack(ContextStack):
         CfnOutput(self, "WorkflowArn", value=self._workflow.machine.state_machine_arn)
         CfnOutput(self, "NotificationsTopic", value=self.notifications.topic_arn)
 
-    def _reviews(self) -> None:
+    def _reviews(self, alarms: sns.ITopic) -> None:
         """Declare what operators call to see what waits for them, and to answer."""
         listing = ServiceFunction(
             self,
@@ -94,6 +95,27 @@ class IngestionStack(ContextStack):
         )
         allow(self._deliveries, deciding, "dynamodb:GetItem", "dynamodb:UpdateItem")
         self._bus.grant_put_events_to(deciding)
+        events.Rule(
+            self,
+            "CallReviewers",
+            event_bus=self._bus,
+            description="Operators hear of what waits for a person, and again when nobody has answered in time.",
+            event_pattern=events.EventPattern(
+                source=[ReviewRequested.source], detail_type=[ReviewRequested.detail_type()]
+            ),
+            targets=[
+                targets.SnsTopic(
+                    alarms,
+                    dead_letter_queue=self.dead_letters,
+                    message=events.RuleTargetInput.from_text(
+                        f"Delivery {events.EventField.from_path('$.detail.delivery_id')} of "
+                        f"{events.EventField.from_path('$.detail.studio')} waits for a person until "
+                        f"{events.EventField.from_path('$.detail.until')} (escalated: "
+                        f"{events.EventField.from_path('$.detail.escalated')}). See: marquee review list"
+                    ),
+                )
+            ],
+        )
         CfnOutput(self, "ListReviewsFunction", value=listing.function_name)
         CfnOutput(self, "DecideReviewFunction", value=deciding.function_name)
         self._workflow.machine.grant(deciding, "states:SendTaskSuccess")

@@ -70,7 +70,7 @@ class RecoveryStack(ContextStack):
             pairs=pairs,
             schedule=events.Schedule.cron(minute="0", hour="3", day="1", month="*"),
             description="Compares the checksums of a sample of objects between regions, every month.",
-            reads=("raw", "media"),
+            verifies=True,
         )
         self._check(
             "CompareInventories",
@@ -88,7 +88,7 @@ class RecoveryStack(ContextStack):
                 period=Duration.minutes(5),
                 statistic="Sum",
             ),
-            description="A replica lacks an object, or has another one: read the reports of the last checks.",
+            description="A replica lacks an object, has another, or could not be checked: read reports and log.",
         )
         CfnOutput(self, "RestoreWorkflowArn", value=workflow.state_machine.state_machine_arn)
         CfnOutput(self, "SourcesTable", value=self._sources.table_name)
@@ -216,7 +216,7 @@ class RecoveryStack(ContextStack):
         pairs: str,
         schedule: events.Schedule,
         description: str,
-        reads: tuple[str, ...] = (),
+        verifies: bool = False,
     ) -> None:
         storage = self.settings.storage
         reports = self._storage.reports
@@ -239,9 +239,12 @@ class RecoveryStack(ContextStack):
         grant_objects(reports, role, Access.WRITE, prefix=CHECKS_PREFIX)
         for lists in (reports, *(replica.reports for replica in self._replicas)):
             grant_objects(lists, role, Access.READ, prefix=f"{INVENTORY_PREFIX}/")
-        buckets = {"raw": self._storage.raw, "media": self._storage.media}
-        for name in reads:
-            for bucket in (buckets[name], *(replica.replicas[name] for replica in self._replicas)):
+        for name, source in (("raw", self._storage.raw), ("media", self._storage.media)):
+            if not verifies:
+                # A comparison of lists asks of no more than whether what a replica lacks expires at its source too.
+                grant_objects(source, role, Access.READ_TAGS)
+                continue
+            for bucket in (source, *(replica.replicas[name] for replica in self._replicas)):
                 grant_objects(bucket, role, Access.READ)
         events.Rule(
             self,

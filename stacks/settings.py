@@ -92,6 +92,8 @@ class IngestionSettings:
     domain: str | None
     """The name under which studios reach whichever ingest region is well; its zone is declared."""
     quality: QcThresholds = field(default_factory=QcThresholds)
+    inspection_hours: int
+    """How long the inspection, and after it the analysis, of one film may take."""
     review_hours: int = 48
     """How long a review may wait before it is escalated."""
     review_escalated_hours: int = 120
@@ -219,6 +221,7 @@ SANDBOX = Settings(
         rekognition=False,
         second_region=None,
         domain=None,
+        inspection_hours=2,
         part_mib=8,
         api_rate_per_s=50,
         api_burst=100,
@@ -260,6 +263,7 @@ PRODUCTION = Settings(
         rekognition=True,
         second_region="eu-west-1",
         domain="deliver.marquee.example",
+        inspection_hours=12,
         api_rate_per_s=1_000,
         api_burst=500,
     ),

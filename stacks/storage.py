@@ -16,9 +16,6 @@ from stacks.constructs.replication import Replication
 from stacks.constructs.storage_lens import StorageLens
 from stacks.settings import Settings
 
-REPLICATED = ("raw", "media")
-"""The roles whose objects cannot be made again, or only at great cost."""
-
 
 class StorageStack(ContextStack):
     """The buckets of the primary region."""

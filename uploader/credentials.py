@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Self
 
@@ -41,8 +43,13 @@ class Credentials(Record):
             raise RefusedError(f"{path} holds no credentials: let your operator make new ones") from error
 
     def save(self, path: Path) -> None:
-        """Write them to a file of mode 0600."""
+        """Write them to a file of mode 0600; the one that was there stays whole until then."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(self.model_dump_json(indent=2) + "\n")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(self.model_dump_json(indent=2) + "\n")
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

@@ -62,10 +62,18 @@ def delivery_at(path: Path, *, studio: str | None, delivery_id: str | None) -> D
     return Delivery(location=location, files=(path,))
 
 
-def send(delivery: Delivery, *, means: Means, again: bool) -> Tally:
+class Sent(NamedTuple):
+    """A delivery that has arrived; of one file, no manifest's version."""
+
+    tally: Tally
+    manifest_version: str | None = None
+
+
+def send(delivery: Delivery, *, means: Means, again: bool) -> Sent:
     """Send what the server does not have of a delivery.
 
-    The manifest is sent last, and again after any other file, because its arrival starts the ingestion.
+    The manifest is sent last, because its arrival starts the ingestion. It is sent again after any other file, and
+    if any has arrived since: then an earlier run ended between the two.
 
     Parameters
     ----------
@@ -79,12 +87,20 @@ def send(delivery: Delivery, *, means: Means, again: bool) -> Tally:
     OSError
         If a file cannot be read.
     """
-    tally = Tally()
+    tally, last_arrival, version = Tally(), None, None
     for path in delivery.files:
-        announcing = path.name == MANIFEST_NAME and (again or not tally.was_there)
         file = File(delivery_id=delivery.location.delivery_id, name=path.name)
-        tally += send_file(path, file=file, means=means, anew=announcing)
-    return tally
+        announcing = path.name == MANIFEST_NAME and (again or not tally.was_there)
+        arrived = send_file(path, file=file, means=means, anew=announcing)
+        if path.name == MANIFEST_NAME:
+            if last_arrival and arrived.arrived_at and arrived.arrived_at < last_arrival:
+                means.watcher.skipped(-arrived.tally.size_bytes)
+                arrived = send_file(path, file=file, means=means, anew=True)
+            version = arrived.object_version
+        elif arrived.arrived_at:
+            last_arrival = max(last_arrival or arrived.arrived_at, arrived.arrived_at)
+        tally += arrived.tally
+    return Sent(tally, version)
 
 
 def _folder(path: Path, *, studio: str | None, delivery_id: str) -> Delivery:

@@ -11,7 +11,11 @@ class RefusedError(UploadingError):
     """What was asked for will not be accepted, however often it is tried."""
 
 
-class GoneError(RefusedError):
+class LaterError(UploadingError):
+    """The upload ended early; the same command, run again, goes on where this ended."""
+
+
+class GoneError(LaterError):
     """The upload that was meant is no longer open: it was completed, or aborted."""
 
 
@@ -19,8 +23,8 @@ class SignedOutError(RefusedError):
     """A token is not good, or not any longer."""
 
 
-class UnavailableError(UploadingError):
-    """The server or the way to it failed for now; whoever tries again later goes on where this ended."""
+class UnavailableError(LaterError):
+    """The server or the way to it failed for now: trying the same request again may help."""
 
 
 class ExpiredUrlError(UnavailableError):

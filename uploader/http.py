@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
 import urllib3
 
 from uploader.checksums import BLOCK_BYTES
-from uploader.errors import ExpiredUrlError, GoneError, RefusedError, SignedOutError, UnavailableError
+from uploader.errors import (
+    ExpiredUrlError,
+    GoneError,
+    LaterError,
+    RefusedError,
+    SignedOutError,
+    UnavailableError,
+)
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _NOT_NOW = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
@@ -22,6 +30,21 @@ def new_pool(*, connections: int) -> urllib3.PoolManager:
     return urllib3.PoolManager(
         maxsize=connections, block=True, retries=False, timeout=_TIMEOUT, blocksize=BLOCK_BYTES, headers=_AGENT
     )
+
+
+@contextmanager
+def understood(url: str) -> Iterator[None]:
+    """Guard the reading of an answer.
+
+    Raises
+    ------
+    RefusedError
+        If the answer is another than Marquee gives: then somebody else answers at `url`.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"{url.partition('?')[0]} does not answer as Marquee does") from error
 
 
 def ask(
@@ -43,7 +66,7 @@ def ask(
     GoneError
         If what was named is not there.
     RefusedError
-        If it was refused; the message is the problem document's.
+        If it was refused, where the message is the problem document's; or if it is not Marquee that answers.
     """
     content = {"content-type": "application/json"} if body is not None else {}
     answer = _send(
@@ -54,7 +77,8 @@ def ask(
         headers={**_AGENT, **content, **(headers or {})},
     )
     if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        return json.loads(answer.data) if answer.data else None
+        with understood(url):
+            return json.loads(answer.data) if answer.data else None
     told = _detail(answer.data)
     if answer.status == HTTPStatus.UNAUTHORIZED:
         raise SignedOutError(f"{method} {_path(url)} needs another sign-in: {told}")
@@ -74,6 +98,8 @@ def put(pool: urllib3.PoolManager, url: str, *, body: Iterable[bytes], headers: 
         If there was no answer, or one that may be another later.
     GoneError
         If the upload is not open any longer.
+    LaterError
+        If the part arrived otherwise than it was read.
     RefusedError
         If S3 refused the part.
     """
@@ -86,11 +112,9 @@ def put(pool: urllib3.PoolManager, url: str, *, body: Iterable[bytes], headers: 
     if "<Code>RequestTimeout</Code>" in told:
         raise UnavailableError("S3 waited in vain for the rest of a part")
     if answer.status == HTTPStatus.NOT_FOUND:
-        raise GoneError("the upload is not open any longer: somebody completed or aborted it; run the command again")
+        raise GoneError("the upload is not open any longer: somebody completed or aborted it")
     if "<Code>BadDigest</Code>" in told:
-        raise RefusedError(
-            "a part did not arrive as it was read: the file changes, or is damaged on its way; run the command again"
-        )
+        raise LaterError("a part did not arrive as it was read: the file changes, or is damaged on its way")
     raise RefusedError(f"S3 refused a part ({answer.status}): {told[:500]}")
 
 
@@ -120,5 +144,7 @@ def _detail(body: bytes) -> str:
     try:
         document = json.loads(body)
     except ValueError:
+        document = None
+    if not isinstance(document, dict):
         return body[:200].decode(errors="replace")
     return str(document.get("detail") or document.get("message") or document)

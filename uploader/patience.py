@@ -6,7 +6,8 @@ from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity.stop import stop_base
 
 from uploader.errors import CancelledError, UnavailableError
 
@@ -24,7 +25,8 @@ class Patience:
     Parameters
     ----------
     seconds
-        How long one call is tried, with its waits.
+        How long one call is tried again after it has failed for the first time, with its waits. How long the first
+        try takes does not matter: a large part on a slow line may need longer than anybody's patience.
     cancelled
         Ends every wait.
     """
@@ -45,7 +47,7 @@ class Patience:
         retrying = Retrying(
             retry=retry_if_exception_type(UnavailableError),
             wait=wait_random_exponential(multiplier=FIRST_S, max=LONGEST_S),
-            stop=stop_after_delay(self._seconds),
+            stop=_FailingFor(self._seconds),
             sleep=self._sleep,
             reraise=True,
         )
@@ -54,3 +56,17 @@ class Patience:
     def _sleep(self, seconds: float) -> None:
         if self._cancelled.wait(seconds):
             raise CancelledError("stopped")
+
+
+class _FailingFor(stop_base):
+    """Ends a call so many seconds after its first failure."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        failed_at = retry_state.outcome_timestamp or 0.0
+        if self._since is None:
+            self._since = failed_at
+        return failed_at - self._since >= self._seconds

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import urllib3
 
 from lambdas.ingestion.parts import PartPlan, Span
 from lambdas.ingestion.uploads import MAX_BATCH
-from uploader.api import File, Held, Target, UploadApi
+from uploader.api import File, Held, Stored, Target, UploadApi
 from uploader.checksums import BLOCK_BYTES, Checksum, checksum_of, whole
-from uploader.errors import CancelledError, ExpiredUrlError, GoneError, RefusedError
+from uploader.errors import CancelledError, ExpiredUrlError, GoneError, LaterError, RefusedError
 from uploader.http import put
 from uploader.patience import Patience
 
@@ -30,7 +31,7 @@ class Watcher(Protocol):
         """So many bytes are on their way; fewer than none, where they have to be sent again."""
 
     def skipped(self, size_bytes: int) -> None:
-        """So many bytes had arrived before."""
+        """So many bytes had arrived before; fewer than none, where that turns out not to hold."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,24 @@ class Tally:
     again: int = 0
     sent_bytes: int = 0
     size_bytes: int = 0
+    completed: int = 0
+    """Files that were not there as a whole before; of such a one all parts may have been."""
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
     @property
     def was_there(self) -> bool:
-        """Whether nothing had to be sent."""
-        return self.sent == 0
+        """Whether nothing had to be done."""
+        return self.completed == 0
+
+
+class Arrived(NamedTuple):
+    """A file that the server has now; `arrived_at` is known only of one that it had before."""
+
+    tally: Tally
+    object_version: str | None
+    arrived_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +94,7 @@ def to_send(parts: Mapping[int, Checksum], *, held: Mapping[int, Held]) -> dict[
     }
 
 
-def send_file(path: Path, *, file: File, means: Means, anew: bool = False) -> Tally:
+def send_file(path: Path, *, file: File, means: Means, anew: bool = False) -> Arrived:
     """Send a file, unless the server has it.
 
     Parameters
@@ -101,32 +112,38 @@ def send_file(path: Path, *, file: File, means: Means, anew: bool = False) -> Ta
     for attempt in range(_ATTEMPTS):
         try:
             return _send(path, file=file, means=means, anew=anew)
-        except GoneError:
+        except GoneError as error:
             # It was completed or aborted between two of our questions, perhaps by ourselves before we were killed.
-            if attempt == _ATTEMPTS - 1 or means.cancelled.is_set():
-                raise
+            if attempt == _ATTEMPTS - 1:
+                raise LaterError(f"{path}: {error}") from error
+            # What stopped the other workers was this error: whoever interrupts the command, interrupts it otherwise.
+            means.cancelled.clear()
     raise AssertionError
 
 
-def _send(path: Path, *, file: File, means: Means, anew: bool) -> Tally:
+def _send(path: Path, *, file: File, means: Means, anew: bool) -> Arrived:
     size = path.stat().st_size
     if not size:
         raise RefusedError(f"{path} is empty")
     found = means.api.find(file, size_bytes=size)
     sending = _Sending(path, file=file, plan=found.plan, means=means)
-    if not anew and found.stored_bytes == size and found.stored_checksum:
-        checksum = whole(sending.run(sending.read))
-        if checksum.text == found.stored_checksum:
-            means.watcher.skipped(size)
-            return Tally(parts=found.plan.parts, held=found.plan.parts, size_bytes=size)
+    stored = found.stored
+    if stored and not anew and sending.is_the_same(stored):
+        means.watcher.skipped(size)
+        tally = Tally(parts=found.plan.parts, held=found.plan.parts, size_bytes=size)
+        return Arrived(tally, stored.object_version, stored.arrived_at)
     if found.upload_ids:
         upload_id = found.upload_ids[0]
         held = means.api.held(file, upload_id=upload_id)
     else:
         upload_id, held = means.api.create(file, size_bytes=size), {}
-    parts = sending.run(lambda numbers: sending.send(numbers, upload_id=upload_id, held=held))
-    means.api.complete(file, parts, upload_id=upload_id, whole=whole(parts))
-    return sending.tally
+    try:
+        parts = sending.run(lambda numbers: sending.send(numbers, upload_id=upload_id, held=held))
+        version = means.api.complete(file, parts, upload_id=upload_id, whole=whole(parts))
+    except GoneError:
+        sending.take_back()
+        raise
+    return Arrived(sending.tally + Tally(completed=1), version)
 
 
 @dataclass
@@ -138,6 +155,7 @@ class _Sending:
     plan: PartPlan = field(kw_only=True)
     means: Means = field(kw_only=True)
     tally: Tally = field(init=False)
+    _held_bytes: int = field(init=False, default=0)
     _lock: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -172,8 +190,9 @@ class _Sending:
         parts = self.read(numbers)
         missing = to_send(parts, held=held)
         there = [part for number, part in parts.items() if number not in missing]
-        self._count(Tally(held=len(there)))
-        self.means.watcher.skipped(sum(part.size_bytes for part in there))
+        held_bytes = sum(part.size_bytes for part in there)
+        self._count(Tally(held=len(there)), held_bytes=held_bytes)
+        self.means.watcher.skipped(held_bytes)
         targets: dict[int, Target] = {}
         for number, part in missing.items():
             attempts = self._send_part(number, upload_id=upload_id, missing=missing, targets=targets)
@@ -213,9 +232,21 @@ class _Sending:
         self.means.patience.call(attempt)
         return attempts
 
-    def _count(self, more: Tally) -> None:
+    def is_the_same(self, stored: Stored) -> bool:
+        """Whether the file is the one that the server has."""
+        if stored.size_bytes != self.plan.size_bytes or not stored.checksum:
+            return False
+        return whole(self.run(self.read)).text == stored.checksum
+
+    def take_back(self) -> None:
+        """Let nothing count of what has been told to the watcher."""
+        self.means.watcher.advanced(-self.tally.sent_bytes)
+        self.means.watcher.skipped(-self._held_bytes)
+
+    def _count(self, more: Tally, *, held_bytes: int = 0) -> None:
         with self._lock:
             self.tally += more
+            self._held_bytes += held_bytes
 
     def _stop_if_cancelled(self) -> None:
         if self.means.cancelled.is_set():

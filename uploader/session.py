@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from uploader.credentials import Credentials
-from uploader.errors import RefusedError, UnavailableError
-from uploader.http import ask
+from uploader.errors import GoneError, RefusedError, UnavailableError
+from uploader.http import ask, understood
 
 _RENEW_BEFORE_S = 120.0
 _ASKED_TWICE = {"NotAuthorizedException", "UserNotFoundException"}
@@ -87,6 +87,8 @@ class StudioSession:
                 Session=answer["Session"],
                 ChallengeResponses={**user, "SOFTWARE_TOKEN_MFA_CODE": self._ask_code()},
             )
+        if "AuthenticationResult" not in answer and "ChallengeName" not in answer:
+            raise RefusedError(f"{self.site} does not answer as Marquee does")
         if "AuthenticationResult" not in answer:
             raise RefusedError(
                 f"{self._credentials.username} has to sign in at {self.site} once first: {answer['ChallengeName']}"
@@ -94,13 +96,18 @@ class StudioSession:
         self._keep(answer)
 
     def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        config = ask(self._pool, "GET", f"{self.site}/config.json")
-        return boto3.client(
-            "cognito-idp",
-            endpoint_url=urljoin(f"{self.site}/", config["cognito_endpoint"]),
-            region_name=config["region"],
-            config=Config(signature_version=UNSIGNED, connect_timeout=10, read_timeout=20),
-        )
+        url = f"{self.site}/config.json"
+        try:
+            config = ask(self._pool, "GET", url)
+        except GoneError as error:
+            raise RefusedError(f"{self.site} does not answer as Marquee does: {error}") from error
+        with understood(url):
+            return boto3.client(
+                "cognito-idp",
+                endpoint_url=urljoin(f"{self.site}/", config["cognito_endpoint"]),
+                region_name=config["region"],
+                config=Config(signature_version=UNSIGNED, connect_timeout=10, read_timeout=20),
+            )
 
     def _initiate(self, flow: str, parameters: dict[str, str]) -> Any:  # noqa: ANN401 - the same
         return self._cognito.initiate_auth(

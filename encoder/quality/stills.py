@@ -22,19 +22,14 @@ class Stills:
         self._key = key
         self._wanted: dict[str, int] = {}
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What was asked for."""
-        return tuple(self._wanted)
-
     def of(self, name: str, spans: Spans) -> Spans:
         """Return `spans`, each with the key of a still of its middle frame: ``{name}-0`` and so on."""
         return spans.model_copy(
             update={"spans": tuple(self._with_still(f"{name}-{n}", span) for n, span in enumerate(spans.spans))}
         )
 
-    def make(self, source: Source, folder: Path) -> dict[str, Path]:
-        """Write the JPEGs into `folder`; return them by name.
+    def make(self, source: Source, folder: Path) -> None:
+        """Write the JPEGs into `folder`, each under its name.
 
         Raises
         ------
@@ -42,9 +37,7 @@ class Stills:
             If a frame cannot be decoded.
         """
         with ThreadPoolExecutor(threads()) as pool:
-            paths = {name: folder / f"{name}.jpg" for name in self._wanted}
-            list(pool.map(lambda name: _make(source, paths[name], frame=self._wanted[name]), self._wanted))
-        return paths
+            list(pool.map(lambda name: _make(source, folder / f"{name}.jpg", frame=self._wanted[name]), self._wanted))
 
     def _with_still(self, name: str, span: TimeSpan) -> TimeSpan:
         self._wanted[name] = (span.first_frame + span.last_frame) // 2

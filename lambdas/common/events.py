@@ -59,7 +59,7 @@ class DeliveryReceived(Event):
 
 
 class DeliveryRejected(Event):
-    """A delivery cannot be accepted. The bytes stay where they are."""
+    """A delivery cannot be accepted. Its bytes are kept for the studio's questions, and expire."""
 
     source: ClassVar[str] = "marquee.ingestion"
     studio: str
@@ -106,6 +106,13 @@ class ReviewDecided(Event):
     note: str = ""
 
 
+class Fixity(Record):
+    """What the inspection measured of one version of one delivered object."""
+
+    ref: ObjectRef
+    sha256: str = Field(description="in hexadecimal")
+
+
 class SourceAccepted(Event):
     """A delivery passed every check: its media file is now a source.
 
@@ -125,7 +132,7 @@ class SourceAccepted(Event):
     thumbnails: ObjectRef
     rights: tuple[RightsWindow, ...]
     subtitles: tuple[SubtitleSource, ...] = ()
-    fixity: dict[str, str] = Field(default_factory=dict, description="SHA-256 in hexadecimal, by the object's key")
+    fixity: tuple[Fixity, ...] = Field(default=(), description="one a file: two may be versions of one key")
 
 
 class EncodingStarted(Event):

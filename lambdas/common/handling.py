@@ -12,7 +12,8 @@ Payload = dict[str, Any]
 Handler = Callable[[Payload, LambdaContext], Any]
 
 logger = Logger()
-tracer = Tracer()
+# AWS's calls only: of HTTP calls it would record the address, and that of a webhook is a secret.
+tracer = Tracer(patch_modules=["botocore"])
 
 
 def entry_point(handler: Handler) -> Handler:

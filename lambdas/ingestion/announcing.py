@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from lambdas.common.events import (
     DeliveryReceived,
     DeliveryRejected,
+    Fixity,
     QualityJudged,
     ReviewDecided,
     ReviewRequested,
@@ -102,7 +103,7 @@ def accepted(
             for file in manifest.files
             if file.role is Role.SUBTITLES and file.language
         ),
-        fixity={kept[file.name].key: file.sha256 for file in delivery.files},
+        fixity=tuple(Fixity(ref=kept[file.name], sha256=file.sha256) for file in delivery.files),
     )
 
 

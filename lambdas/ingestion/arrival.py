@@ -47,6 +47,18 @@ class _ObjectCreated(BaseModel):
     detail: _Detail
 
 
+def version_id_of(bucket: str, key: str, object_version: str) -> str:
+    """Return the version id under which a manifest is processed, and by which its execution is called.
+
+    Parameters
+    ----------
+    object_version
+        The version of the object; where there are none, its entity tag.
+    """
+    identity = f"{bucket}/{key}@{object_version}"
+    return f"v{hashlib.sha256(identity.encode()).hexdigest()[:_VERSION_DIGITS]}"
+
+
 def arrival_of(event: object) -> Arrival:
     """Return the arrival that an S3 "Object Created" event announces.
 
@@ -62,8 +74,7 @@ def arrival_of(event: object) -> Arrival:
     """
     created = parse(_ObjectCreated, event)
     bucket, created_object = created.detail.bucket.name, created.detail.object
-    identity = f"{bucket}/{created_object.key}@{created_object.version_id or created_object.etag}"
-    version_id = f"v{hashlib.sha256(identity.encode()).hexdigest()[:_VERSION_DIGITS]}"
+    version_id = version_id_of(bucket, created_object.key, created_object.version_id or created_object.etag)
     try:
         delivery_of(created_object.key)
     except ValueError as error:

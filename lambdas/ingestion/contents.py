@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from botocore.exceptions import ClientError
 
 from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.dispositions import Disposition
 from lambdas.common.media import ObjectRef
-from lambdas.ingestion.dispositions import Disposition, readable, tag
+from lambdas.ingestion.dispositions import readable, tag
 from lambdas.ingestion.states import StoredFile
 
 Item = dict[str, dict[str, str]]

@@ -1,29 +1,16 @@
-"""What becomes of a delivered object: a tag on its version, which the raw bucket's lifecycle rules read."""
+"""What becomes of a delivered object: tagging its version, which the raw bucket's lifecycle rules read."""
 
 from __future__ import annotations
-
-from enum import StrEnum
 
 from botocore.exceptions import ClientError
 
 from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.dispositions import TAG, Disposition
 from lambdas.common.handling import logger
 from lambdas.common.media import ObjectRef
 
-TAG = "marquee:disposition"
 _ABSENT = {"NoSuchKey", "NoSuchVersion", "404", "405", "MethodNotAllowed"}
 _ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
-
-
-class Disposition(StrEnum):
-    """What becomes of a delivered object."""
-
-    ACCEPTED = "accepted"
-    """It is a source, and is kept. A file may be accepted beside a corrected manifest after it was rejected."""
-    DUPLICATE = "duplicate"
-    """The same bytes were accepted before, and lie elsewhere: not kept."""
-    REJECTED = "rejected"
-    """Kept for a while, for the studio's questions."""
 
 
 @transient_errors()

@@ -6,6 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from lambdas.common.bus import publisher
+from lambdas.common.dispositions import Disposition
 from lambdas.common.errors import PermanentError
 from lambdas.common.executions import start_once
 from lambdas.common.handling import Payload, entry_point, logger
@@ -15,7 +16,7 @@ from lambdas.common.parsing import parse, parse_json
 from lambdas.ingestion import announcing, labels, manifest, steps
 from lambdas.ingestion.arrival import MisplacedManifestError, arrival_of
 from lambdas.ingestion.contents import ContentStore, settle, turn_away
-from lambdas.ingestion.dispositions import Disposition, tag
+from lambdas.ingestion.dispositions import tag
 from lambdas.ingestion.environment import (
     AcceptEnvironment,
     JudgeEnvironment,
@@ -98,7 +99,7 @@ def read_manifest(event: Payload, _context: LambdaContext) -> Payload:
         logger.info("unreadable manifest", extra={"codes": str(error)})
         return steps.unreadable(error.findings, arrival=arrival).model_dump(mode="json")
     location = delivery_of(arrival.manifest_key)
-    require_files(arrival.manifest_object, keys=[location.file(file.name) for file in parsed.files])
+    require_files(arrival.manifest_object, sizes={location.file(file.name): file.size_bytes for file in parsed.files})
     delivery = steps.readable(parsed, arrival=arrival, work_bucket=environment.work_bucket)
     publisher(environment.event_bus).publish(announcing.received(delivery, parsed))
     return delivery.model_dump(mode="json")

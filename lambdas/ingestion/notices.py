@@ -211,7 +211,7 @@ def _of_check(check: QcCheck) -> Reason:
 def _to_do(event: Event) -> str:
     match event:
         case DeliveryRejected():
-            return "Correct what is named above, and deliver again. The files that you sent stay where they are."
+            return "Correct what is named above, and deliver again. What you sent is kept for a while."
         case ReviewRequested():
             return "You need not wait for it to correct the film: a new delivery takes the place of this one."
         case PipelineFailed():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,11 +18,17 @@ class FilesOnTheirWayError(TransientError):
     """The manifest is a replica, and some of its files have not been replicated yet: they will come, so wait."""
 
 
-def require_files(manifest: ObjectRef, *, keys: Iterable[str]) -> None:
-    """Refuse to go on with a replicated manifest before all of its files are there.
+def require_files(manifest: ObjectRef, *, sizes: Mapping[str, int]) -> None:
+    """Refuse to go on with a replicated manifest before all of its files are there, each in the size that it names.
 
     A studio sends the manifest last, but S3 replicates objects in no order, and a large one takes longer. Of a
-    manifest that was sent here, a missing file is the studio's fault, which the inspection finds.
+    manifest that was sent here, a missing file is the fault of the studio; the inspection finds it. A file of another
+    size is most likely that of an earlier delivery under the same name.
+
+    Parameters
+    ----------
+    sizes
+        By key, the bytes that the manifest says.
 
     Raises
     ------
@@ -34,10 +40,15 @@ def require_files(manifest: ObjectRef, *, keys: Iterable[str]) -> None:
     head = _head({"Bucket": manifest.bucket, "Key": manifest.key} | _version(manifest))
     if head is None or head.get("ReplicationStatus") != "REPLICA":
         return
-    missing = [key for key in keys if _head({"Bucket": manifest.bucket, "Key": key}) is None]
+    missing = [key for key, size in sizes.items() if _size({"Bucket": manifest.bucket, "Key": key}) != size]
     if missing:
         message = f"{len(missing)} files of {manifest.uri} are still on their way, {missing[0]} among them"
         raise FilesOnTheirWayError(message)
+
+
+def _size(which: dict[str, str]) -> int | None:
+    head = _head(which)
+    return head["ContentLength"] if head else None
 
 
 def _version(ref: ObjectRef) -> dict[str, str]:

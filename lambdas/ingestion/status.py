@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import reduce
 from typing import Any
 
 from pydantic import AwareDatetime, Field
@@ -285,11 +284,6 @@ def together(one: Status, other: Status) -> Status:
         for kind in sorted({*one.seen, *other.seen})
     }
     return one.model_copy(update={"seen": seen, "first_at": min(one.first_at, other.first_at)})
-
-
-def status_of(*statuses: Status) -> Status:
-    """Return what any number of statuses of one delivery say together."""
-    return reduce(together, statuses)
 
 
 def listed_at(status: Status) -> str:

@@ -16,10 +16,10 @@ import binascii
 import hashlib
 import json
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from botocore.exceptions import ClientError
-from pydantic import AwareDatetime, BaseModel, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.errors import FieldError, InvalidInputError, TransientError
@@ -56,8 +56,8 @@ class Page(NamedTuple):
 
 
 class _Cursor(BaseModel):
-    listed_at: str
-    sk: str
+    listed_at: Annotated[str, Field(min_length=1)]
+    sk: Annotated[str, Field(pattern="^DELIVERY#")]
 
 
 class StatusStore:

@@ -86,7 +86,10 @@ class UploadStore:
                 return None
             raise
         return StoredFile(
-            size_bytes=head["ContentLength"], checksum=head.get(_CHECKSUM), object_version=head.get("VersionId")
+            size_bytes=head["ContentLength"],
+            checksum=head.get(_CHECKSUM),
+            object_version=head.get("VersionId"),
+            arrived_at=head["LastModified"].isoformat(),
         )
 
     def presigned(self, part: PartToSend, *, upload_id: str, expires_s: int) -> dict[str, object]:

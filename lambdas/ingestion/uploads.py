@@ -80,11 +80,15 @@ class OpenUpload(NamedTuple):
 
 
 class StoredFile(NamedTuple):
-    """A file that has arrived as a whole; the checksum is missing if it came another way."""
+    """A file that has arrived as a whole; the checksum is missing if it came another way.
+
+    `arrived_at` is S3's time of it: of an upload in parts, when that was begun.
+    """
 
     size_bytes: int
     checksum: str | None
     object_version: str | None
+    arrived_at: str | None = None
 
 
 def key_of(file: FileQuery, *, studio: str) -> str:

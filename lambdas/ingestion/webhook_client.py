@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import IPv4Address
-from threading import Timer
+from threading import Event, Timer
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -85,7 +85,8 @@ def post(url: str, message: Mapping[str, Any], *, loopback: bool) -> Answer:
     """
     parts = checked_url(url, loopback=loopback)
     connection = _connection(parts, loopback=loopback)
-    overdue = Timer(_DEADLINE_S, _hang_up, args=(connection,))
+    late = Event()
+    overdue = Timer(_DEADLINE_S, _hang_up, args=(connection, late))
     with closing(connection):
         try:
             overdue.start()
@@ -96,6 +97,8 @@ def post(url: str, message: Mapping[str, Any], *, loopback: bool) -> Answer:
                 headers={"Content-Type": "application/json; charset=utf-8", "User-Agent": "Marquee-Webhook/1"},
             )
             answer = connection.getresponse()
+            if late.is_set():  # half an answer reads like a whole one once the connection is gone
+                raise TimeoutError
         except (OSError, HTTPException) as error:
             raise UnreachableWebhookError(f"{parts.hostname} did not answer: {type(error).__name__}") from error
         finally:
@@ -142,7 +145,8 @@ def _address(host: str, *, port: int, loopback: bool) -> str:
     return str(addresses[0])
 
 
-def _hang_up(connection: HTTPConnection) -> None:
+def _hang_up(connection: HTTPConnection, late: Event) -> None:
+    late.set()
     if connection.sock is not None:
         # Of the plain socket, below TLS: closing alone would not wake who waits for it.
         with suppress(OSError):

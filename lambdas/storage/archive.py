@@ -12,7 +12,8 @@ from lambdas.common.media import ObjectRef
 from lambdas.storage.models import ArchivedObject, Checksum, SourceObject, Tier
 from lambdas.storage.restoring import availability
 
-_ABSENT = {"404", "NoSuchKey", "NoSuchVersion", "NoSuchBucket"}
+_VERSION_ABSENT = {"404", "NoSuchKey", "NoSuchVersion"}
+_ABSENT = _VERSION_ABSENT | {"NoSuchBucket"}
 _ALGORITHMS = ("CRC64NVME", "SHA256", "CRC32C", "SHA1", "CRC32")
 _COPY_EXISTS = "RestoreAlreadyInProgress"
 _NOT_ARCHIVED = "ObjectAlreadyInActiveTierError"
@@ -55,6 +56,26 @@ def held(ref: ObjectRef, *, region: str | None = None) -> Held | None:
         checksum=_checksum(answer),
         replication_status=answer.get("ReplicationStatus"),
     )
+
+
+@transient_errors()
+def tags(ref: ObjectRef, *, region: str | None = None) -> dict[str, str] | None:
+    """Return an object version's tags, or none if that version is gone.
+
+    It takes no right to read the object, nor its key.
+
+    Raises
+    ------
+    TransientError
+        If S3 is throttling or away.
+    """
+    try:
+        answer = s3_in(region).get_object_tagging(**_named(ref))
+    except ClientError as error:
+        if error_code(error) in _VERSION_ABSENT:
+            return None
+        raise
+    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
 
 def archived(source: SourceObject) -> ArchivedObject:

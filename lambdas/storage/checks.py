@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from lambdas.common.dispositions import EXPIRING, TAG
+from lambdas.common.errors import NotFoundError
 from lambdas.common.media import ObjectRef
-from lambdas.storage.archive import held
-from lambdas.storage.comparing import Comparison, compare
+from lambdas.storage.archive import held, tags
+from lambdas.storage.comparing import Comparison, Difference, compare, confirmed
 from lambdas.storage.inventory import Inventory, in_order
 from lambdas.storage.models import ReplicaPair
 from lambdas.storage.sampling import sample
@@ -32,17 +35,45 @@ class Inventories(NamedTuple):
         return min(self.source.created_at, self.replica.created_at) - lag
 
 
-def inventories(pair: ReplicaPair) -> Inventories | None:
-    """Return the inventories of a pair; none, until S3 has written both for the first time."""
-    source = Inventory.newest(bucket=pair.bucket, reports=pair.reports, region=pair.region)
-    replica = Inventory.newest(bucket=pair.replica, reports=pair.replica_reports, region=pair.replica_region)
-    return Inventories(source, replica) if source and replica else None
+def inventories(pair: ReplicaPair) -> Inventories:
+    """Return the newest inventories of a pair.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none of one of them: S3 writes the first within two days, and after that it is a fault.
+    """
+    return Inventories(
+        _newest(pair.bucket, reports=pair.reports, region=pair.region),
+        _newest(pair.replica, reports=pair.replica_reports, region=pair.replica_region),
+    )
 
 
-def compare_all(found: Inventories, *, lag: timedelta) -> Comparison:
-    """Compare both inventories, row by row."""
+def _newest(bucket: str, *, reports: str, region: str) -> Inventory:
+    found = Inventory.newest(bucket=bucket, reports=reports, region=region)
+    if found is None:
+        raise NotFoundError(f"no inventory of {bucket} in {reports}: nothing can be said of its objects")
+    return found
+
+
+def compare_all(pair: ReplicaPair, found: Inventories, *, lag: timedelta) -> Comparison:
+    """Compare both inventories, row by row, and look again at what the replica seems to lack."""
     with in_order(found.source.rows()) as source, in_order(found.replica.rows()) as replica:
-        return compare(source, replica, before=found.before(lag))
+        compared = compare(source, replica, before=found.before(lag))
+
+    def excuse(difference: Difference) -> str:
+        ref = ObjectRef(bucket=pair.bucket, key=difference.key, version_id=difference.version_id or None)
+        return _why_gone(tags(ref, region=pair.region))
+
+    return confirmed(compared, excuse=excuse)
+
+
+def _why_gone(tagged: Mapping[str, str] | None) -> str:
+    """Return why a replica may lack an object whose source has these tags, or is gone; nothing if it must be there."""
+    if tagged is None:
+        return "gone at the source too"
+    disposition = tagged.get(TAG)
+    return f"tagged {disposition}: it expires" if disposition in EXPIRING else ""
 
 
 def verify_sample(pair: ReplicaPair, found: Inventories, *, lag: timedelta, size: int, seed: str) -> Verification:

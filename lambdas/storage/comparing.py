@@ -8,7 +8,7 @@ markers are not replicated and not compared.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
@@ -19,7 +19,7 @@ from lambdas.common.media import Record
 from lambdas.storage.inventory import Row
 
 MOST_NAMED = 1000
-"""Differences that a report names; the others are counted."""
+"""Faults, and as many harmless differences, that a report names; the others are counted."""
 
 
 class Kind(StrEnum):
@@ -35,9 +35,12 @@ class Kind(StrEnum):
     """Both have it, with another size or content."""
     EXTRA = "extra"
     """The replica alone has it: deletions and expiries stay in their region, so this is no fault by itself."""
+    EXPIRED = "expired"
+    """The replica lacks what the source has lost since, or will: no fault."""
 
 
-HARMLESS = frozenset({Kind.EXTRA})
+HARMLESS = frozenset({Kind.EXTRA, Kind.EXPIRED})
+_UNCONFIRMED = frozenset({Kind.MISSING, Kind.STALE})
 
 
 class Difference(Record):
@@ -55,7 +58,7 @@ class Comparison(Record):
     compared: int = Field(description="versions of the source that are old enough to be there")
     too_young: int = Field(description="versions that may still be on their way")
     counts: dict[Kind, int]
-    differences: tuple[Difference, ...] = Field(description="the first of them")
+    differences: tuple[Difference, ...] = Field(description="the first faults, and the first harmless ones")
 
     @property
     def faults(self) -> int:
@@ -75,6 +78,29 @@ def compare(source: Iterable[Row], replica: Iterable[Row], *, before: datetime) 
     for key, ours, theirs in _by_key(source, replica):
         tally.take(key, ours, theirs)
     return tally.result()
+
+
+def confirmed(found: Comparison, *, excuse: Callable[[Difference], str]) -> Comparison:
+    """Take back those faults that are none, among what the replica seems to lack.
+
+    Two inventories are not of one moment, and either side's lifecycle may have removed an object in between. Only the
+    differences that are named are looked at, `MOST_NAMED` at most: whatever is beyond them stays a fault.
+
+    Parameters
+    ----------
+    excuse
+        Says why the replica may lack an object; nothing, if it must have it.
+    """
+    counts = Counter(found.counts)
+    named = []
+    for difference in found.differences:
+        after = difference
+        if difference.kind in _UNCONFIRMED and (why := excuse(difference)):
+            after = difference.model_copy(update={"kind": Kind.EXPIRED, "detail": why})
+            counts[difference.kind] -= 1
+            counts[after.kind] += 1
+        named.append(after)
+    return found.model_copy(update={"counts": dict(+counts), "differences": tuple(named)})
 
 
 def _by_key(source: Iterable[Row], replica: Iterable[Row]) -> Iterator[tuple[str, list[Row], list[Row]]]:
@@ -101,7 +127,8 @@ class _Tally:
         self._before = before
         self._compared = self._too_young = 0
         self._counts: Counter[Kind] = Counter()
-        self._named: list[Difference] = []
+        self._faults: list[Difference] = []
+        self._harmless: list[Difference] = []
 
     def take(self, key: str, ours: list[Row], theirs: list[Row]) -> None:
         there = {row.version_id: row for row in theirs}
@@ -122,15 +149,16 @@ class _Tally:
 
     def _add(self, kind: Kind, key: str, version_id: str, detail: str = "") -> None:
         self._counts[kind] += 1
-        if len(self._named) < MOST_NAMED:
-            self._named.append(Difference(kind=kind, key=key, version_id=version_id, detail=detail))
+        named = self._harmless if kind in HARMLESS else self._faults
+        if len(named) < MOST_NAMED:
+            named.append(Difference(kind=kind, key=key, version_id=version_id, detail=detail))
 
     def result(self) -> Comparison:
         return Comparison(
             compared=self._compared,
             too_young=self._too_young,
             counts=dict(self._counts),
-            differences=tuple(self._named),
+            differences=(*self._faults, *self._harmless),
         )
 
 

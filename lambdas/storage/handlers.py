@@ -53,6 +53,7 @@ def on_source_accepted(event: Payload, _context: LambdaContext) -> None:
     environment = RecordEnvironment.load()
     accepted = received(SourceAccepted, event)
     logger.append_keys(version_id=accepted.version_id, title_id=accepted.title.title_id)
+    measured = {found.ref: found.sha256 for found in accepted.fixity}
     refs = (accepted.media, *(subtitle.source for subtitle in accepted.subtitles))
     record = SourceRecord(
         title_id=accepted.title.title_id,
@@ -60,7 +61,7 @@ def on_source_accepted(event: Payload, _context: LambdaContext) -> None:
         studio=accepted.studio,
         delivery_id=accepted.delivery_id,
         accepted_at=now(),
-        objects=tuple(_source(ref, sha256=accepted.fixity.get(ref.key)) for ref in refs),
+        objects=tuple(_source(ref, sha256=measured.get(ref)) for ref in refs),
     )
     new = SourceStore(environment.sources_table).add(record)
     logger.info("source recorded" if new else "known already")
@@ -180,39 +181,44 @@ def compare_inventories(event: Payload, _context: LambdaContext) -> Payload:
     environment = CheckEnvironment.load()
     lag = _lag(parse(CheckRequest, event), environment)
 
-    def check(_pair: ReplicaPair, found: checks.Inventories) -> Comparison:
-        return checks.compare_all(found, lag=lag)
+    def check(pair: ReplicaPair, found: checks.Inventories) -> Comparison:
+        return checks.compare_all(pair, found, lag=lag)
 
     return _check_all("consistency", check, environment=environment, at=now())
 
 
 def _check_all(name: str, check: _Check, *, environment: CheckEnvironment, at: datetime) -> Payload:
-    """Check every pair, keep a report of each, and count the faults where an alarm watches them."""
-    answer: Payload = {"pairs": [], "faults": 0}
+    """Check every pair, keep a report of each, and count the faults where an alarm watches them.
+
+    A pair that cannot be checked is a fault as well, and keeps no other from being checked.
+    """
+    entries: list[Payload] = []
     for pair in _pairs(environment.pairs):
-        found = checks.inventories(pair)
-        if found is None:
-            logger.warning("no inventory yet", extra={"bucket": pair.bucket, "region": pair.replica_region})
-            answer["pairs"].append({"bucket": pair.bucket, "region": pair.replica_region, "checked": False})
-            continue
-        report = check(pair, found)
-        key = check_report(check=name, on=f"{at:%Y-%m-%d}", bucket=pair.bucket, region=pair.replica_region)
-        _keep(report, bucket=environment.reports_bucket, key=key)
-        faults = report.faults + found.stale(at=at)
-        logger.info(name, extra={"bucket": pair.bucket, "region": pair.replica_region, "faults": faults})
-        answer["pairs"].append(
-            {
-                "bucket": pair.bucket,
-                "region": pair.replica_region,
-                "checked": True,
-                "counts": {kind.value: count for kind, count in report.counts.items()},
-                "faults": faults,
-                "report": f"s3://{environment.reports_bucket}/{key}",
-            }
-        )
-        answer["faults"] += faults
-    _count_faults(answer["faults"])
-    return answer
+        where = {"bucket": pair.bucket, "region": pair.replica_region}
+        try:
+            found = _checked(name, check, pair=pair, environment=environment, at=at)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must reach the alarm, and hide no other pair
+            logger.exception("a pair could not be checked", extra=where)
+            found = {"checked": False, "counts": {}, "faults": 1, "why": f"{type(error).__name__}: {error}"}
+        logger.info(name, extra=where | {"faults": found["faults"]})
+        entries.append(where | found)
+    faults = sum(entry["faults"] for entry in entries)
+    _count_faults(faults)
+    return {"pairs": entries, "faults": faults}
+
+
+def _checked(name: str, check: _Check, *, pair: ReplicaPair, environment: CheckEnvironment, at: datetime) -> Payload:
+    """Check one pair, and keep the report."""
+    found = checks.inventories(pair)
+    report = check(pair, found)
+    key = check_report(check=name, on=f"{at:%Y-%m-%d}", bucket=pair.bucket, region=pair.replica_region)
+    _keep(report, bucket=environment.reports_bucket, key=key)
+    return {
+        "checked": True,
+        "counts": {kind.value: count for kind, count in report.counts.items()},
+        "faults": report.faults + found.stale(at=at),
+        "report": f"s3://{environment.reports_bucket}/{key}",
+    }
 
 
 def _count_faults(faults: int) -> None:

@@ -76,6 +76,7 @@ export class DeliveryPage {
     const answer = await this.#api.delivery(this.#deliveryId);
     if (!wanted()) return;
     this.#loaded = answer;
+    this.#stills.retry();
     this.render();
   }
 
@@ -371,7 +372,8 @@ function renditionsOf(renditions) {
 
 /** @param {Version["history"]} history */
 function historyOf(history) {
-  const newestFirst = history.toReversed();
+  // Two entries may have the same moment and event. Counted from the oldest, an entry keeps its key when others come.
+  const newestFirst = history.map((entry, index) => ({ ...entry, index })).toReversed();
   return el(
     "section",
     { "aria-labelledby": "history-heading", "data-key": "history" },
@@ -380,10 +382,10 @@ function historyOf(history) {
       ? el(
           "ol",
           { class: "history", role: "list" },
-          ...newestFirst.map(({ at, event, message }) =>
+          ...newestFirst.map(({ at, event, message, index }) =>
             el(
               "li",
-              { "data-key": `${at} ${event}` },
+              { "data-key": `${at} ${event} ${index}` },
               el("p", {}, message),
               el("time", { class: "meta", datetime: at }, exact(at)),
             ),

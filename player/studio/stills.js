@@ -1,6 +1,8 @@
 /** The pictures of a delivery: fetched when they come into sight, kept until another delivery is looked at. */
 
-/** @typedef {{url: string} | "missing" | undefined} Still  undefined while nobody knows */
+import { ApiError } from "../api.js";
+
+/** @typedef {{url: string} | "missing" | "failed" | undefined} Still  undefined while nobody knows */
 
 export class Stills {
   #api;
@@ -41,7 +43,20 @@ export class Stills {
    * @param {Element} root
    */
   watch(root) {
-    for (const place of root.querySelectorAll("[data-still]")) this.#sight.observe(place);
+    for (const place of root.querySelectorAll("[data-still]")) {
+      // What stays on the page may be of another picture now; only what is observed anew is told of again.
+      this.#sight.unobserve(place);
+      this.#sight.observe(place);
+    }
+  }
+
+  /** Fetch again what could not be fetched, though it may well be there. */
+  retry() {
+    for (const [path, still] of [...this.#known]) {
+      if (still !== "failed") continue;
+      this.#known.delete(path);
+      this.fetch(path);
+    }
   }
 
   /** @param {string} path */
@@ -53,9 +68,9 @@ export class Stills {
       const url = URL.createObjectURL(await this.#api.still(path));
       if (known === this.#known) known.set(path, { url });
       else URL.revokeObjectURL(url);
-    } catch {
+    } catch (error) {
       // A measurement says what it says without its picture; only what is shown differs.
-      known.set(path, "missing");
+      known.set(path, error instanceof ApiError && error.status === 404 ? "missing" : "failed");
     }
     if (known === this.#known) this.#changed();
   }

@@ -1,4 +1,4 @@
-"""An event on the bus calls a function: retried for a day, then kept."""
+"""An event on the bus calls a function: handed over within a day, tried three times by Lambda, then kept."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from stacks.constructs.table import allow
 from stacks.constructs.workflow import Workflow, answered_step, batch_step, lambda_step
 
 HANDLERS = "lambdas.ingestion.handlers"
-_WORKING = Duration.hours(24)
+_WORKING = Duration.hours(72)
 """How long reading, inspecting and analysing may take, jobs' queues included; a review's hours come on top."""
 _VERDICT = "$.verdict"
 _REKOGNITION_TRANSIENT = [
@@ -248,7 +248,13 @@ class IngestionWorkflow(Construct):
         return batch_step(
             self,
             name,
-            definition=self._farm.job_definition(self._stack, definition, role=role),
+            definition=self._farm.job_definition(
+                self._stack,
+                definition,
+                role=role,
+                # A film's length, and not a chunk's: it is read and decoded from end to end.
+                timeout=Duration.hours(self._stack.settings.ingestion.inspection_hours),
+            ),
             queue=self._farm.inspection_queue,
             job=job,
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 
+from lambdas.common.dispositions import TAG, Disposition
 from lambdas.common.keys import CHECKS_PREFIX, INVENTORY_PREFIX, WORK_PREFIX
-from lambdas.ingestion.dispositions import TAG, Disposition
 from stacks.settings import StorageSettings
 
 

@@ -19,6 +19,7 @@ class Access(Enum):
     READ_WRITE = (*READ, *WRITE)
     REPLACE = (*READ, *WRITE, "s3:DeleteObject")
     RESTORE = (*READ, "s3:RestoreObject")
+    READ_TAGS = ("s3:GetObjectVersionTagging",)
     TAG = ("s3:PutObjectTagging", "s3:PutObjectVersionTagging")
     READ_AND_TAG = (*READ, *TAG)
     SEND = ("s3:PutObject",)

@@ -95,6 +95,7 @@ def run(main):
             decrypted=True,
             width=1920,
             height=1080,
+            preview="bunny/v1/thumbnails/sprite-0000.jpg",
             refusals={},
         ),
     )

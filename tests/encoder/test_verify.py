@@ -14,10 +14,11 @@ from encoder import tools
 from lambdas.common.keys import PublishedVersion
 from lambdas.common.media import Tier
 from lambdas.encoding.models import VerificationReport
-from tests.encoder.studio import FRAMES, MEDIA, SEGMENT_FRAMES, WORK
+from tests.encoder.studio import DELIVERY, FRAMES, MEDIA, RAW, SEGMENT_FRAMES, WORK
 
 PUBLISHED = PublishedVersion(title_id="big-buck-bunny", version_id="v1")
 LAST = -(-FRAMES // SEGMENT_FRAMES)
+ENCRYPTED = {"video/180p", "video/90p", "audio/en_stereo_96k"}
 LAST_FRAMES = FRAMES - SEGMENT_FRAMES * (LAST - 1)
 
 
@@ -36,8 +37,17 @@ class Spoiler:
         self._put(MEDIA, key(path), by)
 
     def delete(self, path):
-        self._keep(MEDIA, key(path))
-        self._studio.s3.delete_object(Bucket=MEDIA, Key=key(path))
+        self._delete(key(path))
+
+    def poster(self, by):
+        self._put(MEDIA, PUBLISHED.poster, by)
+
+    def delete_poster(self):
+        self._delete(PUBLISHED.poster)
+
+    def source(self, name, by):
+        """Change a delivered file."""
+        self._put(RAW, f"{DELIVERY}{name}", by)
 
     def work(self, name, by):
         """Change an object of the work bucket."""
@@ -47,6 +57,10 @@ class Spoiler:
         for bucket, name, body, attributes in reversed(self._before):
             self._studio.s3.put_object(Bucket=bucket, Key=name, Body=body, **attributes)
         self._before.clear()
+
+    def _delete(self, name):
+        self._keep(MEDIA, name)
+        self._studio.s3.delete_object(Bucket=MEDIA, Key=name)
 
     def _put(self, bucket, name, by):
         body = self._keep(bucket, name)
@@ -159,7 +173,7 @@ def test_a_truncated_initialisation_is_found_by_every_segment_that_needs_it(veri
     spoil.change(path, lambda body: body[: len(body) // 2])
     code, report = verify()
     folder = path.rpartition("/")[0]
-    assert (code, subjects(report)) == (65, {f"{folder}/seg_{number}.m4s" for number in (1, LAST)})
+    assert (code, subjects(report)) == (65, {path, *(f"{folder}/seg_{number}.m4s" for number in (1, LAST))})
 
 
 @pytest.mark.parametrize(
@@ -192,6 +206,8 @@ def test_a_manifest_that_does_not_parse_is_named(verify, spoil, path, body):
         ("manifests/manifest.mpd", rb"\.\./video/90p/init", rb"https://example.com/init", "leads out"),
         ("manifests/hls/video_90p.m3u8", rb"\.\./\.\./video/90p/seg_1", rb"../../../other/seg_1", "leads out"),
         ("manifests/hls/video_90p.m3u8", rb"#EXT-X-KEY[^\n]*\n", rb"", "not encrypted"),
+        ("manifests/hls/video_90p.m3u8", rb"METHOD=SAMPLE-AES,[^\n]*", rb"METHOD=NONE", "not encrypted"),
+        ("manifests/hls/audio_en.m3u8", rb"METHOD=SAMPLE-AES,[^\n]*", rb"METHOD=NONE", "not encrypted"),
         ("manifests/hls/video_90p.m3u8", rb"#EXT-X-ENDLIST", rb"", "an end"),
     ],
 )
@@ -231,6 +247,104 @@ def test_a_manifest_that_names_another_tiers_key_is_found(verify, spoil):
     assert (code, subjects(report)) == (65, {"video/180p", "video/90p"})
 
 
+def test_a_dash_manifest_without_key_ids_is_found(verify, spoil):
+    spoil.change("manifests/manifest.mpd", lambda body: re.sub(rb' cenc:default_KID="[^"]*"', b"", body))
+    code, report = verify()
+    assert (code, subjects(report)) == (65, ENCRYPTED)
+    assert all("names no key" in fault.message for fault in report.faults)
+
+
+@pytest.fixture(scope="module")
+def clear(made, studio, tmp_path_factory):
+    """The version's picture and sound, packaged without encryption: its files by their paths."""
+    folder = tmp_path_factory.mktemp("clear")
+    streams = []
+    sources = {f"video/{recipe.rung}": made.work.rendition(recipe.rung) for recipe in made.plan.video}
+    for path, source in {**sources, "audio/en_stereo_96k": made.work.audio}.items():
+        kind, out = path.partition("/")[0], folder / path
+        places = f"init_segment={out}/init.mp4,segment_template={out}/seg_$Number$.m4s"
+        streams.append(f"in={studio.download(WORK, source)},stream={kind},{places}")
+    tools.run(tools.Tool.PACKAGER, [*streams, "--segment_duration", "1.001", "--quiet"])
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.m*")}
+
+
+def test_a_version_in_the_clear_is_found_although_its_manifests_name_keys(verify, spoil, clear):
+    for path, body in clear.items():
+        spoil.change(path, lambda _, body=body: body)
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {f"{folder}/init.mp4" for folder in ENCRYPTED})
+    assert all("not encrypted" in fault.message for fault in report.faults)
+
+
+def test_an_initialisation_that_names_another_tiers_key_is_found(verify, spoil, made):
+    of = {key.tier: bytes.fromhex(key.key_id) for key in made.plan.keys}
+    spoil.change("video/90p/init.mp4", lambda body: body.replace(of[Tier.SD], of[Tier.HD]))
+    code, report = verify()
+    assert code == 65
+    assert any(fault.subject == "video/90p/init.mp4" and "names key" in fault.message for fault in report.faults)
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "replacement", "track"),
+    [
+        ("manifests/manifest.mpd", rb'<S t="192512" d="27708"/>', b"", "audio/en_stereo_96k"),
+        ("manifests/manifest.mpd", rb'd="27708"', b'd="29000"', "audio/en_stereo_96k"),
+        ("manifests/hls/audio_en.m3u8", rb"#EXTINF:0.577,\n[^\n]*\n", b"", "audio/en_stereo_96k"),
+        ("manifests/manifest.mpd", rb'd="1001" r="3"', b'd="1001" r="2"', "subtitles/en"),
+        ("manifests/hls/subtitles_en.m3u8", rb"#EXTINF:1.001,\n[^\n]*seg_4.vtt\n", b"", "subtitles/en"),
+    ],
+)
+def test_sound_or_text_that_ends_at_another_time_is_found(verify, spoil, path, pattern, replacement, track):
+    def cut(body):
+        assert re.search(pattern, body)
+        return re.sub(pattern, replacement, body)
+
+    spoil.change(path, cut)
+    code, report = verify()
+    assert code == 65
+    assert track in subjects(report)
+
+
+def test_text_is_whole_when_its_last_cue_ends_long_before_the_film(verify, spoil):
+    spoil.source("film.en.vtt", lambda body: body.replace(b"00:00:04.000", b"00:00:03.200"))
+    assert verify()[0] == 0
+
+
+def test_text_that_ends_before_the_last_delivered_cue_is_found(verify, spoil):
+    spoil.source("film.en.vtt", lambda body: body.replace(b"00:00:04.000", b"00:00:04.200"))
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"subtitles/en"})
+
+
+def test_a_package_without_the_thumbnails_of_the_plan_is_found(verify, spoil, made):
+    spoil.work(made.work.package, lambda body: json.dumps(json.loads(body) | {"thumbnails": None}).encode())
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"thumbnails/thumbnails.vtt"})
+
+
+def test_a_thumbnail_track_without_a_picture_is_found(verify, spoil):
+    spoil.change("thumbnails/thumbnails.vtt", lambda _: b"WEBVTT\n")
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"thumbnails/thumbnails.vtt"})
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [lambda _: b"", lambda _: b"<html/>", lambda body: body[: len(body) // 2]],
+    ids=["empty", "other", "cut"],
+)
+def test_a_poster_that_is_no_picture_is_found(verify, spoil, spoiled):
+    spoil.poster(spoiled)
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {PUBLISHED.poster})
+
+
+def test_a_missing_poster_is_found(verify, spoil):
+    spoil.delete_poster()
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {PUBLISHED.poster})
+
+
 @pytest.fixture
 def other_keys(made, studio, monkeypatch):
     """Let KMS open other keys than those that the version was packaged with."""
@@ -253,8 +367,7 @@ def test_a_version_under_another_key_is_not_verified_and_no_key_is_told(verify, 
     )
     code, report = verify(uri)
     assert code == 65
-    encrypted = ("video/180p", "video/90p", "audio/en_stereo_96k")
-    assert subjects(report) == {f"{folder}/seg_{number}.m4s" for folder in encrypted for number in (1, LAST)}
+    assert subjects(report) == {f"{folder}/seg_{number}.m4s" for folder in ENCRYPTED for number in (1, LAST)}
     said = "".join((*capfd.readouterr(), report.model_dump_json(), *(" ".join(command) for command in commands)))
     assert "does not decode" in said
     for secret in secrets:

@@ -13,7 +13,7 @@ from boto3.dynamodb.conditions import Key
 from lambdas.common.keys import DeliveryLocation
 from lambdas.ingestion.arrival import arrival_of
 from sandbox.demo import Demo, Up
-from tests.platform.waiting import eventually
+from tests.platform.waiting import DEADLINE_S, eventually
 
 Message = dict[str, Any]
 
@@ -45,9 +45,10 @@ class Mailbox:
         found = self.matching(lambda message: message["detail-type"] == detail_type)
         return [event["detail"] for event in found if detail.items() <= event["detail"].items()]
 
-    def event(self, detail_type: str, **detail: object) -> Message:
+    def event(self, detail_type: str, *, seconds: float = DEADLINE_S, **detail: object) -> Message:
         """Wait for such an event, and return its detail."""
-        return eventually(lambda: self.events(detail_type, **detail), waiting_for=f"{detail_type} of {detail}")[0]
+        what = f"{detail_type} of {detail}"
+        return eventually(lambda: self.events(detail_type, **detail), waiting_for=what, seconds=seconds)[0]
 
 
 @dataclass(kw_only=True)

@@ -171,6 +171,8 @@ class HouseHandler(BaseHTTPRequestHandler):
                 else:
                     tokens["AuthenticationResult"]["RefreshToken"] = "refresh"
                     self._json(200, tokens)
+            case "RevokeToken", {"ClientId": _, "Token": "refresh"}:
+                self._json(200, {})
             case "RespondToAuthChallenge", {"Session": "half-way", "ChallengeResponses": {"NEW_PASSWORD": secret}}:
                 if len(secret) < 8:
                     self._json(400, {"__type": "InvalidPasswordException", "message": "too short"})

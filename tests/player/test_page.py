@@ -87,6 +87,29 @@ def test_signing_out_forgets_the_viewer(page):
     assert page.evaluate("sessionStorage.length") == 0
 
 
+def test_signing_out_while_a_renewal_is_on_its_way_stays_signed_out_and_revokes_the_sign_in(page, house):
+    held = []
+
+    def hold(route):
+        held.append(route) if "REFRESH_TOKEN_AUTH" in (route.request.post_data or "") else route.continue_()
+
+    sign_in(page)
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    page.route("**/cognito/", hold)
+    house.expire_tokens()
+    page.reload()
+    wait_until(page, lambda: held)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    wait_until(page, lambda: {"ClientId": "c1", "Token": "refresh"} in [seen.body for seen in house.asked("/cognito/")])
+    with page.expect_response("**/cognito/") as answer:
+        held.pop().continue_()
+    answer.value.finished()
+    page.reload()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
 def test_an_ended_token_is_renewed_and_the_request_repeated(page, house):
     sign_in(page)
     page.get_by_role("heading", name=TITLE["name"]).wait_for()

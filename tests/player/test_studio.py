@@ -301,6 +301,43 @@ def test_a_token_that_no_renewal_mends_asks_to_sign_in_again(dashboard, desk):
     dashboard.get_by_role("alert").get_by_text("Your sign-in has ended").wait_for()
 
 
+@pytest.mark.parametrize("renewed", [True, False])
+def test_a_renewal_on_its_way_does_not_touch_who_signs_in_after_a_sign_out(dashboard, desk, renewed):
+    held = []
+
+    def hold(route):
+        held.append(route) if "REFRESH_TOKEN_AUTH" in (route.request.post_data or "") else route.continue_()
+
+    desk.deliveries = [listed("reel-2")]
+    sign_in(dashboard)
+    row(dashboard, "reel-2").wait_for()
+    dashboard.route("**/cognito/", hold)
+    desk.expire_tokens()
+    look_again(dashboard)
+    wait_until(dashboard, lambda: held)
+    dashboard.get_by_role("button", name="Sign out").click()
+    dashboard.get_by_role("heading", name="Sign in").wait_for()
+    revoked = {"ClientId": "s1", "Token": "refresh"}
+    wait_until(dashboard, lambda: revoked in [request.body for request in desk.asked("/cognito/")])
+    dashboard.get_by_label("Email").fill("other@blender.example")
+    dashboard.get_by_label("Password", exact=True).fill(PASSWORD)
+    dashboard.get_by_role("button", name="Sign in").click()
+    row(dashboard, "reel-2").wait_for()
+    with dashboard.expect_response("**/cognito/") as answer:
+        if renewed:
+            held.pop().continue_()
+        else:
+            held.pop().fulfill(status=400, json={"__type": "NotAuthorizedException"})
+    answer.value.finished()
+    # Two looks after the answer, the page has long taken it in.
+    for _ in range(2):
+        looks = len(desk.asked(DELIVERIES))
+        look_again(dashboard)
+        wait_until(dashboard, lambda looks=looks: len(desk.asked(DELIVERIES)) > looks)
+    assert "other@blender.example" in dashboard.evaluate("sessionStorage.getItem('marquee.studio.session') ?? ''")
+    assert row(dashboard, "reel-2").is_visible()
+
+
 def test_a_user_of_no_studio_is_told_so(dashboard, desk):
     desk.refusal = (403, {"title": "Forbidden", "instance": "request-7"})
     sign_in(dashboard)
@@ -394,6 +431,56 @@ def test_a_still_that_is_gone_leaves_its_time_code(dashboard, desk):
     assert dashboard.locator(".place .timecode").all_text_contents() == ["00:00:02:00", "00:00:09:00"]
 
 
+SHOWN = "[...document.querySelectorAll('.still img')].filter((picture) => picture.naturalWidth === 640).length"
+
+
+def test_another_version_with_findings_at_the_same_frames_shows_its_own_stills(dashboard, desk):
+    desk.versions = {"reel-2": [in_review(), in_review(version_id="v-older", delivered_at=ago(days=3))]}
+    sign_in(dashboard, address="/studio.html#/deliveries/reel-2")
+    wait_until(dashboard, f"{SHOWN} === 2")
+    before = dashboard.evaluate("[...document.querySelectorAll('.still img')].map((picture) => picture.src)")
+    dashboard.get_by_role("region", name="Versions").get_by_role("link").filter(has_text="v-older").click()
+    older = STILLS.replace("v-reel-2", "v-older")
+    wait_until(dashboard, lambda: len(desk.asked(older)) == len(before))
+    wait_until(dashboard, f"{SHOWN} === 2")
+    after = dashboard.evaluate("[...document.querySelectorAll('.still img')].map((picture) => picture.src)")
+    assert not {*before} & {*after}
+
+
+@pytest.mark.parametrize("trouble", ["refused", "cut off"])
+def test_a_still_that_could_not_be_fetched_is_fetched_at_the_next_look(dashboard, desk, trouble):
+    failed = []
+
+    def fail(route):
+        failed.append(route.request.url)
+        if trouble == "refused":
+            route.fulfill(status=503, json={"title": "Slow down"})
+        else:
+            route.abort()
+
+    desk.versions = {"reel-2": [in_review()]}
+    dashboard.route(f"**{STILLS}*", fail)
+    sign_in(dashboard, address="/studio.html#/deliveries/reel-2")
+    wait_until(dashboard, lambda: len({*failed}) == 2)
+    look_again(dashboard)
+    wait_until(dashboard, lambda: len(failed) >= 4)
+    assert dashboard.get_by_text("no picture").count() == 0
+    dashboard.unroute(f"**{STILLS}*")
+    look_again(dashboard)
+    wait_until(dashboard, f"{SHOWN} === 2")
+
+
+def test_a_still_that_is_gone_is_not_asked_for_again(dashboard, desk):
+    missing = check("black", "review", 6.0, "s", "at most 4 s", "black", span(2, 8, "gone"))
+    desk.versions = {"reel-2": [in_review(checks=[missing])]}
+    sign_in(dashboard, address="/studio.html#/deliveries/reel-2")
+    dashboard.get_by_text("no picture").wait_for()
+    desk.versions = {"reel-2": [in_review(checks=[missing, BLACK])]}
+    look_again(dashboard)
+    wait_until(dashboard, f"{SHOWN} === 2")
+    assert [request.path for request in desk.asked(f"{STILLS}gone")] == [f"{STILLS}gone"]
+
+
 def test_pictures_are_enlarged_turned_and_closed_by_keyboard(dashboard, desk):
     desk.versions = {"reel-2": [in_review()]}
     sign_in(dashboard, address="/studio.html#/deliveries/reel-2")
@@ -445,6 +532,20 @@ def test_the_history_is_told_newest_first(dashboard, desk):
     history = dashboard.get_by_role("region", name="History").get_by_role("listitem")
     history.first.wait_for()
     assert ["Quality" in text for text in history.all_text_contents()] == [True, False]
+
+
+def test_news_leave_entries_of_one_moment_and_event_in_the_history(dashboard, desk):
+    at = ago(hours=3)
+    told = [{"at": at, "event": "ReviewRequested", "message": text} for text in ("First.", "Second.")]
+    desk.versions = {"reel-2": [version("reel-2", history=told)]}
+    sign_in(dashboard, address="/studio.html#/deliveries/reel-2")
+    messages = dashboard.get_by_role("region", name="History").locator("li p")
+    messages.first.wait_for()
+    told.append({"at": ago(hours=1), "event": "ReviewDecided", "message": "Third."})
+    look_again(dashboard)
+    messages.get_by_text("Third.").wait_for()
+    wait_until(dashboard, lambda: messages.all_text_contents()[0] == "Third.")
+    assert messages.all_text_contents() == ["Third.", "Second.", "First."]
 
 
 @pytest.mark.parametrize("address", ["#/", "#/deliveries/reel-2"])

@@ -95,6 +95,24 @@ def test_the_comparison_reads_lists_and_no_object(declared):
             assert all("/inventory/" in resource for resource in statement.resources)
 
 
+def test_the_comparison_may_read_the_tags_of_what_a_replica_lacks(declared):
+    readable = {
+        resource.removeprefix("arn:aws:s3:::").split("/")[0]
+        for statement in declared.granted(declared.at("storage-recovery/CompareInventoriesRole"))
+        if "s3:GetObjectVersionTagging" in statement.actions
+        for resource in statement.resources
+    }
+    listed = {
+        resource.removeprefix("arn:aws:s3:::")
+        for statement in declared.granted(declared.at("storage-recovery/CompareInventoriesRole"))
+        if "s3:ListBucket" in statement.actions
+        for resource in statement.resources
+    }
+    sources = {pair["bucket"] for pair in pairs(declared)}
+    assert readable == sources
+    assert sources <= listed, "else S3 says of what is gone that it is forbidden"
+
+
 def test_keys_are_used_in_the_region_of_their_bucket(production):
     used = [
         (resource, statement.condition["StringEquals"]["kms:ViaService"])

@@ -1,6 +1,6 @@
 import pytest
 
-from lambdas.ingestion.dispositions import TAG, Disposition
+from lambdas.common.dispositions import TAG, Disposition
 
 REPLICATED = ("Raw", "Media")
 

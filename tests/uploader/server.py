@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         status, answer = fault or kept.answer(self.command, url.path, query, json.loads(raw) if raw else None)
-        self._send(status, json.dumps(answer).encode())
+        self._send(status, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
     do_GET = do_POST = _api  # noqa: N815 - as the library calls them
 

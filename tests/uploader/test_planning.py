@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Event
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from lambdas.ingestion.parts import PartPlan, Span
 from lambdas.ingestion.uploads import MAX_BATCH
 from uploader.api import Held
 from uploader.checksums import Checksum, checksum_of, whole
+from uploader.credentials import Credentials
 from uploader.errors import CancelledError, RefusedError, UnavailableError
 from uploader.patience import FIRST_S, LONGEST_S, Patience
 from uploader.sending import batches, to_send
@@ -71,6 +74,14 @@ def test_nothing_is_sent_that_is_there(local):
     assert to_send(local, held=held) == {}
     unchecked = {number: Held(size_bytes=part.size_bytes, checksum=None) for number, part in local.items()}
     assert to_send(local, held=unchecked) == local
+
+
+class Clock:
+    """Time that passes only where something is said to take it."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
 
 
 class Waits(Event):
@@ -126,6 +137,45 @@ def test_a_wait_ends_when_it_is_cancelled():
     with pytest.raises(CancelledError):
         Patience(seconds=3600, cancelled=waits).call(failing(3))
     assert len(waits.seconds) == 1
+
+
+def test_how_long_the_first_try_takes_does_not_matter(monkeypatch):
+    clock, failing_once = Clock(monkeypatch), failing(1)
+
+    def slow():
+        clock.now += 2000
+        return failing_once()
+
+    assert Patience(seconds=900, cancelled=Waits()).call(slow) == "done"
+
+
+def test_patience_ends_so_long_after_the_first_failure(monkeypatch):
+    clock, tries = Clock(monkeypatch), []
+
+    def slow():
+        tries.append(clock.now)
+        clock.now += 400
+        raise UnavailableError("not now")
+
+    with pytest.raises(UnavailableError):
+        Patience(seconds=900, cancelled=Waits()).call(slow)
+    assert tries == [0, 400, 800, 1200]
+
+
+def test_credentials_are_whole_or_as_they_were(tmp_path, monkeypatch):
+    path = tmp_path / "studios" / "blender.json"
+    first = Credentials(studio="blender", site="https://a", client_id="c", username="u", password="one")
+    first.save(path)
+    second = first.model_copy(update={"password": "two"})
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", Mock(side_effect=OSError("no space left")))
+        with pytest.raises(OSError, match="no space"):
+            second.save(path)
+    assert Credentials.load(path) == first
+    second.save(path)
+    assert Credentials.load(path) == second
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_without_patience_there_is_one_try():

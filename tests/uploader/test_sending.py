@@ -17,7 +17,7 @@ from lambdas.ingestion.parts import MIB
 from tests.uploader.server import PART, running
 from uploader import patience as patience_module
 from uploader.api import File, UploadApi
-from uploader.errors import RefusedError, SignedOutError, UnavailableError
+from uploader.errors import LaterError, RefusedError, SignedOutError, UnavailableError
 from uploader.http import new_pool
 from uploader.patience import Patience
 from uploader.sending import Means, send_file
@@ -85,7 +85,7 @@ def sending(server, film):
         api = UploadApi(Session(server.url), pool=pool, patience=patience)
         means = Means(api=api, pool=pool, workers=workers, patience=patience, cancelled=cancelled, watcher=watcher)
         try:
-            return send_file(path, file=FILE, means=means, **options)
+            return send_file(path, file=FILE, means=means, **options).tally
         finally:
             pool.clear()
 
@@ -156,20 +156,67 @@ def test_a_url_that_has_expired_is_replaced_with_those_of_its_batch(server, send
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [(403, b"<Code>AccessDenied</Code>"), (400, b"<Code>BadDigest</Code>"), (400, b"<Code>EntityTooLarge</Code>")],
+    ("fault", "error"),
+    [
+        ((403, b"<Code>AccessDenied</Code>"), RefusedError),
+        ((400, b"<Code>BadDigest</Code>"), LaterError),
+        ((400, b"<Code>EntityTooLarge</Code>"), RefusedError),
+    ],
 )
-def test_what_does_not_pass_is_not_tried_again(server, sending, fault):
+def test_what_does_not_pass_is_not_tried_again(server, sending, fault, error):
     server.faults[3] = [fault]
-    with pytest.raises(RefusedError):
+    with pytest.raises(error):
         sending()
     assert Counter(server.puts)[3] == 1
     assert server.stored is None
 
 
-def test_an_upload_that_is_aborted_under_way_is_told_with_its_remedy(server, sending):
-    server.faults[3] = [(404, b"<Error><Code>NoSuchUpload</Code></Error>")]
-    with pytest.raises(RefusedError, match="run the command again"):
+GONE = (404, b"<Error><Code>NoSuchUpload</Code></Error>")
+
+
+def test_an_upload_that_is_aborted_under_way_is_begun_again(server, sending, content):
+    server.faults[3] = [GONE]
+    sending()
+    assert server.stored == content
+    assert sending.watcher.bytes + sending.watcher.held == len(content), "what is sent again counts once"
+
+
+def test_an_upload_that_is_aborted_each_time_may_succeed_later(server, sending):
+    server.faults[3] = [GONE] * 99
+    with pytest.raises(LaterError, match="completed or aborted"):
+        sending()
+    assert Counter(server.puts)[3] < 9
+
+
+def test_a_file_whose_parts_had_all_arrived_is_new_all_the_same(server, sending, content):
+    server.uploads["u-1"] = {number: content[(number - 1) * PART : number * PART] for number in range(1, 9)}
+    tally = sending()
+    assert (tally.sent, tally.was_there) == (0, False)
+    assert server.stored == content
+
+
+@pytest.mark.parametrize(
+    ("request_line", "answer"),
+    [
+        ("GET /api/ingest/uploads", (200, b"<!doctype html>")),
+        ("GET /api/ingest/uploads", (200, b"[]")),
+        ("GET /api/ingest/uploads", (200, b"")),
+        ("GET /api/ingest/uploads", (404, b"<!doctype html>")),
+        ("POST /api/ingest/uploads", (201, b'{"id": "u-1"}')),
+        ("POST /api/ingest/uploads/u-1/parts", (200, b'{"parts": []}')),
+        ("POST /api/ingest/uploads/u-1/complete", (200, b"")),
+    ],
+)
+def test_somebody_else_who_answers_is_told_from_marquee(server, sending, request_line, answer):
+    server.faults[request_line] = [answer] * 9
+    with pytest.raises(RefusedError, match="does not answer as Marquee does"):
+        sending()
+
+
+@pytest.mark.parametrize("problem", [b"[1]", b'"no"', b"null", b"<no>"])
+def test_a_refusal_is_told_whatever_its_document_is(server, sending, problem):
+    server.faults["GET /api/ingest/uploads"] = [(400, problem)]
+    with pytest.raises(RefusedError, match="refused"):
         sending()
 
 
@@ -229,7 +276,7 @@ def test_a_file_that_changes_while_it_is_sent_is_refused(server, sending, film):
             return (503, {"detail": "try again"})
 
     server.faults["POST /api/ingest/uploads/u-1/parts"] = Changing([None])
-    with pytest.raises(RefusedError):
+    with pytest.raises(LaterError, match="the file changes"):
         sending(workers=1)
     assert server.stored is None
 

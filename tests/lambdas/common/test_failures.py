@@ -139,9 +139,13 @@ def test_a_huge_cause_still_fits_a_message(recorded):
 
 def test_a_failure_of_ingestion_is_told_by_the_manifests_key(recorded):
     arrival = Arrival(
-        raw_bucket="raw", manifest_key="blender/bunny/manifest.json", object_version=None, version_id="v1"
+        raw_bucket="raw",
+        manifest_key="blender/bunny/manifest.json",
+        object_version=None,
+        version_id="v1",
+        delivered_at=samples.DELIVERED_AT,
     )
-    evidence, event = recorded("", input=arrival.model_dump())
+    evidence, event = recorded("", input=arrival.model_dump(mode="json"))
     assert (event["studio"], event["delivery_id"]) == ("blender", "bunny")
     assert (evidence["studio"], evidence["version_id"]) == ("blender", "v1")
 

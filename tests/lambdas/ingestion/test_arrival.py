@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lambdas.common.errors import InvalidInputError, PermanentError
-from lambdas.ingestion.arrival import arrival_of
+from lambdas.ingestion.arrival import arrival_of, version_id_of
 
 KEY = "blender/2026-11-bunny/manifest.json"
 
@@ -64,3 +64,7 @@ def test_a_manifest_in_the_wrong_place_is_refused_with_what_to_do(key):
 def test_a_detail_of_another_shape_is_refused_by_field():
     with pytest.raises(InvalidInputError, match=r"detail\.object: Field required"):
         arrival_of({"time": "2026-11-02T09:30:00Z", "detail": {"bucket": {"name": "raw"}}})
+
+
+def test_who_knows_the_object_version_knows_the_version_that_is_made_of_it():
+    assert arrival_of(created(**{"version-id": "o1"})).version_id == version_id_of("raw", KEY, "o1")

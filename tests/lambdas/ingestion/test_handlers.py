@@ -233,12 +233,12 @@ class TestAcceptance:
         expected = samples.source_accepted(version_id=state["version_id"]).model_dump(mode="json")
         analysis = Analysis(state["version_id"])
         expected["analysis"]["key"], expected["thumbnails"]["key"] = analysis.report, analysis.thumbnails
-        expected["fixity"] = {
-            expected["media"]["key"]: samples.FEATURE_SHA,
-            expected["subtitles"][0]["source"]["key"]: samples.SUBTITLES_SHA,
-        }
         expected["media"]["version_id"] = versions[samples.FEATURE]
         expected["subtitles"][0]["source"]["version_id"] = versions[samples.SUBTITLES]
+        expected["fixity"] = [
+            {"ref": expected["media"], "sha256": samples.FEATURE_SHA},
+            {"ref": expected["subtitles"][0]["source"], "sha256": samples.SUBTITLES_SHA},
+        ]
         assert SourceAccepted.model_validate(envelope["detail"]) == SourceAccepted.model_validate(expected)
 
     def test_accepting_twice_says_the_same_twice(self, way, bus):

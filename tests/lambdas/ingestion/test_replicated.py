@@ -6,6 +6,7 @@ from lambdas.ingestion import replicated
 from lambdas.ingestion.replicated import FilesOnTheirWayError, require_files
 
 KEYS = ("blender/d1/film.mov", "blender/d1/film.en.vtt")
+SIZES = dict.fromkeys(KEYS, 1)
 
 
 @pytest.fixture
@@ -33,19 +34,25 @@ def put(*keys):
 
 
 def test_a_manifest_that_was_sent_here_waits_for_nothing(manifest):
-    require_files(manifest, keys=KEYS)
+    require_files(manifest, sizes=SIZES)
 
 
 def test_a_replicated_manifest_waits_for_each_of_its_files(manifest, a_replica):
     with pytest.raises(FilesOnTheirWayError, match=r"2 files"):
-        require_files(manifest, keys=KEYS)
+        require_files(manifest, sizes=SIZES)
     put(KEYS[0])
     with pytest.raises(FilesOnTheirWayError, match=r"film\.en\.vtt"):
-        require_files(manifest, keys=KEYS)
+        require_files(manifest, sizes=SIZES)
     put(KEYS[1])
-    require_files(manifest, keys=KEYS)
+    require_files(manifest, sizes=SIZES)
 
 
 def test_a_manifest_that_was_deleted_meanwhile_is_nobodys_concern_here(manifest, a_replica):
     client("s3").delete_object(Bucket=manifest.bucket, Key=manifest.key, VersionId=manifest.version_id)
-    require_files(manifest, keys=KEYS)
+    require_files(manifest, sizes=SIZES)
+
+
+def test_a_file_of_an_earlier_delivery_under_the_same_name_is_not_taken_for_the_new_one(manifest, a_replica):
+    put(*KEYS)
+    with pytest.raises(FilesOnTheirWayError, match=r"film\.mov"):
+        require_files(manifest, sizes=SIZES | {KEYS[0]: 2})

@@ -1,6 +1,7 @@
 """A delivery's status: whatever the order, and however often."""
 
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from lambdas.common.events import (
 from lambdas.common.keys import Analysis
 from lambdas.common.qc import QcCheck, TimeSpan, Verdict
 from lambdas.ingestion.notices import TOLD, letter, sentence
-from lambdas.ingestion.status import _FURTHER_AND_FURTHER, _KEPT, FOLLOWED, Stage, followed, status_of, together
+from lambdas.ingestion.status import _FURTHER_AND_FURTHER, _KEPT, FOLLOWED, Stage, followed, together
 from tests.lambdas import samples
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -45,6 +46,10 @@ BLACK = QcCheck(
     ),
 )
 FOUND = Finding(code="CHECKSUM_MISMATCH", subject="bunny.mov", message="another checksum", remedy="upload it again")
+
+
+def all_of(*statuses):
+    return reduce(together, statuses)
 
 
 def published(cls=TitlePublished, **changes):
@@ -83,7 +88,7 @@ def news(name, *, minute=0):
 
 
 def status(*names):
-    return status_of(*(news(name, minute=minute) for minute, name in enumerate(names)))
+    return all_of(*(news(name, minute=minute) for minute, name in enumerate(names)))
 
 
 announcements = st.lists(st.tuples(st.sampled_from(sorted(EVENTS)), st.integers(0, 90)), min_size=1, max_size=20)
@@ -103,21 +108,21 @@ def test_every_event_of_a_delivery_is_understood_wherever_it_is_looked_at():
 @given(announcements, st.randoms(use_true_random=False))
 def test_the_order_of_events_makes_no_difference(said, random):
     shuffled = random.sample(said, len(said))
-    assert status_of(*(news(name, minute=at) for name, at in said)) == status_of(
+    assert all_of(*(news(name, minute=at) for name, at in said)) == all_of(
         *(news(name, minute=at) for name, at in shuffled)
     )
 
 
 @given(announcements, st.data())
 def test_an_event_that_comes_again_changes_nothing(said, data):
-    known = status_of(*(news(name, minute=at) for name, at in said))
+    known = all_of(*(news(name, minute=at) for name, at in said))
     name, at = data.draw(st.sampled_from(said))
     assert together(known, news(name, minute=at)) == known
 
 
 @given(announcements, announcements, announcements)
 def test_it_makes_no_difference_what_is_added_first(one, two, three):
-    first, second, third = (status_of(*(news(name, minute=at) for name, at in said)) for said in (one, two, three))
+    first, second, third = (all_of(*(news(name, minute=at) for name, at in said)) for said in (one, two, three))
     assert together(together(first, second), third) == together(first, together(second, third))
 
 
@@ -134,7 +139,7 @@ def test_no_event_ever_takes_a_delivery_back(said):
 
 @given(announcements)
 def test_the_time_of_a_delivery_is_that_of_its_manifest_where_it_is_known(said):
-    known = status_of(*(news(name, minute=at) for name, at in said))
+    known = all_of(*(news(name, minute=at) for name, at in said))
     if {"received", "accepted"} & {name for name, _ in said}:
         assert known.delivered_at == START
     else:
@@ -224,4 +229,4 @@ def test_a_status_stays_small_however_much_its_events_say():
     finding = Finding(code="C" * 300, subject=text, message=text, remedy=text)
     rejected = DeliveryRejected(**WHO, findings=(finding,) * 51)
     everything = [*(news(name) for name in EVENTS), followed(judged, at=START), followed(rejected, at=START)]
-    assert len(status_of(*everything).model_dump_json()) < 300_000
+    assert len(all_of(*everything).model_dump_json()) < 300_000

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.storage.comparing import MOST_NAMED, Kind, compare
+from lambdas.storage.comparing import MOST_NAMED, Kind, compare, confirmed
 from tests.lambdas.storage.lists import LONG_AGO, NOW, row
 
 BEFORE = NOW - timedelta(days=1)
@@ -83,6 +83,33 @@ def test_a_report_names_the_first_and_counts_them_all():
     comparison = compare(source, [], before=BEFORE)
     assert comparison.counts == {Kind.MISSING: MOST_NAMED + 7}
     assert [found.key for found in comparison.differences] == [f"{n:05}" for n in range(MOST_NAMED)]
+
+
+def test_harmless_differences_crowd_no_fault_out_of_the_report():
+    extra = [row(f"a{n:05}") for n in range(MOST_NAMED + 1)]
+    comparison = compare([row("z")], extra, before=BEFORE)
+    assert [found.key for found in comparison.differences if found.kind is Kind.MISSING] == ["z"]
+
+
+def test_what_is_excused_is_no_fault_and_stays_in_the_report():
+    comparison = compare(sorted([row("a"), row("b")]), [], before=BEFORE)
+    after = confirmed(comparison, excuse=lambda difference: "gone" if difference.key == "a" else "")
+    assert (after.counts, after.faults) == ({Kind.EXPIRED: 1, Kind.MISSING: 1}, 1)
+    first = after.differences[0]
+    assert (first.kind, first.key, first.detail) == (Kind.EXPIRED, "a", "gone")
+
+
+def test_only_what_the_replica_lacks_can_be_excused():
+    source = [row("a", replication_status="FAILED"), row("b")]
+    comparison = compare(source, [row("b")._replace(size_bytes=1)], before=BEFORE)
+    assert confirmed(comparison, excuse=lambda _: "gone") == comparison
+
+
+def test_lookups_are_bounded_and_the_rest_stays_a_fault():
+    asked = []
+    comparison = compare([row(f"{n:05}") for n in range(MOST_NAMED + 7)], [], before=BEFORE)
+    after = confirmed(comparison, excuse=lambda difference: asked.append(difference) or "gone")
+    assert (len(asked), after.faults) == (MOST_NAMED, 7)
 
 
 def test_rows_are_taken_as_they_come():

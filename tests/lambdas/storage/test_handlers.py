@@ -7,6 +7,7 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.bus import EventPublisher
 from lambdas.common.errors import NotFoundError
+from lambdas.common.events import Fixity
 from lambdas.common.media import ObjectRef, SubtitleSource
 from lambdas.storage import handlers
 from lambdas.storage.environment import CheckEnvironment, FindEnvironment, RecordEnvironment, ReportEnvironment
@@ -47,12 +48,14 @@ def deliver(buckets):
 
         media = keep(samples.FEATURE, FILM, storage_class)
         words = keep(samples.SUBTITLES, WORDS, "STANDARD")
-        digests = {media.key: hashlib.sha256(FILM).hexdigest(), words.key: hashlib.sha256(WORDS).hexdigest()}
+        digests = tuple(
+            Fixity(ref=ref, sha256=hashlib.sha256(body).hexdigest()) for ref, body in ((media, FILM), (words, WORDS))
+        )
         return samples.source_accepted(
             version_id=version,
             media=media,
             subtitles=(SubtitleSource(source=words, language="en"),),
-            fixity=digests if fixity else {},
+            fixity=digests if fixity else (),
         )
 
     return put
@@ -117,6 +120,29 @@ class TestSources:
         assert (media.size_bytes, words.size_bytes) == (len(FILM), len(WORDS))
         assert media.sha256 == hashlib.sha256(FILM).hexdigest()
         assert media.checksum.algorithm == "SHA256"
+
+    def test_two_versions_of_one_key_keep_a_digest_each(self, buckets, record, table):
+        """A corrected file may be accepted beside the one that it replaced, which another delivery had sent first."""
+        key = f"{samples.STUDIO}/{samples.DELIVERY}/{samples.FEATURE}"
+        refs = [
+            ObjectRef(
+                bucket=buckets.raw,
+                key=key,
+                version_id=client("s3").put_object(Bucket=buckets.raw, Key=key, Body=body)["VersionId"],
+            )
+            for body in (FILM, WORDS)
+        ]
+        digests = [hashlib.sha256(body).hexdigest() for body in (FILM, WORDS)]
+        film, words = refs
+        record(
+            samples.source_accepted(
+                media=film,
+                subtitles=(SubtitleSource(source=words, language="en"),),
+                fixity=tuple(Fixity(ref=ref, sha256=sha256) for ref, sha256 in zip(refs, digests, strict=True)),
+            )
+        )
+        [kept] = table.of_title(samples.TITLE)
+        assert [found.sha256 for found in kept.objects] == digests
 
     def test_the_event_may_come_twice(self, deliver, record, table):
         event = deliver()
@@ -215,15 +241,18 @@ class TestChecks:
         )
 
     @pytest.fixture
-    def check(self, pair, deployed, context, monkeypatch, capsys):
+    def pairs(self, pair):
+        return [pair]
+
+    @pytest.fixture
+    def check(self, pairs, deployed, context, monkeypatch, capsys):
         """Call a check; answer what it answers, and the faults that it counts for the alarm."""
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "storage-recovery")
         monkeypatch.setattr(handlers, "now", lambda: NOW + timedelta(hours=1))
-        deployed(
-            CheckEnvironment(reports_bucket="reports", pairs=f"[{pair.model_dump_json()}]", lag_minutes=60, sample=5)
-        )
 
         def run(handler, event=None):
+            text = json.dumps([found.model_dump() for found in pairs])
+            deployed(CheckEnvironment(reports_bucket="reports", pairs=text, lag_minutes=60, sample=5))
             capsys.readouterr()
             answer = handler(event or {"source": "aws.events"}, context)
             metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "ReplicaFaults" in line]
@@ -245,18 +274,73 @@ class TestChecks:
         key = f"checks/{name}/2026-11-22/raw/us-west-2.json"
         return json.loads(client("s3").get_object(Bucket="reports", Key=key)["Body"].read())
 
-    def test_before_the_first_inventory_there_is_nothing_to_check(self, check):
-        answer, faults = check(handlers.compare_inventories)
-        assert (answer["pairs"][0]["checked"], faults) == (False, 0)
+    @pytest.mark.parametrize("handler", [handlers.compare_inventories, handlers.verify_replicas])
+    @pytest.mark.parametrize("written", [(), ("raw",), ("raw-replica",)])
+    def test_an_inventory_that_is_not_there_is_a_fault(self, check, handler, written):
+        for bucket in written:
+            write_inventory(bucket=bucket, reports=bucket.replace("raw", "reports"), files=[[row("a")]])
+        answer, faults = check(handler)
+        [found] = answer["pairs"]
+        assert (found["checked"], found["faults"], faults) == (False, 1, 1)
+        assert "no inventory of raw" in found["why"]
 
-    def test_a_missing_object_is_a_fault_and_in_the_report(self, check):
-        self.lists([row("a"), row("b")], [row("b")])
+    @pytest.mark.parametrize("handler", [handlers.compare_inventories, handlers.verify_replicas])
+    def test_a_pair_that_cannot_be_checked_is_a_fault_and_hides_no_other(self, pair, pairs, check, handler):
+        pairs.insert(0, pair.model_copy(update={"bucket": "broken"}))
+        self.lists([row("a", "")], [row("a", "")])
+        write_inventory(bucket="broken", reports="reports", files=[[]], file_format="ORC")
+        for bucket in ("raw", "raw-replica"):
+            self.keep(bucket, "a", b"same")
+        answer, faults = check(handler)
+        broken, sound = answer["pairs"]
+        assert (broken["checked"], broken["faults"]) == (False, 1)
+        assert "InventoryFormatError" in broken["why"]
+        assert (sound["checked"], sound["faults"], faults) == (True, 0, 1)
+
+    def test_a_missing_object_is_a_fault_and_in_the_report(self, check, source):
+        self.lists([row("a", source("a")), row("b")], [row("b")])
         answer, faults = check(handlers.compare_inventories)
         assert faults == answer["faults"] == 1
         assert self.report("consistency")["differences"][0]["key"] == "a"
 
-    def test_the_lag_can_be_asked_for(self, check):
-        self.lists([row("a", modified_at=NOW - timedelta(minutes=30))], [])
+    @pytest.fixture
+    def source(self, pair):
+        """Keep an object at the source as it was tagged; answer its version."""
+        on = {"Status": "Enabled"}
+        client("s3").put_bucket_versioning(Bucket=pair.bucket, VersioningConfiguration=on)
+
+        def keep(key, disposition=""):
+            tags = f"marquee:disposition={disposition}" if disposition else ""
+            return client("s3").put_object(Bucket=pair.bucket, Key=key, Body=b"a", Tagging=tags)["VersionId"]
+
+        return keep
+
+    @pytest.mark.parametrize(
+        ("disposition", "expected"),
+        [
+            ("", {"missing": 1}),
+            ("accepted", {"missing": 1}),
+            ("rejected", {"expired": 1}),
+            ("duplicate", {"expired": 1}),
+        ],
+    )
+    def test_what_expires_may_be_gone_from_the_replica_first(self, check, source, disposition, expected):
+        self.lists([row("a", source("a", disposition))], [])
+        answer, faults = check(handlers.compare_inventories)
+        assert answer["pairs"][0]["counts"] == expected
+        assert faults == expected.get("missing", 0)
+
+    def test_what_has_expired_since_the_sources_inventory_is_no_fault(self, check, source):
+        old, kept = source("a"), source("a")
+        client("s3").delete_object(Bucket="raw", Key="a", VersionId=old)
+        self.lists([row("a", old, latest=False), row("a", kept), row("b", "gone")], [row("a", kept)])
+        answer, faults = check(handlers.compare_inventories)
+        assert (answer["pairs"][0]["counts"], faults) == ({"expired": 2}, 0)
+        self.lists([row("a", old, latest=False), row("a", kept)], [row("a", old, latest=False)])
+        assert check(handlers.compare_inventories)[1] == 1
+
+    def test_the_lag_can_be_asked_for(self, check, source):
+        self.lists([row("a", source("a"), modified_at=NOW - timedelta(minutes=30))], [])
         assert check(handlers.compare_inventories)[1] == 0
         assert check(handlers.compare_inventories, {"lag_minutes": 0})[1] == 1
 

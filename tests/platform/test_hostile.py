@@ -1,0 +1,79 @@
+"""What no studio should send, sent all at once to the deployed platform: each delivery ends as it has to."""
+
+import pytest
+
+from lambdas.common.keys import MANIFEST_NAME, DeliveryLocation
+from lambdas.common.qc import Verdict
+from tests.hostile.conftest import workshop  # noqa: F401 - a fixture
+from tests.hostile.deliveries import HOSTILE, PLANTED, clips_of
+
+pytestmark = pytest.mark.embedded
+
+EVERY = (*HOSTILE, *PLANTED)
+STUDIO = "blender"
+PATIENCE_S = 300.0  # for the last of them: they share the machine
+
+
+@pytest.fixture(scope="module")
+def nothing_is_encoded(platform):
+    """What is accepted is not encoded: this is about ingestion, and the ladder takes its time."""
+    rule = platform.resource("encoding", "OnSourceAccepted", kind="AWS::Events::Rule").rpartition("|")[2]
+    on_the_bus = {"Name": rule, "EventBusName": platform.bus_name}
+    platform.client("events").disable_rule(**on_the_bus)
+    yield
+    platform.client("events").enable_rule(**on_the_bus)
+
+
+@pytest.fixture(scope="module")
+def versions(platform, workshop, nothing_is_encoded):  # noqa: F811 - the fixture
+    """All of them, on their way; by the names of their deliveries, their versions."""
+    workshop.render(clips_of(EVERY))
+    s3, bucket = platform.client("s3"), platform.output("ingestion", "RawBucket")
+    for hostile in EVERY:
+        built = hostile.build(workshop, studio=STUDIO)
+        for name, content in {**built.files, MANIFEST_NAME: built.manifest}.items():
+            s3.put_object(Bucket=bucket, Key=f"{STUDIO}/{hostile.name}/{name}", Body=content)
+    return {
+        hostile.name: platform.version_of(DeliveryLocation(studio=STUDIO, delivery_id=hostile.name))
+        for hostile in EVERY
+    }
+
+
+def _findings(platform, version):
+    event = platform.bus.event("DeliveryRejected", seconds=PATIENCE_S, version_id=version)
+    return {(finding["code"], finding["subject"]) for finding in event["findings"]}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
+def test_a_hostile_delivery_ends_where_it_has_to(platform, versions, hostile):
+    version = versions[hostile.name]
+    if hostile.state == "accepted":
+        platform.bus.event("SourceAccepted", seconds=PATIENCE_S, version_id=version)
+    else:
+        assert _findings(platform, version) == set(hostile.findings)
+    assert platform.ended("ingestion", version)["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("hostile", PLANTED, ids=lambda hostile: hostile.name)
+def test_a_planted_defect_is_found_at_its_frames(platform, versions, hostile):
+    version, planted = versions[hostile.name], hostile.planted
+    judged = platform.bus.event("QualityJudged", seconds=PATIENCE_S, version_id=version)
+    assert judged["verdict"] == planted.verdict
+    check = next(check for check in judged["checks"] if check["check"] == planted.check)
+    assert check["verdict"] == planted.verdict
+    if planted.frames:
+        first = check["at"][0]
+        assert (first["first_frame"], first["last_frame"]) == pytest.approx(planted.frames, abs=1)
+    match planted.verdict:
+        case Verdict.FAIL:
+            assert {code for code, _ in _findings(platform, version)} == {f"QC_{planted.check.upper()}"}
+            assert platform.ended("ingestion", version)["status"] == "SUCCEEDED"
+        case Verdict.REVIEW:
+            platform.bus.event("ReviewRequested", seconds=PATIENCE_S, version_id=version)
+        case Verdict.PASS:
+            platform.bus.event("SourceAccepted", seconds=PATIENCE_S, version_id=version)
+
+
+def test_none_of_them_is_a_failure_of_ours(platform, versions):
+    failed = platform.bus.matching(lambda event: event["detail-type"] == "PipelineFailed")
+    assert not {event["detail"]["version_id"] for event in failed} & set(versions.values())
