@@ -48,8 +48,10 @@ def rollback(
 
 def _versions(seen: Mapping[str, Any]) -> Table:
     table = Table(title=f"{seen['title_id']}, revision {seen['revision']}", title_justify="left")
-    for column in ("", "version", "state", "delivered", "published", "rungs", "VMAF, top rung", "verified", "delivery"):
-        table.add_column(column, justify="right" if column == "VMAF, top rung" else "left")
+    for column in ("", "version", "state", "delivered", "published", "rungs", "VMAF", "verified", "delivery"):
+        # An id that is cut short cannot be given to `rollback`.
+        whole = column in {"", "version"}
+        table.add_column(column, justify="right" if column == "VMAF" else "left", no_wrap=whole)
     for version in seen["versions"]:
         current = version["version_id"] == seen["current_version"]
         table.add_row(
@@ -70,7 +72,8 @@ def _versions(seen: Mapping[str, Any]) -> Table:
 def _trail(seen: Mapping[str, Any]) -> Table:
     table = Table(title="Changes", title_justify="left")
     for column in ("revision", "when", "action", "version", "instead of", "by", "reason"):
-        table.add_column(column, justify="right" if column == "revision" else "left")
+        whole = column in {"version", "instead of"}
+        table.add_column(column, justify="right" if column == "revision" else "left", no_wrap=whole)
     for record in seen["audit"]:
         table.add_row(
             str(record["revision"]),
