@@ -50,11 +50,11 @@ def hook(platform):
 
 
 @pytest.fixture(scope="module")
-def studio(platform, tmp_path_factory):
-    """Signs in as a user of a studio."""
+def studio(platform):
+    """Signs in as a user of a studio, with a new password that the command finds as well."""
     from sandbox.studio_user import new_studio_user  # noqa: PLC0415
 
-    edge, folder = platform.up.edge, tmp_path_factory.mktemp("studios")
+    edge, folder = platform.up.edge, platform.work_dir / "studios"
 
     def studio(name):
         user = new_studio_user(platform.up.platform, studio=name, site=edge.url, folder=folder)
@@ -116,10 +116,10 @@ def test_the_newest_delivery_of_a_stage_is_listed(blender, version):
 def test_another_studio_sees_none_of_it(studio, blender, version):
     seen = stage_of(blender, wanted="in_review")
     [black] = [check for check in seen["checks"] if check["check"] == "black"]
-    northlight = studio("northlight")
-    assert northlight.ask("GET", DELIVERIES).json == {"deliveries": [], "cursor": None}
+    quayside = studio("quayside")
+    assert quayside.ask("GET", DELIVERIES).json == {"deliveries": [], "cursor": None}
     for path in (f"/{NAME}", f"/{NAME}/versions/{version}/stills/{black['at'][0]['still']}"):
-        assert northlight.ask("GET", f"{DELIVERIES}{path}").status == 404
+        assert quayside.ask("GET", f"{DELIVERIES}{path}").status == 404
 
 
 def test_who_has_not_signed_in_as_a_studio_is_shown_out(thief, viewer, version):
