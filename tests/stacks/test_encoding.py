@@ -69,7 +69,10 @@ def test_a_reclaimed_host_is_another_attempt_and_bad_input_is_none(declared, pat
 @pytest.mark.parametrize("path", JOBS)
 def test_a_job_ends_in_time_and_logs_to_our_group(declared, path):
     job = declared.at(path)
-    assert job["Timeout"]["AttemptDurationSeconds"] == declared.settings.encoding.job_timeout_minutes * 60
+    settings = declared.settings
+    of_a_film = settings.ingestion.inspection_hours * 3600
+    allowed = settings.encoding.job_timeout_minutes * 60 if path == "encoding/EncodeJob" else of_a_film
+    assert job["Timeout"]["AttemptDurationSeconds"] == allowed
     logs = job["ContainerProperties"]["LogConfiguration"]
     assert logs["LogDriver"] == "awslogs"
     assert job.text(logs["Options"]["awslogs-group"]) == "<encoding/Farm/JobLogs>"
