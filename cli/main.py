@@ -17,10 +17,11 @@ from cli.storage import drills, restore
 from cli.studio import app as studios
 from cli.upload import upload
 from sandbox.assembly import synthesise
-from sandbox.browser import check_playback
+from sandbox.dashboard_check import check_dashboard
 from sandbox.demo import WORK_DIR, Demo, deployed_in
 from sandbox.deployed import Deployed
 from sandbox.edge import stop_detached
+from sandbox.playback_check import check_playback
 from sandbox.steps import Steps
 from sandbox.summary import as_json, show
 from sandbox.toolchain import PROJECT_ROOT
@@ -46,7 +47,9 @@ def demo(
     *,
     check: Annotated[bool, typer.Option("--check", help="Play the film in headless Chromium, then end.")] = False,
     port: Annotated[int | None, PORT] = None,
-    screenshot: Annotated[Path, typer.Option(help="Where --check saves the page.")] = WORK_DIR / "player.png",
+    screenshot: Annotated[
+        Path, typer.Option(help="Where --check saves the page, and the dashboard beside it.")
+    ] = WORK_DIR / "player.png",
 ) -> None:
     """Bring the platform up, take the sample film through it, and serve the player until Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -65,6 +68,14 @@ def demo(
                         password=published.viewer.password,
                         title_id=delivery.manifest.title.title_id,
                         screenshot=screenshot,
+                    )
+                with run.steps.step("Read its delivery on the dashboard", remedy="look at the screenshot beside it"):
+                    check_dashboard(
+                        url=f"{up.edge.url}/studio.html",
+                        username=published.desk.username,
+                        password=published.desk.password,
+                        delivery_id=published.location.delivery_id,
+                        screenshots=(screenshot.with_name("dashboard.png"), screenshot.with_name("delivery.png")),
                     )
                 line = as_json(up=up, published=published, check=played)
             show(console, up=up, published=published)

@@ -21,8 +21,10 @@ from sandbox.film import SampleDelivery, render_sample
 from sandbox.pipeline import Outcome, follow
 from sandbox.steps import Steps
 from sandbox.studio import SshKey, send_by_sftp, ssh_key
+from sandbox.studio_user import new_studio_user
 from sandbox.toolchain import PROJECT_ROOT, run_cdk, tool_environment
 from sandbox.viewer import Viewer, new_viewer
+from uploader.credentials import Credentials
 
 WORK_DIR = PROJECT_ROOT / ".marquee"
 PROFILE = "sandbox"
@@ -45,11 +47,14 @@ class Up:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A film that a viewer can play."""
+    """A film that a viewer can play, and that its studio can follow."""
 
     delivery: SampleDelivery
+    location: DeliveryLocation
     outcome: Outcome
     viewer: Viewer
+    desk: Credentials
+    """What the studio signs in to its dashboard with."""
 
 
 class Demo:
@@ -184,7 +189,15 @@ class Demo:
                 timeout_s=_PUBLISH_TIMEOUT_S,
                 tell=step.tell,
             )
-        return Published(delivery=delivery, outcome=outcome, viewer=new_viewer(up.platform))
+        return Published(
+            delivery=delivery,
+            location=location,
+            outcome=outcome,
+            viewer=new_viewer(up.platform),
+            desk=new_studio_user(
+                up.platform, studio=location.studio, site=up.edge.url, folder=self._work_dir / "studios"
+            ),
+        )
 
 
 def deployed_in(cloud: EmbeddedCloud) -> Deployed:

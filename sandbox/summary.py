@@ -9,8 +9,8 @@ from rich.table import Table
 
 from lambdas.common.qc import Verdict
 from lambdas.ingestion.quality import QualityReport
-from sandbox.browser import PlaybackCheck
 from sandbox.demo import Published, Up
+from sandbox.playback_check import PlaybackCheck
 
 
 def show(console: Console, *, up: Up, published: Published) -> None:
@@ -40,6 +40,8 @@ def show(console: Console, *, up: Up, published: Published) -> None:
     console.print(f"[dim]{credit}[/]")
     console.print(f"Player   [bold]{up.edge.url}/[/]")
     console.print(f"Sign in  {published.viewer.username}  {published.viewer.password}")
+    console.print(f"Studio   [bold]{up.edge.url}/studio.html[/]")
+    console.print(f"Sign in  {published.desk.username}  {published.desk.password}")
 
 
 def as_json(*, up: Up, published: Published, check: PlaybackCheck) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, Duration, aws_budgets
+from aws_cdk import Duration, aws_budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -11,6 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from stacks.constructs import key_policy
 from stacks.constructs.context_stack import ContextStack
 from stacks.settings import Settings
 
@@ -58,43 +59,9 @@ class GovernanceStack(ContextStack):
 
     def _let_services_use_the_key(self) -> None:
         """Let alarms, rules and budgets publish to encrypted topics, and CloudWatch Logs encrypt its groups."""
-        self.data_key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="AlarmsRulesAndBudgets",
-                principals=[
-                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
-                    iam.ServicePrincipal("events.amazonaws.com"),
-                    iam.ServicePrincipal("budgets.amazonaws.com"),
-                ],
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=["*"],
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-            )
-        )
-        self.data_key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="LogGroups",
-                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
-                actions=[
-                    "kms:Decrypt",
-                    "kms:Encrypt",
-                    "kms:ReEncrypt*",
-                    "kms:GenerateDataKey*",
-                    "kms:DescribeKey",
-                ],
-                resources=["*"],
-                conditions={
-                    "ArnLike": {
-                        "kms:EncryptionContext:aws:logs:arn": self.format_arn(
-                            service="logs",
-                            resource="log-group",
-                            resource_name="*",
-                            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                        )
-                    }
-                },
-            )
-        )
+        services = ("cloudwatch", "events", "budgets")
+        self.data_key.add_to_resource_policy(key_policy.publishers(self, "AlarmsRulesAndBudgets", *services))
+        self.data_key.add_to_resource_policy(key_policy.log_groups(self))
 
     def _budget(self) -> None:
         budget = self.settings.governance

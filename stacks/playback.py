@@ -31,6 +31,7 @@ from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow, table
+from stacks.constructs.user_pool import user_pool
 from stacks.settings import Settings
 
 HANDLERS = "lambdas.playback.handlers"
@@ -98,39 +99,12 @@ class PlaybackStack(ContextStack):
         CfnOutput(self, "ApiId", value=self.api.http_api.api_id)
 
     def _viewers(self) -> tuple[cognito.UserPool, cognito.UserPoolClient]:
-        pool = cognito.UserPool(
-            self,
-            "Viewers",
-            self_sign_up_enabled=False,
-            sign_in_aliases=cognito.SignInAliases(email=True),
-            password_policy=cognito.PasswordPolicy(
-                min_length=12,
-                require_digits=True,
-                require_lowercase=True,
-                require_symbols=True,
-                require_uppercase=True,
-            ),
-            mfa=cognito.Mfa.OPTIONAL,
-            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
-            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
-            feature_plan=cognito.FeaturePlan.PLUS if self.settings.production else cognito.FeaturePlan.ESSENTIALS,
-            standard_threat_protection_mode=cognito.StandardThreatProtectionMode.FULL_FUNCTION
-            if self.settings.production
-            else None,
-            deletion_protection=self.settings.production,
-            removal_policy=self.removal_policy,
-        )
+        pool = user_pool(self, "Viewers", stack=self, mfa=cognito.Mfa.OPTIONAL, who="viewers")
         acknowledge(
             pool,
             reason="A television cannot ask for a second factor; viewers may switch it on, and the pool offers it.",
             rules=("AwsSolutions-COG2",),
         )
-        if not self.settings.production:
-            acknowledge(
-                pool,
-                reason="Threat protection bills each viewer; the sandbox's viewers are the deployer's own.",
-                rules=("AwsSolutions-COG8",),
-            )
         client = pool.add_client(
             "Player",
             auth_flows=cognito.AuthFlow(user_password=True),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.constructs import lifecycle
+from stacks.constructs import key_policy, lifecycle
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.media_bucket import AccessLogBucket, MediaBucket, ReportsBucket
 from stacks.constructs.replication import Replication
@@ -119,29 +118,8 @@ class StorageReplicaStack(ContextStack):
                             actions=["kms:*"],
                             resources=["*"],
                         ),
-                        iam.PolicyStatement(
-                            sid="Alarms",
-                            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                            actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                            resources=["*"],
-                            conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-                        ),
-                        iam.PolicyStatement(
-                            sid="LogGroups",
-                            principals=[iam.ServicePrincipal(f"logs.{region}.amazonaws.com")],
-                            actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:DescribeKey"],
-                            resources=["*"],
-                            conditions={
-                                "ArnLike": {
-                                    "kms:EncryptionContext:aws:logs:arn": self.format_arn(
-                                        service="logs",
-                                        resource="log-group",
-                                        resource_name="*",
-                                        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                                    )
-                                }
-                            },
-                        ),
+                        key_policy.publishers(self, "Alarms", "cloudwatch"),
+                        key_policy.log_groups(self),
                     ]
                 ),
                 description="The replica of Marquee's data key.",

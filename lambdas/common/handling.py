@@ -12,8 +12,7 @@ Payload = dict[str, Any]
 Handler = Callable[[Payload, LambdaContext], Any]
 
 logger = Logger()
-# AWS's calls only: of HTTP calls it would record the address, and that of a webhook is a secret.
-tracer = Tracer(patch_modules=["botocore"])
+tracer = Tracer()
 
 
 def entry_point(handler: Handler) -> Handler:

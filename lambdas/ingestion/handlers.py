@@ -14,6 +14,7 @@ from lambdas.common.keys import Analysis, Workspace, delivery_of
 from lambdas.common.objects import TooLargeError, read_object, write_json
 from lambdas.common.parsing import parse, parse_json
 from lambdas.ingestion import announcing, labels, manifest, steps
+from lambdas.ingestion.analysis import AnalysisReport
 from lambdas.ingestion.arrival import MisplacedManifestError, arrival_of
 from lambdas.ingestion.contents import ContentStore, settle, turn_away
 from lambdas.ingestion.dispositions import tag
@@ -30,7 +31,6 @@ from lambdas.ingestion.findings import limited
 from lambdas.ingestion.misplaced import misplaced
 from lambdas.ingestion.models import DeliveryManifest, InspectionReport
 from lambdas.ingestion.owners import OwnerStore, title_taken
-from lambdas.ingestion.quality import AnalysisReport
 from lambdas.ingestion.quality import judge as quality_of
 from lambdas.ingestion.replicated import require_files
 from lambdas.ingestion.states import (

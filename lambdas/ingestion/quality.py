@@ -12,8 +12,6 @@ from lambdas.common.media import Record
 from lambdas.common.qc import QcCheck, TimeSpan, Verdict, worst
 from lambdas.ingestion.analysis import SPANS_KEPT, AnalysisReport, Sound, Spans
 
-__all__ = ["AnalysisReport", "QcThresholds", "QualityReport", "judge"]
-
 
 class QcThresholds(Record):
     """From where on a measurement asks for a person (review) or rejects a delivery (fail).

@@ -11,6 +11,7 @@ from constructs import Construct
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import SignedInApi
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.user_pool import user_pool
 
 
 class StudioApi(Construct):
@@ -64,35 +65,12 @@ class StudioApi(Construct):
 
 def _studios(scope: Construct, stack: ContextStack) -> cognito.UserPool:
     production = stack.settings.production
-    pool = cognito.UserPool(
-        scope,
-        "Studios",
-        self_sign_up_enabled=False,
-        sign_in_aliases=cognito.SignInAliases(email=True),
-        password_policy=cognito.PasswordPolicy(
-            min_length=12,
-            require_digits=True,
-            require_lowercase=True,
-            require_symbols=True,
-            require_uppercase=True,
-        ),
-        mfa=cognito.Mfa.REQUIRED if production else cognito.Mfa.OPTIONAL,
-        mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
-        account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
-        feature_plan=cognito.FeaturePlan.PLUS if production else cognito.FeaturePlan.ESSENTIALS,
-        standard_threat_protection_mode=cognito.StandardThreatProtectionMode.FULL_FUNCTION if production else None,
-        deletion_protection=production,
-        removal_policy=stack.removal_policy,
-    )
+    mfa = cognito.Mfa.REQUIRED if production else cognito.Mfa.OPTIONAL
+    pool = user_pool(scope, "Studios", stack=stack, mfa=mfa, who="users")
     if not production:
         acknowledge(
             pool,
             reason="The sandbox's studios are scripts and tests of the deployer; in production the factor is required.",
             rules=("AwsSolutions-COG2",),
-        )
-        acknowledge(
-            pool,
-            reason="Threat protection bills each user; the sandbox's users are the deployer's own.",
-            rules=("AwsSolutions-COG8",),
         )
     return pool

@@ -59,8 +59,8 @@ QUALITY = QualityReport(
 @pytest.fixture
 def run(main):
     """The platform, a published film and a check, as far as the summary looks at them."""
-    from sandbox.browser import PlaybackCheck  # noqa: PLC0415
     from sandbox.pipeline import Outcome, Stage  # noqa: PLC0415
+    from sandbox.playback_check import PlaybackCheck  # noqa: PLC0415
 
     begun = datetime(2026, 1, 1, tzinfo=UTC)
     package = PackageReport(
@@ -86,6 +86,7 @@ def run(main):
                 stages=(Stage(name="Plan", started=begun, ended=begun + timedelta(seconds=1.25)),),
             ),
             viewer=SimpleNamespace(username="viewer@example.com", password="Secret1!"),
+            desk=SimpleNamespace(username="blender@studios.example.com", password="Secret2!"),
         ),
         check=PlaybackCheck(
             played_s=8.0432,
@@ -139,6 +140,8 @@ def test_people_get_renditions_stages_the_credit_and_how_to_sign_in(run):
         assert told in text
     assert "http://127.0.0.1:8443/" in text
     assert "viewer@example.com  Secret1!" in text
+    assert "http://127.0.0.1:8443/studio.html" in text
+    assert "blender@studios.example.com  Secret2!" in text
 
 
 def test_a_findings_count_is_taken_from_the_report(tmp_path: Path):

@@ -12,11 +12,11 @@ pytestmark = [pytest.mark.embedded, pytest.mark.browser]
 def check_playback():
     """The check itself, where there is a browser to make it in; asked for before anything is deployed for it."""
     pytest.importorskip("playwright", reason=NEEDS)
-    from sandbox import browser  # noqa: PLC0415
+    from sandbox import browser, playback_check  # noqa: PLC0415
 
     if browser.find_browser() is None:
         pytest.skip(browser.BROWSER_HELP)
-    return browser.check_playback
+    return playback_check.check_playback
 
 
 def test_the_film_plays_in_chromium(check_playback, platform, published, tmp_path):

@@ -13,11 +13,11 @@ STUDIO = "northlight"
 def check_dashboard():
     """The check itself, where there is a browser to make it in."""
     pytest.importorskip("playwright", reason=NEEDS)
-    from sandbox import browser  # noqa: PLC0415
+    from sandbox import browser, dashboard_check  # noqa: PLC0415
 
     if browser.find_browser() is None:
         pytest.skip(browser.BROWSER_HELP)
-    return browser.check_dashboard
+    return dashboard_check.check_dashboard
 
 
 @pytest.fixture(scope="module")

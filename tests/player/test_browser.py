@@ -7,15 +7,9 @@ from tests.player.house import PASSWORD, TITLE, USERNAME
 
 pytest.importorskip("playwright", reason="needs requirements-sandbox.txt")
 
-from sandbox.browser import (
-    BROWSER_HELP,
-    BrowserError,
-    DashboardCheckError,
-    PlaybackCheckError,
-    check_dashboard,
-    check_playback,
-    find_browser,
-)
+from sandbox.browser import BROWSER_HELP, BrowserError, find_browser
+from sandbox.dashboard_check import DashboardCheckError, check_dashboard
+from sandbox.playback_check import PlaybackCheckError, check_playback
 
 
 @pytest.fixture

@@ -144,6 +144,17 @@ def test_an_answer_decides_and_nothing_but_an_approval_is_one(declared):
     assert choice["Default"] == "Reject"
 
 
+def test_operators_are_called_to_what_waits_and_to_what_is_escalated(declared):
+    rule = declared.at("ingestion/CallReviewers")
+    # Of both: the first request and the escalated one are the same event.
+    assert rule["EventPattern"] == {"source": ["marquee.ingestion"], "detail-type": ["ReviewRequested"]}
+    [target] = rule["Targets"]
+    assert rule.text(target["Arn"]) == "<governance/Alarms>"
+    assert {"delivery_id", "studio", "until", "escalated"} <= {
+        path.removeprefix("$.detail.") for path in target["InputTransformer"]["InputPathsMap"].values()
+    }
+
+
 def test_only_reviews_may_answer_for_the_workflow(declared):
     allowed = {
         role.path
