@@ -16,6 +16,8 @@ from encoder.quality.source import Source
 from encoder.quality.sprites import SpriteLayout
 from encoder.quality.stills import Stills
 from encoder.storage import ObjectStore, parse_uri
+from encoder.tools import Media
+from encoder.window import Window
 from lambdas.common.keys import Analysis
 from lambdas.common.media import ObjectRef
 from lambdas.ingestion.analysis import AnalysisReport, Sound
@@ -60,17 +62,16 @@ def analyse(*, source: str, source_version: str | None, version_id: str, work_bu
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        path = folder / "feature"
-        fetched = store.fetch(feature, path)
-        say("fetched", object=feature.uri, bytes=fetched.size_bytes)
-        report = measure(path, folder=folder, analysis=analysis)
+        with Window(store, feature) as window:
+            say("opened", object=feature.uri, bytes=window.size_bytes)
+            report = measure(window.url, folder=folder, analysis=analysis)
         _put(report, folder=folder, analysis=analysis, bucket=work_bucket, store=store)
     store.write(report, target, fingerprint=made_of)
     say("analysed", object=target.uri, duration_s=report.duration_s, analysis_s=report.analysis_s)
 
 
-def measure(path: Path, *, folder: Path, analysis: Analysis) -> AnalysisReport:
-    """Measure the film at `path`; leave ``stills/`` and ``thumbnails/`` in `folder`.
+def measure(film: Media, *, folder: Path, analysis: Analysis) -> AnalysisReport:
+    """Measure `film`; leave ``stills/`` and ``thumbnails/`` in `folder`.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def measure(path: Path, *, folder: Path, analysis: Analysis) -> AnalysisReport:
         As in `analyse`.
     """
     begun = time.monotonic()
-    source = Source.open(path)
+    source = Source.open(film)
     clock = source.clock
     thumbnails, pictures = folder / "thumbnails", folder / "stills"
     thumbnails.mkdir()

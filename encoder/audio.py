@@ -11,6 +11,7 @@ from encoder.log import say
 from encoder.plan import Work
 from encoder.storage import ObjectStore
 from encoder.tools import ffmpeg
+from encoder.window import Window
 
 SAMPLE_RATE_HZ = 48_000
 
@@ -34,15 +35,15 @@ def encode_audio(*, plan: str, store: ObjectStore) -> None:
         say("already encoded", object=target.uri)
         return
     with tempfile.TemporaryDirectory() as folder:
-        source, encoded = Path(folder) / "source", Path(folder) / "audio.mp4"
-        store.fetch(work.plan.source, source)
+        encoded = Path(folder) / "audio.mp4"
         # Sound that ends before the picture is filled with silence, sound that runs on is cut: the tracks of
         # a presentation are equally long.
         sound = f"aresample={SAMPLE_RATE_HZ},apad,atrim=duration={work.duration_s:.6f}"
-        ffmpeg(
-            *("-i", source, "-map", "0:a:0", "-af", sound, "-ac", str(recipe.channels)),
-            *("-c:a", "aac", "-b:a", f"{recipe.bitrate_kbps}k", *NO_METADATA),
-            *("-movflags", "+faststart", encoded),
-        )
+        with Window(store, work.plan.source) as source:
+            ffmpeg(
+                *("-i", source.url, "-map", "0:a:0", "-af", sound, "-ac", str(recipe.channels)),
+                *("-c:a", "aac", "-b:a", f"{recipe.bitrate_kbps}k", *NO_METADATA),
+                *("-movflags", "+faststart", encoded),
+            )
         store.put(encoded, target, content_type="audio/mp4", fingerprint=work.fingerprint)
     say("encoded", object=target.uri)

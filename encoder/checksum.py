@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from encoder.log import say
 from encoder.storage import ObjectStore, parse_uri
 from lambdas.storage.models import FixityReport
@@ -21,6 +18,6 @@ def checksum(*, target: str, version: str | None, report: str, store: ObjectStor
         If it cannot be read; one that is still archived is refused.
     """
     ref = parse_uri(target).model_copy(update={"version_id": version})
-    read = store.fetch(ref, Path(os.devnull))
+    read = store.measure(ref)
     say("read", object=ref.uri, bytes=read.size_bytes, sha256=read.sha256)
     store.write(FixityReport(ref=ref, size_bytes=read.size_bytes, sha256=read.sha256), parse_uri(report))

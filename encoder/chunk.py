@@ -10,7 +10,8 @@ from encoder.log import say
 from encoder.plan import BT709, Work
 from encoder.probe import picture_track
 from encoder.storage import ObjectStore
-from encoder.tools import ffmpeg, threads
+from encoder.tools import Media, ffmpeg, threads
+from encoder.window import Window
 from lambdas.encoding.models import Chunk, VideoRecipe
 
 # Neither the studio's tags nor the machine's date and program versions belong in what viewers receive. (The
@@ -38,9 +39,9 @@ def encode_chunk(*, plan: str, rung: str, chunk: int, store: ObjectStore) -> Non
         say("already encoded", object=target.uri)
         return
     with tempfile.TemporaryDirectory() as folder:
-        source, encoded = Path(folder) / "source", Path(folder) / "chunk.mp4"
-        store.fetch(work.plan.source, source)
-        _encode(source, encoded, work=work, recipe=recipe, chunk=piece)
+        encoded = Path(folder) / "chunk.mp4"
+        with Window(store, work.plan.source) as source:
+            _encode(source.url, encoded, work=work, recipe=recipe, chunk=piece)
         found = len(picture_track(encoded).packets)
         if found != piece.frames:
             raise FrameCountError(
@@ -51,7 +52,7 @@ def encode_chunk(*, plan: str, rung: str, chunk: int, store: ObjectStore) -> Non
     say("encoded", object=target.uri, frames=piece.frames)
 
 
-def _encode(source: Path, target: Path, *, work: Work, recipe: VideoRecipe, chunk: Chunk) -> None:
+def _encode(source: Media, target: Path, *, work: Work, recipe: VideoRecipe, chunk: Chunk) -> None:
     # Half a frame early: a timestamp that the container rounded up is still behind the seek point, and the
     # frame before is still ahead of it.
     start = max(0.0, float((chunk.first_frame - 0.5) / work.frame_rate))

@@ -15,7 +15,8 @@ from encoder.log import say
 from encoder.mediainfo import MediaInfo
 from encoder.probe import SideData, Stream, constant_rate, first_frame, presentation_times, probe
 from encoder.storage import ObjectStore, parse_uri
-from encoder.tools import UNTRUSTED_INPUT, ffmpeg, threads
+from encoder.tools import Media, ffmpeg, threads, untrusted
+from encoder.window import Window
 from lambdas.common.keys import delivery_of
 from lambdas.common.media import MediaFacts, ObjectRef, VideoFacts
 from lambdas.ingestion.models import (
@@ -33,7 +34,7 @@ _FRAME = re.compile(r"^frame=(\d+)$", re.MULTILINE)
 _MOST_SUBTITLES_BYTES = 16 * 1024**2
 _CUE = re.compile(r"^.*-->.*$", re.MULTILINE)
 _PROBE_TIMEOUT_S = 120.0
-_SLOW_DISK_BYTES_S = 20_000_000
+_SLOW_READING_BYTES_S = 20_000_000
 _SLOWEST_DECODER, _DECODING_LIMIT_S = 30, 12 * 3600.0
 """The least speed of decoding, in seconds a second of film; and the end of it, whatever the file says of its length."""
 
@@ -69,32 +70,34 @@ def inspect(*, manifest: str, manifest_version: str | None, report: str, store: 
 
 
 def _inspect_file(file: ManifestFile, *, ref: ObjectRef, store: ObjectStore) -> FileInspection:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / file.name
-        try:
-            fetched = store.fetch(ref, path)
-        except ObjectMissingError:
-            return FileInspection(name=file.name, present=False, error="the file is not in the delivery")
-        facts, error = (None, "the file is empty") if not fetched.size_bytes else _measure(path, role=file.role)
-        return FileInspection(
-            name=file.name,
-            present=True,
-            size_bytes=fetched.size_bytes,
-            sha256=fetched.sha256,
-            version_id=fetched.version_id,
-            facts=facts,
-            error=error,
-        )
-
-
-def _measure(path: Path, *, role: Role) -> tuple[MediaFacts | None, str | None]:
     try:
-        if role is Role.SUBTITLES:
-            _read_subtitles(path)
-            return None, None
-        return _Inspection(path).result()
+        fetched = store.measure(ref)
+    except ObjectMissingError:
+        return FileInspection(name=file.name, present=False, error="the file is not in the delivery")
+    measured = ref.model_copy(update={"version_id": fetched.version_id})
+    facts: MediaFacts | None = None
+    error: str | None = "the file is empty"
+    if fetched.size_bytes and file.role is Role.SUBTITLES:
+        error = _subtitles_error(measured, size_bytes=fetched.size_bytes, store=store)
+    elif fetched.size_bytes:
+        with Window(store, measured, name=file.name) as window:
+            facts, error = _measure(window.url, name=file.name, size_bytes=window.size_bytes)
+    return FileInspection(
+        name=file.name,
+        present=True,
+        size_bytes=fetched.size_bytes,
+        sha256=fetched.sha256,
+        version_id=fetched.version_id,
+        facts=facts,
+        error=error,
+    )
+
+
+def _measure(film: Media, *, name: str, size_bytes: int) -> tuple[MediaFacts | None, str | None]:
+    try:
+        return _Inspection(film, name=name, size_bytes=size_bytes).result()
     except (ToolFailedError, ToolKilledError) as error:
-        return None, _complaint(error, path=path)
+        return None, _complaint(error, film=film, name=name)
     except _UnreadableError as error:
         return None, str(error)
 
@@ -106,12 +109,12 @@ class _Inspection:
     that is wrong. The first complaint is kept.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, film: Media, *, name: str, size_bytes: int) -> None:
+        self._film, self._name = film, name
         self._error: str | None = None
-        self._found = probe(path, *UNTRUSTED_INPUT, timeout_s=_PROBE_TIMEOUT_S)
-        # Whoever reads every packet takes as long as the disk takes.
-        self._reading_s = _PROBE_TIMEOUT_S + path.stat().st_size / _SLOW_DISK_BYTES_S
+        self._found = probe(self._film, *untrusted(self._film), timeout_s=_PROBE_TIMEOUT_S)
+        # Whoever reads every packet takes as long as S3 takes.
+        self._reading_s = _PROBE_TIMEOUT_S + size_bytes / _SLOW_READING_BYTES_S
 
     def result(self) -> tuple[MediaFacts, str | None]:
         """Return the facts, and the first complaint.
@@ -126,7 +129,7 @@ class _Inspection:
         if picture and not rate:
             raise _UnreadableError("the picture has no frame rate")
         frames = self._decode(picture)
-        media_info = self._asked(lambda: mediainfo.read(self._path, timeout_s=_PROBE_TIMEOUT_S), otherwise=MediaInfo())
+        media_info = self._asked(lambda: mediainfo.read(self._film, timeout_s=_PROBE_TIMEOUT_S), otherwise=MediaInfo())
         facts = media_facts(
             self._found,
             media_info=media_info,
@@ -137,12 +140,14 @@ class _Inspection:
 
     def _video(self, picture: Stream, *, rate: str, frames: int, media_info: MediaInfo) -> VideoFacts:
         times = self._asked(
-            lambda: presentation_times(self._path, *UNTRUSTED_INPUT, stream=picture.index, timeout_s=self._reading_s),
+            lambda: presentation_times(
+                self._film, *untrusted(self._film), stream=picture.index, timeout_s=self._reading_s
+            ),
             otherwise=None,
         )
         nothing: tuple[SideData, ...] = ()
         side_data = self._asked(
-            lambda: first_frame(self._path, *UNTRUSTED_INPUT, stream=picture.index, timeout_s=_PROBE_TIMEOUT_S),
+            lambda: first_frame(self._film, *untrusted(self._film), stream=picture.index, timeout_s=_PROBE_TIMEOUT_S),
             otherwise=nothing,
         )
         return video_facts(
@@ -158,26 +163,29 @@ class _Inspection:
         try:
             return ask()
         except (ToolFailedError, ToolKilledError) as error:
-            self._complain(_complaint(error, path=self._path))
+            self._complain(self._said(error))
             return otherwise
+
+    def _said(self, error: ToolFailedError | ToolKilledError) -> str:
+        return _complaint(error, film=self._film, name=self._name)
 
     def _complain(self, complaint: str) -> None:
         self._error = self._error or complaint
 
     def _decode(self, picture: Stream | None) -> int:
         """Decode every frame of picture and sound; return the frames of picture."""
-        strict = ("-xerror", "-err_detect", "explode", *UNTRUSTED_INPUT, "-threads", str(threads()))
+        strict = ("-xerror", "-err_detect", "explode", *untrusted(self._film), "-threads", str(threads()))
         which = (*(("-map", f"0:{picture.index}") if picture else ()), "-map", "0:a?")
         quietly = ("-fps_mode", "passthrough", "-f", "null", "-progress", "pipe:1", "-")
         limit_s = min(self._reading_s + _SLOWEST_DECODER * self._found.format.duration, _DECODING_LIMIT_S)
         try:
-            progress = ffmpeg(*strict, "-i", self._path, *which, *quietly, timeout_s=limit_s)
+            progress = ffmpeg(*strict, "-i", self._film, *which, *quietly, timeout_s=limit_s)
         except ToolFailedError as error:
             progress = error.output
-            self._complain(_complaint(error, path=self._path))
+            self._complain(self._said(error))
         except ToolKilledError as error:
             progress = ""
-            self._complain(_complaint(error, path=self._path))
+            self._complain(self._said(error))
         counts = _FRAME.findall(progress)
         frames = int(counts[-1]) if counts else 0
         declared = picture.nb_frames if picture else None
@@ -187,7 +195,7 @@ class _Inspection:
         return frames
 
 
-def _complaint(error: ToolFailedError | ToolKilledError, *, path: Path) -> str:
+def _complaint(error: ToolFailedError | ToolKilledError, *, film: Media, name: str) -> str:
     """Return what the studio is told of a tool's error.
 
     Raises
@@ -199,13 +207,26 @@ def _complaint(error: ToolFailedError | ToolKilledError, *, path: Path) -> str:
         if not error.crashed:
             raise error
         return "a reader of its format falls over the file"
-    # The studio knows its file by its name; where it lay on our disk for a minute says nothing to it.
-    return error.complaint.replace(str(path), path.name)
+    # The studio knows its file by its name; where we read it for a minute says nothing to it.
+    return error.complaint.replace(str(film), name)
+
+
+def _subtitles_error(ref: ObjectRef, *, size_bytes: int, store: ObjectStore) -> str | None:
+    if size_bytes > _MOST_SUBTITLES_BYTES:
+        return f"the file is larger than {_MOST_SUBTITLES_BYTES // 1024**2} MiB"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "subtitles.vtt"
+        store.fetch(ref, path)
+        try:
+            _read_subtitles(path)
+        except (ToolFailedError, ToolKilledError) as error:
+            return _complaint(error, film=path, name=ref.key.rpartition("/")[2])
+        except _UnreadableError as error:
+            return str(error)
+    return None
 
 
 def _read_subtitles(path: Path) -> None:
-    if path.stat().st_size > _MOST_SUBTITLES_BYTES:
-        raise _UnreadableError(f"the file is larger than {_MOST_SUBTITLES_BYTES // 1024**2} MiB")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -221,6 +242,6 @@ def _read_subtitles(path: Path) -> None:
 
 
 def _cues(path: Path) -> int:
-    options = ("-protocol_whitelist", "file", "-f", "webvtt", "-count_packets")
-    found = probe(path, *options, timeout_s=_PROBE_TIMEOUT_S)
+    options = ("-f", "webvtt", "-count_packets")
+    found = probe(path, *untrusted(path, formats="webvtt"), *options, timeout_s=_PROBE_TIMEOUT_S)
     return found.streams[0].nb_read_packets if found.streams else 0

@@ -8,22 +8,57 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from encoder.errors import ToolFailedError, ToolKilledError
+from encoder.tools import Media
 
 _TOOL = "MediaInfo"
 _MEMORY_BYTES = 4 * 1024**3
-# An open file instead of a path: what a file refers to, its next part or another address, cannot be followed then.
+# An open file instead of a path or an address: what a file refers to, its next part or another address, cannot be
+# followed then.
 _READ = """
-import resource, sys
+import io, resource, sys
+from urllib.request import Request, urlopen
 from pymediainfo import MediaInfo
+
+class Ranges(io.RawIOBase):
+    def __init__(self, url):
+        self.url, self.position = url, 0
+        self.size = int(self.ask(0, 0).headers["Content-Range"].partition("/")[2])
+
+    def ask(self, first, last):
+        return urlopen(Request(self.url, headers={"Range": f"bytes={first}-{last}"}))
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def tell(self):
+        return self.position
+
+    def seek(self, offset, whence=0):
+        self.position = offset + (0, self.position, self.size)[whence]
+        return self.position
+
+    def readinto(self, buffer):
+        last = min(self.position + len(buffer), self.size) - 1
+        if last < self.position:
+            return 0
+        read = self.ask(self.position, last).read()
+        buffer[: len(read)] = read
+        self.position += len(read)
+        return len(read)
+
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-with open(sys.argv[1], "rb") as file:
+name = sys.argv[1]
+opened = io.BufferedReader(Ranges(name), 1 << 20) if name.startswith("http://") else open(name, "rb")
+with opened as file:
     sys.stdout.write(MediaInfo.parse(file, output="JSON"))
 """
 
@@ -72,8 +107,8 @@ class _Answer(BaseModel):
     media: MediaInfo | None = None
 
 
-def read(path: Path, *, timeout_s: float) -> MediaInfo:
-    """Return what MediaInfo says of the file at `path`.
+def read(media: Media, *, timeout_s: float) -> MediaInfo:
+    """Return what MediaInfo says of the file.
 
     Raises
     ------
@@ -84,7 +119,7 @@ def read(path: Path, *, timeout_s: float) -> MediaInfo:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _READ, path, str(_MEMORY_BYTES)],
+            [sys.executable, "-I", "-c", _READ, media, str(_MEMORY_BYTES)],
             env={},
             stdin=subprocess.DEVNULL,
             capture_output=True,

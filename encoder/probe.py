@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
 from encoder.errors import ToolFailedError
-from encoder.tools import Tool, ffprobe
+from encoder.tools import Media, Tool, ffprobe
 
 Answer = TypeVar("Answer", bound=BaseModel)
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -152,7 +151,7 @@ class _PixelFormats(BaseModel):
     pixel_formats: tuple[PixelFormat, ...]
 
 
-def probe(path: Path, *options: str, timeout_s: float | None = None) -> Probe:
+def probe(media: Media, *options: str, timeout_s: float | None = None) -> Probe:
     """Return what the container says of itself; nothing is decoded.
 
     Raises
@@ -160,10 +159,10 @@ def probe(path: Path, *options: str, timeout_s: float | None = None) -> Probe:
     ToolFailedError
         If no container that ffprobe knows begins here.
     """
-    return _answer(Probe, ffprobe(*options, "-show_format", "-show_streams", path, timeout_s=timeout_s))
+    return _answer(Probe, ffprobe(*options, "-show_format", "-show_streams", media, timeout_s=timeout_s))
 
 
-def picture_track(path: Path) -> PictureTrack:
+def picture_track(media: Media) -> PictureTrack:
     """Return the packets of the first picture stream; nothing is decoded."""
     options: Sequence[str] = (
         "-select_streams",
@@ -172,14 +171,14 @@ def picture_track(path: Path) -> PictureTrack:
         "-show_entries",
         "packet=pts,dts,flags",
     )
-    track = _Packets.model_validate_json(ffprobe(*options, path))
+    track = _Packets.model_validate_json(ffprobe(*options, media))
     return PictureTrack(
         time_base=Fraction(track.streams[0].time_base),
         packets=tuple(Packet(pts=row.pts, dts=row.dts, key="K" in row.flags) for row in track.packets),
     )
 
 
-def presentation_times(path: Path, *options: str, stream: int, timeout_s: float) -> tuple[int, ...] | None:
+def presentation_times(media: Media, *options: str, stream: int, timeout_s: float) -> tuple[int, ...] | None:
     """Return when the frames of `stream` are shown, in its time base, in that order; none if one does not say it.
 
     Packets that an edit list leaves out are left out. Nothing is decoded.
@@ -191,7 +190,7 @@ def presentation_times(path: Path, *options: str, stream: int, timeout_s: float)
     """
     # A line a packet: as JSON, two hours of film would be forty megabytes.
     lines = ("-select_streams", str(stream), "-show_entries", "packet=pts,flags", "-of", "csv=p=0")
-    rows = (row.split(",") for row in ffprobe(*options, *lines, path, timeout_s=timeout_s).split())
+    rows = (row.split(",") for row in ffprobe(*options, *lines, media, timeout_s=timeout_s).split())
     times = [row[0] for row in rows if "D" not in row[1]]
     return tuple(sorted(map(int, times))) if "N/A" not in times else None
 
@@ -213,7 +212,7 @@ def constant_rate(times: Sequence[int]) -> bool | None:
     )
 
 
-def first_frame(path: Path, *options: str, stream: int, timeout_s: float) -> tuple[SideData, ...]:
+def first_frame(media: Media, *options: str, stream: int, timeout_s: float) -> tuple[SideData, ...]:
     """Return what goes with the first frame of `stream`, which is decoded for it.
 
     Raises
@@ -222,7 +221,7 @@ def first_frame(path: Path, *options: str, stream: int, timeout_s: float) -> tup
         If that takes more than `timeout_s` seconds.
     """
     which = ("-select_streams", str(stream), "-read_intervals", "%+#1", "-show_entries", "frame_side_data")
-    frames = _answer(_Frames, ffprobe(*options, *which, path, timeout_s=timeout_s)).frames
+    frames = _answer(_Frames, ffprobe(*options, *which, media, timeout_s=timeout_s)).frames
     return frames[0].side_data_list if frames else ()
 
 

@@ -13,7 +13,8 @@ from encoder.log import say
 from encoder.plan import BT709, Work
 from encoder.probe import picture_track
 from encoder.storage import ObjectStore
-from encoder.tools import ffmpeg, threads
+from encoder.tools import Media, ffmpeg, threads
+from encoder.window import Window
 from lambdas.encoding.models import RungScore
 
 # The model of a 1080p screen seen from three times its height.
@@ -52,10 +53,10 @@ def score(*, plan: str, rung: str, store: ObjectStore) -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source, rendition = folder / "source", folder / "rendition.mp4"
+        rendition = folder / "rendition.mp4"
         store.fetch(work.object(work.keys.rendition(rung)), rendition)
-        store.fetch(work.plan.source, source)
-        frames = _vmaf(rendition=rendition, source=source, folder=folder, work=work)
+        with Window(store, work.plan.source) as source:
+            frames = _vmaf(rendition=rendition, source=source.url, folder=folder, work=work)
     result = summarise(frames, rung=rung)
     store.write(result, target, fingerprint=work.fingerprint)
     say("scored", **result.model_dump())
@@ -76,7 +77,7 @@ def summarise(frames: tuple[float, ...], *, rung: str) -> RungScore:
     )
 
 
-def _vmaf(*, rendition: Path, source: Path, folder: Path, work: Work) -> tuple[float, ...]:
+def _vmaf(*, rendition: Path, source: Media, folder: Path, work: Work) -> tuple[float, ...]:
     plan = work.plan
     coded = len(picture_track(rendition).packets)
     if coded != plan.frames:

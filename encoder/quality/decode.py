@@ -17,7 +17,7 @@ from pathlib import Path
 
 from encoder.quality.source import Source
 from encoder.quality.sprites import SpriteLayout
-from encoder.tools import UNTRUSTED_INPUT, Tool, run, threads
+from encoder.tools import Tool, run, threads, untrusted
 
 ENVELOPE_HZ = 1000
 SILENCE_S = 1.0
@@ -85,9 +85,11 @@ def decode(source: Source, *, folder: Path, layout: SpriteLayout) -> Decoded:
     options = ["-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y", "-filter_complex_threads", workers]
     # A graph of its own runs in a thread of its own.
     filters = [argument for graph in graphs for argument in ("-filter_complex", graph)]
+    # The run is at home in `folder`, where the filters leave their files.
+    media = source.media.resolve() if isinstance(source.media, Path) else source.media
     run(
         Tool.FFMPEG,
-        [*options, *UNTRUSTED_INPUT, "-threads", workers, "-i", source.path.resolve(), *filters, *outputs],
+        [*options, *untrusted(media), "-threads", workers, "-i", media, *filters, *outputs],
         cwd=folder,
         timeout_s=source.patience_s,
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 from encoder.errors import ToolFailedError
 from encoder.probe import Stream, pixel_formats, probe
 from encoder.quality.clock import Clock
-from encoder.tools import UNTRUSTED_INPUT, Tool
+from encoder.tools import Media, Tool, untrusted
 
 _PROBE_S = 60.0
 # A film of so many seconds may take so many times as long, whatever its codec and size, before it counts as hanging.
@@ -18,16 +17,16 @@ _PATIENCE, _PATIENCE_AT_LEAST_S = 30.0, 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A feature on the disk."""
+    """A feature, on the disk or behind a window."""
 
-    path: Path
+    media: Media
     picture: Stream
     sound: tuple[Stream, ...]
     duration_s: float
     """What the container says."""
 
     @classmethod
-    def open(cls, path: Path) -> Source:
+    def open(cls, media: Media) -> Source:
         """Read what the container says; nothing is decoded.
 
         Raises
@@ -35,12 +34,12 @@ class Source:
         ToolFailedError
             If it is not a film: no container that is known, no picture, or no frame rate.
         """
-        found = probe(path, *UNTRUSTED_INPUT, timeout_s=_PROBE_S)
+        found = probe(media, *untrusted(media), timeout_s=_PROBE_S)
         picture = found.picture
         if picture is None or not picture.width or not picture.height or picture.avg_frame_rate.startswith("0/"):
             raise ToolFailedError(tool=Tool.FFPROBE, exit_code=0, stderr=("the file has no picture with a frame rate",))
         duration_s = picture.duration or found.format.duration
-        return cls(path=path, picture=picture, sound=found.sound, duration_s=duration_s)
+        return cls(media=media, picture=picture, sound=found.sound, duration_s=duration_s)
 
     @property
     def clock(self) -> Clock:

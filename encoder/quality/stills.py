@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from encoder.quality.source import Source
-from encoder.tools import UNTRUSTED_INPUT, ffmpeg, threads
+from encoder.tools import ffmpeg, threads, untrusted
 from lambdas.common.qc import TimeSpan
 from lambdas.ingestion.analysis import Spans
 
@@ -49,7 +49,7 @@ def _make(source: Source, path: Path, *, frame: int) -> None:
     start_s = source.picture_start_s + max(0.0, float((frame - 0.5) / source.clock.rate))
     size = f"scale='min({_WIDTH},iw)':-2:flags=area"
     ffmpeg(
-        *(*UNTRUSTED_INPUT, "-threads", "1", "-ss", f"{start_s:.6f}", "-i", source.path, "-map", "0:v:0"),
+        *(*untrusted(source.media), "-threads", "1", "-ss", f"{start_s:.6f}", "-i", source.media, "-map", "0:v:0"),
         *("-frames:v", "1", "-vf", f"{size},format=yuvj420p", "-q:v", "4", "-update", "1", path),
         timeout_s=_PATIENCE_S,
     )

@@ -63,13 +63,13 @@ def test_storage_that_does_not_answer_is_transient(studio, capsys, monkeypatch):
     class Client:
         get_object = unreachable
 
-    monkeypatch.setattr(boto3, "client", lambda _: Client())
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Client())
     assert studio.run("join", "--plan", "s3://work/plan.json", "--rung", "90p") == 75
     assert last_line(capsys)["error"] == "StorageError"
 
 
 def test_a_fault_of_the_encoder_itself_is_neither(studio, capsys, monkeypatch):
-    monkeypatch.setattr(boto3, "client", lambda _: None)
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: None)
     assert studio.run("join", "--plan", "s3://work/plan.json", "--rung", "90p") == 70
     assert "traceback" in last_line(capsys)
 

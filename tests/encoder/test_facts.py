@@ -16,7 +16,7 @@ from encoder.facts import container, media_facts, video_facts
 from encoder.mediainfo import MediaInfo
 from encoder.probe import Probe, SideData, Stream, constant_rate
 from lambdas.common.media import Transfer
-from lambdas.ingestion.models import MAX_AUDIO_TRACKS, Role
+from lambdas.ingestion.models import MAX_AUDIO_TRACKS
 from tests.encoder.studio import ffmpeg
 
 LAVFI = ("-f", "lavfi", "-i")
@@ -32,6 +32,10 @@ DISPLAY |= {
     "white_point_x": "15635/50000",
     "white_point_y": "16450/50000",
 }
+
+
+def measured(path):
+    return inspect._measure(path, name=path.name, size_bytes=path.stat().st_size)
 
 
 def picture(**said) -> Stream:
@@ -203,7 +207,7 @@ class TestMediaInfo:
 
     def test_a_file_that_it_falls_over_is_damaged_and_measured_all_the_same(self, film, monkeypatch):
         monkeypatch.setattr(mediainfo, "_READ", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
-        facts, error = inspect._measure(film, role=Role.FEATURE)
+        facts, error = measured(film)
         assert "falls over the file" in error
         assert (facts.video.frames, facts.video.constant_frame_rate) == (25, True)
 
@@ -217,7 +221,7 @@ class TestFallingOver:
             raise ToolKilledError("ffmpeg was ended by signal 11", signal=11)
 
         monkeypatch.setattr(inspect, "ffmpeg", crash)
-        facts, error = inspect._measure(path, role=Role.FEATURE)
+        facts, error = measured(path)
         assert error == "a reader of its format falls over the file"
         assert facts.video.frames == 0
 
@@ -227,4 +231,4 @@ class TestFallingOver:
 
         monkeypatch.setattr(inspect, "probe", killed)
         with pytest.raises(ToolKilledError):
-            inspect._measure(tmp_path / "film.mov", role=Role.FEATURE)
+            inspect._measure(tmp_path / "film.mov", name="film.mov", size_bytes=1)

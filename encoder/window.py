@@ -1,0 +1,114 @@
+"""An S3 object that the media tools read by range: a film of 5 TB need not fit on any disk.
+
+The tools know HTTP and not S3. A window answers them on the loopback, under a name that cannot be guessed, and reads
+from S3 with the task's own credentials. A presigned address would end with the credentials that signed it, in the
+middle of a long film, and one lost connection would look like a damaged file.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from encoder.errors import ObjectMissingError, RefusedError, StorageError
+from encoder.storage import ObjectStore
+from lambdas.common.media import ObjectRef
+
+_RANGE = re.compile(r"^bytes=(?P<first>\d+)-(?P<last>\d*)$")
+_CLOSING_S = 0.02
+
+
+class Window:
+    """One version of an object behind a loopback address, while the context lasts.
+
+    Parameters
+    ----------
+    name
+        How the object is called at the end of the address; the tools take a file's ending for a hint.
+
+    Raises
+    ------
+    ObjectMissingError, RefusedError, StorageError
+        If the object cannot be looked up; and at the end of the context, whatever else went wrong in it, if S3 failed
+        a reader. What the tools said of the file then is no fact about it.
+    """
+
+    def __init__(self, store: ObjectStore, ref: ObjectRef, *, name: str = "film") -> None:
+        self._store = store
+        head = store.head(ref)
+        self.ref = head.ref
+        """The object, with the version that is read."""
+        self.size_bytes = head.size_bytes
+        self.failure: ObjectMissingError | RefusedError | StorageError | None = None
+        self._path = f"/{secrets.token_urlsafe(24)}/{quote(name, safe='')}"
+        self._server = _Server(self)
+
+    @property
+    def url(self) -> str:
+        """Where the tools find it."""
+        return f"http://127.0.0.1:{self._server.server_port}{self._path}"
+
+    def __enter__(self) -> Self:
+        """Begin to answer."""
+        threading.Thread(target=self._server.serve_forever, args=(_CLOSING_S,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop answering; raise what S3 failed with."""
+        self._server.shutdown()
+        self._server.server_close()
+        if self.failure:
+            raise self.failure from error
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer one GET: the range that it asks for, or everything."""
+        if request.path != self._path:
+            request.send_error(HTTPStatus.NOT_FOUND)
+            return
+        asked = _RANGE.match(request.headers.get("Range", "bytes=0-"))
+        first = int(asked["first"]) if asked else self.size_bytes
+        if not asked or first >= self.size_bytes:
+            request.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            request.send_header("Content-Range", f"bytes */{self.size_bytes}")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
+        end = min(int(asked["last"]) + 1, self.size_bytes) if asked["last"] else self.size_bytes
+        request.send_response(HTTPStatus.PARTIAL_CONTENT)
+        # ffmpeg asks for this, and without the answer takes the connection for one that stays.
+        request.send_header("Connection", "close")
+        request.send_header("Accept-Ranges", "bytes")
+        request.send_header("Content-Range", f"bytes {first}-{end - 1}/{self.size_bytes}")
+        request.send_header("Content-Length", str(max(0, end - first)))
+        request.end_headers()
+        try:
+            for block in self._store.blocks(self.ref, start=first, end=end):
+                request.wfile.write(block)
+        except (ObjectMissingError, RefusedError, StorageError) as error:
+            self.failure = self.failure or error
+        except ConnectionError:
+            pass  # The tool has read enough, or reads on elsewhere.
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, window: Window) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                window.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing: the address is a secret, and the tools say what is wrong."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
