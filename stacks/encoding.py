@@ -135,7 +135,7 @@ class EncodingStack(ContextStack):
         issuing.next(planning).next(encoding_chunks).next(rungs).next(packaging).next(verifying).next(registering).next(
             sfn.Succeed(states, "Packaged")
         )
-        return Workflow(
+        workflow = Workflow(
             self,
             "Encode a version",
             start=issuing,
@@ -144,6 +144,8 @@ class EncodingStack(ContextStack):
             timeout=Duration.hours(24),
             comment="One execution a version.",
         )
+        failures.watch(workflow.state_machine)
+        return workflow
 
     def _encoder(self) -> iam.Role:
         role = iam.Role(

@@ -11,6 +11,11 @@ from lambdas.common.keys import delivery_of
 from lambdas.common.parsing import parse
 
 UNKNOWN = "unknown"
+ENDED_FROM_OUTSIDE = {
+    "TIMED_OUT": "the execution took longer than the state machine allows",
+    "ABORTED": "the execution was stopped",
+}
+"""How Step Functions ends an execution without asking a step of it, and what that means."""
 _CAUSE_CHARS = 4_000
 _STUDIO_REMEDY = (
     "Nothing is needed from you: what you sent is safe where you put it. "
@@ -100,6 +105,37 @@ class Failure(_Seen):
             return BatchJob.model_validate_json(self.error.cause)
         except ValidationError:
             return None
+
+
+class _Ended(_Seen):
+    class Detail(_Seen):
+        execution: str = Field(alias="executionArn")
+        # Step Functions leaves it out where it is too large for an event.
+        input: str | None = None
+        status: str
+        error: str | None = None
+        cause: str | None = None
+
+    detail: Detail
+
+
+def failure_of_end(event: object) -> Failure:
+    """Return the failure that a ``Step Functions Execution Status Change`` tells of.
+
+    Raises
+    ------
+    InvalidInputError
+        If the event is another.
+    """
+    ended = parse(_Ended, event).detail
+    return Failure(
+        execution=ended.execution,
+        input=_Input.model_validate_json(ended.input or "{}"),
+        error=_Error(
+            Error=ended.error or ended.status,
+            Cause=ended.cause or ENDED_FROM_OUTSIDE.get(ended.status, ""),
+        ),
+    )
 
 
 def failure_of(state: object) -> Failure:

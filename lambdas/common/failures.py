@@ -1,4 +1,4 @@
-"""The failure recorder, the last step of a workflow that could not go on: evidence, then announcement."""
+"""The failure recorder, after a workflow that could not go on: evidence, then announcement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.bus import publisher
-from lambdas.common.evidence import announcement, evidence, failure_of
+from lambdas.common.evidence import Failure, announcement, evidence, failure_of, failure_of_end
 from lambdas.common.failures_environment import FailureEnvironment
 from lambdas.common.handling import Payload, entry_point, logger
 
@@ -31,8 +31,23 @@ def record(event: Payload, _context: LambdaContext) -> Payload:
     dict
         ``execution``, ``version_id`` and ``error``.
     """
+    return _record(failure_of(event))
+
+
+@entry_point
+def record_end(event: Payload, _context: LambdaContext) -> Payload:
+    """Do as `record` does for an execution that timed out or was stopped.
+
+    Parameters
+    ----------
+    event
+        Step Functions' ``Step Functions Execution Status Change``.
+    """
+    return _record(failure_of_end(event))
+
+
+def _record(failure: Failure) -> Payload:
     environment = FailureEnvironment.load()
-    failure = failure_of(event)
     logger.append_keys(version_id=failure.version_id)
     job = failure.job
     stream = job.log_stream if job else None

@@ -6,10 +6,12 @@ from typing import Literal
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from lambdas.common.evidence import ENDED_FROM_OUTSIDE
 from lambdas.common.failures_environment import FailureEnvironment
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.service_function import ServiceFunction
@@ -41,24 +43,10 @@ class FailureRecorder(Construct):
         job_logs: logs.ILogGroup,
     ) -> None:
         super().__init__(stack, construct_id)
+        self._stack, self._bus, self._pipeline, self._job_logs = stack, bus, pipeline, job_logs
         self.queue = stack.dead_letter_queue("FailedJobs", written_by="the failure recorder")
-        self.function = function = ServiceFunction(
-            stack,
-            "RecordFailure",
-            handler="lambdas.common.failures.record",
-            environment=FailureEnvironment(
-                failures_queue_url=self.queue.queue_url,
-                event_bus=bus.event_bus_name,
-                pipeline=pipeline,
-                log_group=job_logs.log_group_name,
-            ),
-            description="Keeps the evidence of a failed workflow and announces the failure.",
-            timeout=Duration.seconds(30),
-        )
-        self.queue.grant_send_messages(function)
-        bus.grant_put_events_to(function)
-        job_logs.grant(function, "logs:GetLogEvents")
-        self._record = lambda_step(self, "RecordFailure", function=function, result_path=sfn.JsonPath.DISCARD)
+        self.function = self._recorder("RecordFailure", handler="record", of="a failed workflow")
+        self._record = lambda_step(self, "RecordFailure", function=self.function, result_path=sfn.JsonPath.DISCARD)
         self._record.next(
             sfn.Fail(
                 self,
@@ -67,6 +55,40 @@ class FailureRecorder(Construct):
                 cause_path=sfn.JsonPath.string_at("$.error.Cause"),
             )
         )
+
+    def watch(self, machine: sfn.StateMachine) -> None:
+        """Record what no step can: an execution of `machine` that ran out of its time, or was stopped."""
+        function = self._recorder("RecordEnd", handler="record_end", of="an execution that was ended from outside")
+        events.Rule(
+            self._stack,
+            "ExecutionEnded",
+            description=f"An execution of {machine.node.path} that timed out or was stopped calls {function.node.id}.",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={"stateMachineArn": [machine.state_machine_arn], "status": [*ENDED_FROM_OUTSIDE]},
+            ),
+            targets=[targets.LambdaFunction(function, dead_letter_queue=self._stack.dead_letters)],
+        )
+
+    def _recorder(self, construct_id: str, *, handler: str, of: str) -> ServiceFunction:
+        function = ServiceFunction(
+            self._stack,
+            construct_id,
+            handler=f"lambdas.common.failures.{handler}",
+            environment=FailureEnvironment(
+                failures_queue_url=self.queue.queue_url,
+                event_bus=self._bus.event_bus_name,
+                pipeline=self._pipeline,
+                log_group=self._job_logs.log_group_name,
+            ),
+            description=f"Keeps the evidence of {of} and announces the failure.",
+            timeout=Duration.seconds(30),
+        )
+        self.queue.grant_send_messages(function)
+        self._bus.grant_put_events_to(function)
+        self._job_logs.grant(function, "logs:GetLogEvents")
+        return function
 
     def guard(self, *steps: sfn.TaskStateBase | sfn.CustomState | sfn.Map) -> None:
         """Send whatever goes wrong in `steps`, after their own retries, to the recorder."""

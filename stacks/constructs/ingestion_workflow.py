@@ -130,6 +130,7 @@ class IngestionWorkflow(Construct):
             timeout=_WORKING.plus(Duration.hours(settings.review_hours + settings.review_escalated_hours)),
             comment="One execution a delivery, however often its manifest is announced.",
         ).state_machine
+        failures.watch(self.machine)
         # A policy of its own: the machine needs the function, so the function must not need the machine.
         iam.Policy(
             self,

@@ -161,6 +161,22 @@ def test_what_another_try_cannot_mend_is_not_tried_again(platform, versions, evi
     platform.letters.event("PipelineFailed", version_id=version)
 
 
+def test_an_execution_that_is_stopped_is_recorded_though_no_step_of_it_could(platform, versions, evidence):
+    accepted = platform.bus.event("SourceAccepted", version_id=versions[RECLAIMED])
+    version = "v00000000000dead2"
+    stepfunctions = platform.client("stepfunctions")
+    execution = stepfunctions.start_execution(
+        stateMachineArn=platform.output("encoding", "WorkflowArn"),
+        name=version,
+        input=json.dumps(accepted | {"version_id": version}),
+    )["executionArn"]
+    stepfunctions.stop_execution(executionArn=execution, cause="a drill")
+    kept = evidence.first(lambda message: message["version_id"] == version, what="the evidence")
+    assert (kept["execution"], kept["error"], kept["cause"]) == (execution, "ABORTED", "a drill")
+    letter = platform.letters.event("PipelineFailed", version_id=version)
+    assert (letter["studio"], letter["delivery_id"]) == ("blender", RECLAIMED)
+
+
 def test_a_function_that_fails_for_good_is_recorded_as_well(platform):
     from tests.platform.running import Mailbox  # noqa: PLC0415
 

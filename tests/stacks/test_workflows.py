@@ -71,6 +71,18 @@ def test_the_recorder_has_the_evidence_and_the_execution_fails(declared, path):
     assert machine["States"]["Failed"]["Type"] == "Fail"
 
 
+def test_an_execution_that_times_out_or_is_stopped_is_recorded_from_outside(declared, path):
+    context = path.partition("/")[0]
+    rule = declared.at(f"{context}/ExecutionEnded")
+    assert rule["EventPattern"]["source"] == ["aws.states"]
+    detail = rule["EventPattern"]["detail"]
+    assert [rule.text(machine) for machine in detail["stateMachineArn"]] == [f"<{path}>"]
+    assert set(detail["status"]) == {"TIMED_OUT", "ABORTED"}
+    [target] = rule["Targets"]
+    assert rule.text(target["Arn"]) == f"<{context}/RecordEnd.Arn>"
+    assert target["DeadLetterConfig"]
+
+
 def test_only_functions_of_the_platform_batch_jobs_and_rekognition_are_called(declared, path):
     functions = {f"<{function.path}.Arn>" for function in declared.functions()}
     for _, state in all_states(definition(declared, path)):

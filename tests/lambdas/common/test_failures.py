@@ -6,7 +6,7 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError
 from lambdas.common.evidence import failure_of
-from lambdas.common.failures import TAIL_LINES, record
+from lambdas.common.failures import TAIL_LINES, record, record_end
 from lambdas.common.failures_environment import FailureEnvironment
 from lambdas.ingestion.states import Arrival
 from tests.lambdas import samples
@@ -50,8 +50,8 @@ def logs(aws):
 
 
 @pytest.fixture
-def recorded(bus, logs, deployed, context):
-    """Record a failure; return the evidence in the queue and the event on the bus."""
+def kept(bus, logs, deployed, context):
+    """Call a recorder; return the evidence in the queue and the event on the bus."""
     queue = client("sqs").create_queue(QueueName="failures")["QueueUrl"]
     deployed(
         FailureEnvironment(
@@ -62,19 +62,35 @@ def recorded(bus, logs, deployed, context):
         )
     )
 
-    def run(cause, **changes):
-        failed = {
-            "execution": EXECUTION,
-            "input": samples.source_accepted().model_dump(mode="json"),
-            "error": {"Error": "States.TaskFailed", "Cause": cause},
-        }
-        record(failed | changes, context)
+    def run(handler, event):
+        handler(event, context)
         [evidence] = take_all(queue)
         [envelope] = bus.envelopes()
         assert envelope["detail-type"] == "PipelineFailed"
         return evidence, envelope["detail"]
 
     return run
+
+
+@pytest.fixture
+def recorded(kept):
+    """Record the failure of a step."""
+
+    def run(cause, **changes):
+        failed = {
+            "execution": EXECUTION,
+            "input": samples.source_accepted().model_dump(mode="json"),
+            "error": {"Error": "States.TaskFailed", "Cause": cause},
+        }
+        return kept(record, failed | changes)
+
+    return run
+
+
+@pytest.fixture
+def ended(kept):
+    """Record an execution that Step Functions ended."""
+    return lambda **detail: kept(record_end, status_change(**detail))
 
 
 def test_a_dead_batch_job_leaves_its_name_its_command_and_the_end_of_its_log(recorded, logs):
@@ -154,6 +170,40 @@ def test_a_failure_of_which_nothing_is_known_is_still_recorded(recorded):
     evidence, event = recorded("", input={}, error={"Error": "States.Timeout"})
     assert (event["studio"], event["version_id"], event["error"]) == ("unknown", "unknown", "States.Timeout")
     assert evidence["execution"] == EXECUTION
+
+
+def status_change(**detail):
+    """As Step Functions publishes it."""
+    return {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {"executionArn": EXECUTION, "stateMachineArn": "arn", "input": None, "cause": None, **detail},
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "cause"),
+    [
+        ("TIMED_OUT", None, "the execution took longer than the state machine allows"),
+        ("ABORTED", None, "the execution was stopped"),
+        ("ABORTED", "a drill", "a drill"),
+    ],
+)
+def test_an_execution_that_was_ended_from_outside_is_recorded_like_one_that_failed(ended, status, said, cause):
+    given = samples.source_accepted()
+    evidence, event = ended(status=status, cause=said, input=given.model_dump_json())
+    assert (evidence["error"], evidence["cause"]) == (status, cause)
+    assert (event["studio"], event["delivery_id"], event["version_id"]) == (
+        given.studio,
+        given.delivery_id,
+        given.version_id,
+    )
+
+
+def test_an_input_that_no_event_can_hold_costs_only_the_names(ended):
+    evidence, event = ended(status="TIMED_OUT")
+    assert evidence["execution"] == EXECUTION
+    assert event["version_id"] == "unknown"
 
 
 def test_a_state_that_does_not_name_its_execution_is_a_mistake_of_ours():
