@@ -1,4 +1,4 @@
-"""An upload through our API, beside the AWS CLI's ``s3 cp`` of the same file into the same bucket."""
+"""A film to S3 through our API, and from S3 to a job's tools, beside the AWS CLI's ``s3 cp`` of the same file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import venv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.row import Row
+from encoder.storage import ObjectStore
+from encoder.window import Window
+from lambdas.common.media import ObjectRef
 from sandbox.demo import WORK_DIR, Demo
 from sandbox.studio_user import credentials_path, new_studio_user
 from sandbox.toolchain import PROJECT_ROOT
@@ -43,6 +47,23 @@ def rows() -> Iterator[Row]:
                 peer="aws s3 cp, with the account's own credentials",
                 peer_s=_timed(theirs, environment=up.cloud.child_environment()),
             )
+            sent = ObjectRef(bucket=bucket, key=f"{_STUDIO}/ours/film.mov")
+            back = (str(aws), "s3", "cp", "--only-show-errors", sent.uri, str(folder / "copy"))
+            yield Row(
+                what=f"read {_SIZE // _MIB} MiB from the embedded cloud, through a job's window",
+                ours_s=_read(ObjectStore(up.platform.client("s3")), sent),
+                peer="aws s3 cp to the disk",
+                peer_s=_timed(back, environment=up.cloud.child_environment()),
+            )
+
+
+def _read(store: ObjectStore, ref: ObjectRef) -> float:
+    started = time.monotonic()
+    with Window(store, ref) as window, urllib.request.urlopen(window.url) as film:  # noqa: S310
+        read = sum(map(len, iter(lambda: film.read(_MIB), b"")))
+    if read != _SIZE:
+        raise AssertionError(f"{read} bytes of {_SIZE} were read")
+    return time.monotonic() - started
 
 
 def _timed(command: Sequence[str], *, environment: Mapping[str, str]) -> float:
