@@ -227,3 +227,15 @@ def test_a_bucket_that_is_made_again_has_no_past(aws, deploy):
     deploy.delete(deploy.stack)
     deploy({"Bucket": _bucket(BucketName="comes-back")})
     assert "Versions" not in s3.list_object_versions(Bucket="comes-back")
+
+
+def test_a_range_of_a_version_is_that_range(aws, deploy):
+    bucket = deploy({"Film": _bucket()}, {"Name": {"Ref": "Film"}})["Name"]
+    s3 = aws("s3")
+    first = s3.put_object(Bucket=bucket, Key="film.mov", Body=b"0123456789")["VersionId"]
+    s3.put_object(Bucket=bucket, Key="film.mov", Body=b"another")
+    answer = s3.get_object(Bucket=bucket, Key="film.mov", VersionId=first, Range="bytes=2-4")
+    assert (answer["Body"].read(), answer["ContentRange"]) == (b"234", "bytes 2-4/10")
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 206
+    with pytest.raises(s3.exceptions.ClientError, match="InvalidRange"):
+        s3.get_object(Bucket=bucket, Key="film.mov", VersionId=first, Range="bytes=10-")
