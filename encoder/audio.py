@@ -10,7 +10,7 @@ from encoder.errors import NotInPlanError
 from encoder.log import say
 from encoder.plan import Work
 from encoder.storage import ObjectStore
-from encoder.tools import ffmpeg
+from encoder.tools import ffmpeg, untrusted
 from encoder.window import Window
 
 SAMPLE_RATE_HZ = 48_000
@@ -41,7 +41,7 @@ def encode_audio(*, plan: str, store: ObjectStore) -> None:
         sound = f"aresample={SAMPLE_RATE_HZ},apad,atrim=duration={work.duration_s:.6f}"
         with Window(store, work.plan.source) as source:
             ffmpeg(
-                *("-i", source.url, "-map", "0:a:0", "-af", sound, "-ac", str(recipe.channels)),
+                *(*untrusted(source.url), "-i", source.url, "-map", "0:a:0", "-af", sound, "-ac", str(recipe.channels)),
                 *("-c:a", "aac", "-b:a", f"{recipe.bitrate_kbps}k", *NO_METADATA),
                 *("-movflags", "+faststart", encoded),
             )

