@@ -59,6 +59,14 @@ class Flood:
     failed: int
     """Ends that were failures of ours."""
     inspections: tuple[Inspection, ...]
+    order: tuple[Priority, ...]
+    """The deliveries in the order in which they ended."""
+
+    @property
+    def licensed_first(self) -> int:
+        """How many licensed titles ended before the last original did: those that began before originals came."""
+        last = max((n for n, priority in enumerate(self.order) if priority is Priority.ORIGINAL), default=0)
+        return self.order[:last].count(Priority.LICENSED)
 
     @property
     def lost(self) -> int:
@@ -110,6 +118,7 @@ def flood(platform: Deployed, *, deliveries: int, prefix: str) -> Flood:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda name: _send(platform, name, names[name]), names))
     seen: Counter[str] = Counter()
+    # In the order of their ends.
     versions: dict[str, str] = {}
     failed = 0
     while len(versions) < deliveries and time.monotonic() - begun < _DEADLINE_S:
@@ -127,6 +136,7 @@ def flood(platform: Deployed, *, deliveries: int, prefix: str) -> Flood:
         executions=Counter(name for name in _executions(platform) if name in seen),
         ends=seen,
         failed=failed,
+        order=tuple(names[name] for name in versions),
         inspections=tuple(
             inspection
             for name, priority in names.items()
@@ -194,15 +204,31 @@ def _inspections(platform: Deployed, version_id: str, priority: Priority) -> Ite
         )
 
 
+class FloodError(Exception):
+    """A delivery was lost, came twice, failed, or had to wait behind one that is less urgent."""
+
+
 def rows() -> Iterator[Row]:
-    """Measure a flood, beside the same inspections without a platform around them."""
+    """Measure a flood, beside the same inspections without a platform around them.
+
+    Raises
+    ------
+    FloodError
+        If not each delivery ended well, once, and in its turn.
+    """
     with tempfile.TemporaryDirectory() as folder:
         demo = Demo(console=Console(quiet=True), work_dir=Path(folder))
         with demo.up() as up:
             result = flood(up.platform, deliveries=DELIVERIES, prefix="flood")
+            out_of_turn = len(result.out_of_turn(tolerance_s=1.0))
+            said = (
+                f"{DELIVERIES} deliveries at once: {result.lost} lost, {result.twice} twice, {result.failed} failed, "
+                f"{out_of_turn} out of turn, {result.licensed_first} licensed before the last original"
+            )
+            if result.lost or result.twice or result.failed or out_of_turn:
+                raise FloodError(said)
             yield Row(
-                what=f"{DELIVERIES} deliveries at once: {result.lost} lost, {result.twice} twice, "
-                f"{result.failed} failed, {len(result.out_of_turn(tolerance_s=1.0))} out of turn",
+                what=said,
                 ours_s=result.seconds,
                 peer=f"their inspections alone, {_SLOTS} at a time",
                 peer_s=_alone(up.platform, environment=up.cloud.child_environment()),

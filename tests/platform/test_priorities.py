@@ -27,5 +27,10 @@ def test_no_licensed_title_starts_while_an_original_waits(flood):
     assert flood.out_of_turn(tolerance_s=ON_THE_WAY_S) == []
 
 
+def test_originals_end_first_but_for_what_had_begun(flood):
+    assert flood.licensed_first <= DELIVERIES // 4
+    assert flood.order[-DELIVERIES // 4 :].count("licensed") == DELIVERIES // 4
+
+
 def test_originals_that_came_later_were_there_to_overtake(flood):
     assert flood.overtakings() > 0
