@@ -36,7 +36,7 @@ demo: setup ## Take a film through the deployed stacks and serve the player (CHE
 	@$(BIN)/marquee demo $(if $(CHECK),--check)
 
 test: setup ## Run every test
-	$(BIN)/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder $(TESTS)
+	$(BIN)/pytest --numprocesses auto --dist loadscope --no-loadscope-reorder $(TESTS)
 
 synth: $(READY) ## Synthesise both profiles, with no account and no network
 	@$(BIN)/marquee synth

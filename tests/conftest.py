@@ -20,15 +20,28 @@ settings.register_profile("marquee", deadline=None, max_examples=60)
 settings.load_profile("marquee")
 
 # Folders whose tests share something dear: an embedded cloud, a synthesis, rendered clips. One worker has it.
-_TOGETHER = ("platform", "stacks", "sandbox", "player", "edge", "encoder", "hostile")
+_TOGETHER = {"platform", "stacks", "sandbox", "player", "edge", "encoder", "hostile"}
 
 
-@pytest.hookimpl(tryfirst=True)
+def _group(node_id):
+    """The folder of a test that shares a dear fixture with it; the file of any other."""
+    _, folder, *_ = node_id.split("/")
+    return folder if folder in _TOGETHER else node_id.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each group of tests to one worker."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - without xdist, nobody asks
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return _group(nodeid)
+
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
-    """With `--dist loadgroup`: what shares a dear fixture runs on one worker, and the longest way first."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        folder, _, _ = item.nodeid.removeprefix("tests/").partition("/")
-        item.add_marker(pytest.mark.xdist_group(folder if folder in _TOGETHER else item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/platform/"))
+    """Where several workers share the tests, let the longest way begin first."""
+    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith("tests/platform/"))
