@@ -25,6 +25,8 @@ def marquee(main, tmp_path, monkeypatch):
     monkeypatch.setattr(main.common, "EDGE_DIR", tmp_path / "work" / "edge")
     monkeypatch.setattr(main.common, "STUDIOS_DIR", tmp_path / "work" / "studios")
     monkeypatch.setattr(main.console, "width", 400)
+    # Of the messages that the command line library prints by itself.
+    monkeypatch.setenv("COLUMNS", "400")
 
     def marquee(*arguments: str | Path) -> SimpleNamespace:
         result = CliRunner().invoke(main.app, [str(argument) for argument in arguments])
