@@ -12,6 +12,8 @@ sign_in_endpoint
     Where the player signs viewers in, if not at Cognito's own endpoint.
 loopback_webhooks
     ``true``: a studio's webhook may be on the machine itself, as it is in the embedded cloud.
+first_retry_pause_s
+    The longest pause before a failed job's first retry, in seconds, where a minute is too long to watch.
 ssh_keys
     A JSON object of SSH public keys by studio, which may then deliver by SFTP.
 """
@@ -37,6 +39,8 @@ def settings_of(app: App, name: str) -> Settings:
         settings = replace(settings, delivery=replace(settings.delivery, sign_in_endpoint=endpoint))
     if app.node.try_get_context("loopback_webhooks") == "true" and name == "sandbox":
         settings = replace(settings, ingestion=replace(settings.ingestion, loopback_webhooks=True))
+    if pause := app.node.try_get_context("first_retry_pause_s"):
+        settings = replace(settings, encoding=replace(settings.encoding, first_retry_pause_s=int(pause)))
     keys = app.node.try_get_context("ssh_keys")
     return with_ssh_keys(settings, json.loads(keys)) if keys else settings
 

@@ -18,6 +18,7 @@ from encoder.analyse import analyse
 from encoder.audio import encode_audio
 from encoder.checksum import checksum
 from encoder.chunk import encode_chunk
+from encoder.claims import Claims
 from encoder.errors import InterruptedTaskError
 from encoder.inspect import inspect
 from encoder.join import join
@@ -68,17 +69,23 @@ def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
         case "checksum":
             checksum(target=options.object, version=options.object_version, report=options.report, store=store)
         case "encode-chunk":
-            encode_chunk(plan=options.plan, rung=options.rung, chunk=options.chunk, store=store)
+            encode_chunk(
+                plan=options.plan,
+                rung=options.rung,
+                chunk=options.chunk,
+                store=store,
+                claims=Claims.connect(store=store),
+            )
         case "encode-audio":
-            encode_audio(plan=options.plan, store=store)
+            encode_audio(plan=options.plan, store=store, claims=Claims.connect(store=store))
         case "join":
-            join(plan=options.plan, rung=options.rung, store=store)
+            join(plan=options.plan, rung=options.rung, store=store, claims=Claims.connect(store=store))
         case "score":
-            score(plan=options.plan, rung=options.rung, store=store)
+            score(plan=options.plan, rung=options.rung, store=store, claims=Claims.connect(store=store))
         case "package":
-            package(plan=options.plan, store=store, opener=KeyOpener.connect())
+            package(plan=options.plan, store=store, claims=Claims.connect(store=store), opener=KeyOpener.connect())
         case "verify":
-            verify(plan=options.plan, store=store, opener=KeyOpener.connect())
+            verify(plan=options.plan, store=store, claims=Claims.connect(store=store), opener=KeyOpener.connect())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from encoder.tools import Media
 from encoder.window import Window
 from lambdas.common.keys import Analysis
 from lambdas.common.media import ObjectRef
-from lambdas.ingestion.analysis import AnalysisReport, Sound
+from lambdas.ingestion.analysis import MOST_SHOTS, AnalysisReport, Sound
 
 # Measurements that are taken otherwise are other measurements: another number measures anew.
 _METHOD = 1
@@ -96,6 +96,7 @@ def measure(film: Media, *, folder: Path, analysis: Analysis) -> AnalysisReport:
     stills = Stills(key=analysis.still)
     repetition, interlacing = picture.repetition(frames, clock), picture.interlacing(frames, clock)
     levels = picture.levels(frames, clock)
+    shots = picture.shots(frames, clock)
     black, freeze = picture.black_spans(frames, clock), picture.freeze_spans(frames, clock)
     report = AnalysisReport(
         frames=len(frames),
@@ -113,7 +114,8 @@ def measure(film: Media, *, folder: Path, analysis: Analysis) -> AnalysisReport:
         aspect=picture.aspect(frames, decoded=decoded, source=source),
         levels=levels.model_copy(update={"spans": stills.of("levels", levels.spans)}),
         sound=tuple(_illustrated(sound, stills) for sound in measure_sound(frames, decoded=decoded, source=source)),
-        shots=picture.shots(frames, clock),
+        shots=shots[:MOST_SHOTS],
+        shot_count=len(shots),
         thumbnails=analysis.thumbnails,
         thumbnail_count=layout.count(len(frames), rate=clock.rate),
         analysis_s=0.0,

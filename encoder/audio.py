@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from encoder.chunk import NO_METADATA
+from encoder.claims import Claims
 from encoder.errors import NotInPlanError
-from encoder.log import say
 from encoder.plan import Work
 from encoder.storage import ObjectStore
 from encoder.tools import ffmpeg, untrusted
@@ -16,8 +15,8 @@ from encoder.window import Window
 SAMPLE_RATE_HZ = 48_000
 
 
-def encode_audio(*, plan: str, store: ObjectStore) -> None:
-    """Encode the source's first audio stream as the plan's recipe says, unless it is there already.
+def encode_audio(*, plan: str, store: ObjectStore, claims: Claims) -> None:
+    """Encode the source's first audio stream as the plan's recipe says, once.
 
     Raises
     ------
@@ -30,12 +29,9 @@ def encode_audio(*, plan: str, store: ObjectStore) -> None:
     recipe = work.plan.audio
     if recipe is None:
         raise NotInPlanError(f"the plan of version {work.plan.version_id} has no audio")
-    target = work.object(work.keys.audio)
-    if store.has(target, fingerprint=work.fingerprint):
-        say("already encoded", object=target.uri)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        encoded = Path(folder) / "audio.mp4"
+
+    def make(folder: Path) -> Path:
+        encoded = folder / "audio.mp4"
         # Sound that ends before the picture is filled with silence, sound that runs on is cut: the tracks of
         # a presentation are equally long.
         sound = f"aresample={SAMPLE_RATE_HZ},apad,atrim=duration={work.duration_s:.6f}"
@@ -45,5 +41,6 @@ def encode_audio(*, plan: str, store: ObjectStore) -> None:
                 *("-c:a", "aac", "-b:a", f"{recipe.bitrate_kbps}k", *NO_METADATA),
                 *("-movflags", "+faststart", encoded),
             )
-        store.put(encoded, target, content_type="audio/mp4", fingerprint=work.fingerprint)
-    say("encoded", object=target.uri)
+        return encoded
+
+    work.once(work.jobs.audio, target=work.audio_file, claims=claims, make=make)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
+from encoder.claims import Claims
 from encoder.errors import FrameCountError
-from encoder.log import say
 from encoder.plan import BT709, Work
 from encoder.probe import picture_track
 from encoder.storage import ObjectStore
@@ -20,8 +19,8 @@ from lambdas.encoding.models import Chunk, VideoRecipe
 NO_METADATA = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags", "+bitexact")
 
 
-def encode_chunk(*, plan: str, rung: str, chunk: int, store: ObjectStore) -> None:
-    """Encode chunk `chunk` of `rung`, unless it is there already.
+def encode_chunk(*, plan: str, rung: str, chunk: int, store: ObjectStore, claims: Claims) -> None:
+    """Encode chunk `chunk` of `rung`, once.
 
     Raises
     ------
@@ -34,12 +33,9 @@ def encode_chunk(*, plan: str, rung: str, chunk: int, store: ObjectStore) -> Non
     """
     work = Work.read(plan, store=store)
     recipe, piece = work.recipe(rung), work.chunk(chunk)
-    target = work.object(work.keys.chunk(rung, chunk))
-    if store.has(target, fingerprint=work.fingerprint):
-        say("already encoded", object=target.uri)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        encoded = Path(folder) / "chunk.mp4"
+
+    def make(folder: Path) -> Path:
+        encoded = folder / "chunk.mp4"
         with Window(store, work.plan.source) as source:
             _encode(source.url, encoded, work=work, recipe=recipe, chunk=piece)
         found = len(picture_track(encoded).packets)
@@ -48,8 +44,9 @@ def encode_chunk(*, plan: str, rung: str, chunk: int, store: ObjectStore) -> Non
                 f"chunk {chunk} of {rung} has {found} frames, and the plan says {piece.frames} from frame "
                 f"{piece.first_frame}: the source is not the one that was inspected"
             )
-        store.put(encoded, target, content_type="video/mp4", fingerprint=work.fingerprint)
-    say("encoded", object=target.uri, frames=piece.frames)
+        return encoded
+
+    work.once(work.jobs.chunk(rung, chunk), target=work.chunk_file(rung, chunk), claims=claims, make=make)
 
 
 def _encode(source: Media, target: Path, *, work: Work, recipe: VideoRecipe, chunk: Chunk) -> None:

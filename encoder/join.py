@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from encoder.chunk import NO_METADATA, timescale
+from encoder.claims import Claims
 from encoder.errors import FrameCountError, TimelineError
-from encoder.log import say
 from encoder.plan import Work
 from encoder.probe import PictureTrack, picture_track
 from encoder.storage import ObjectStore
 from encoder.tools import ffmpeg
 
 
-def join(*, plan: str, rung: str, store: ObjectStore) -> None:
-    """Join the chunks of `rung` into its rendition, unless it is there already.
+def join(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
+    """Join the chunks of `rung` into its rendition, once.
 
     Raises
     ------
@@ -28,17 +27,13 @@ def join(*, plan: str, rung: str, store: ObjectStore) -> None:
     """
     work = Work.read(plan, store=store)
     work.recipe(rung)
-    target = work.object(work.keys.rendition(rung))
-    if store.has(target, fingerprint=work.fingerprint):
-        say("already joined", object=target.uri)
-        return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+
+    def make(folder: Path) -> Path:
         joined = folder / "rendition.mp4"
         lines = ["ffconcat version 1.0"]
         for chunk in work.plan.chunks:
             file = folder / f"{chunk.index:05d}.mp4"
-            store.fetch(work.object(work.keys.chunk(rung, chunk.index)), file)
+            store.fetch(work.chunk_file(rung, chunk.index), file)
             # The exact length: a file's own is rounded, and every later chunk would inherit the error.
             lines += [f"file {file.name}", f"duration {float(chunk.frames / work.frame_rate):.6f}"]
         (folder / "chunks.ffconcat").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -47,8 +42,9 @@ def join(*, plan: str, rung: str, store: ObjectStore) -> None:
             *("-video_track_timescale", str(timescale(work)), "-movflags", "+faststart", joined),
         )
         check_timeline(picture_track(joined), work=work)
-        store.put(joined, target, content_type="video/mp4", fingerprint=work.fingerprint)
-    say("joined", object=target.uri, chunks=len(work.plan.chunks), frames=work.plan.frames)
+        return joined
+
+    work.once(work.jobs.join(rung), target=work.rendition_file(rung), claims=claims, make=make)
 
 
 def check_timeline(track: PictureTrack, *, work: Work) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from encoder.claims import Claims
 from encoder.errors import PackagingError
 from encoder.keys import KeyOpener
 from encoder.log import say
@@ -35,8 +35,10 @@ _MPD_DURATION = re.compile(r'mediaPresentationDuration="PT(?P<seconds>[\d.]+)S"'
 _EXTINF = re.compile(r"^#EXTINF:(?P<seconds>[\d.]+)", re.MULTILINE)
 
 
-def package(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
-    """Package every rung of the plan and write the `PackageReport`, unless that is done already.
+def package(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener) -> None:
+    """Package every rung of the plan and write the `PackageReport`, once.
+
+    A second attempt writes the same bytes to the same keys: only the report is claimed.
 
     Raises
     ------
@@ -49,14 +51,11 @@ def package(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
         If KMS does not open a key.
     """
     work = Work.read(plan, store=store)
-    report_ref = work.object(work.keys.package)
-    if store.has(report_ref, fingerprint=work.fingerprint):
-        say("already packaged", object=report_ref.uri)
-        return
     published = PublishedVersion(title_id=work.plan.title_id, version_id=work.plan.version_id)
-    keys = [opener.open(key, title_id=work.plan.title_id) for key in work.plan.keys]
-    with tempfile.TemporaryDirectory() as name:
-        tracks, out, poster = Path(name) / "tracks", Path(name) / "out", Path(name) / "poster.jpg"
+
+    def make(folder: Path) -> Path:
+        keys = [opener.open(key, title_id=work.plan.title_id) for key in work.plan.keys]
+        tracks, out, poster = folder / "tracks", folder / "out", folder / "poster.jpg"
         tracks.mkdir()
         video = {
             recipe.rung: _fetch_rendition(recipe, work=work, store=store, tracks=tracks) for recipe in work.plan.video
@@ -83,13 +82,17 @@ def package(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
             key_ids={key.tier: key.key_id for key in keys},
         )
         _publish(out, poster, work=work, published=published, store=store)
-    store.write(report, report_ref, fingerprint=work.fingerprint)
-    say("packaged", prefix=published.prefix, rungs=[rendition.rung for rendition in report.renditions])
+        say("packaged", prefix=published.prefix, rungs=[rendition.rung for rendition in report.renditions])
+        written = folder / "report.json"
+        written.write_text(report.model_dump_json(indent=2), encoding="utf-8")
+        return written
+
+    work.once(work.jobs.package, target=work.object(work.keys.package), claims=claims, make=make)
 
 
 def _fetch_rendition(recipe: VideoRecipe, *, work: Work, store: ObjectStore, tracks: Path) -> Path:
     path = tracks / f"{recipe.rung}.mp4"
-    store.fetch(work.object(work.keys.rendition(recipe.rung)), path)
+    store.fetch(work.rendition_file(recipe.rung), path)
     return path
 
 
@@ -97,7 +100,7 @@ def _fetch_audio(work: Work, *, store: ObjectStore, tracks: Path) -> Path | None
     if work.plan.audio is None:
         return None
     path = tracks / "audio.mp4"
-    store.fetch(work.object(work.keys.audio), path)
+    store.fetch(work.audio_file, path)
     return path
 
 
@@ -135,7 +138,7 @@ def _check(out: Path, *, work: Work) -> None:
 
 
 def _rendition(recipe: VideoRecipe, *, out: Path, work: Work, store: ObjectStore) -> Rendition:
-    score = store.read(work.object(work.keys.score(recipe.rung)), RungScore)
+    score = store.read(work.score_file(recipe.rung), RungScore)
     size_bytes = sum(path.stat().st_size for path in (out / VersionLayout.video(recipe.rung)).iterdir())
     return Rendition(
         rung=recipe.rung,

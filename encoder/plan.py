@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from fractions import Fraction
 
+from encoder.claims import Claims, Make
 from encoder.errors import NotInPlanError
 from encoder.storage import ObjectStore, parse_uri
 from lambdas.common.keys import Workspace
 from lambdas.common.media import ObjectRef
+from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.models import Chunk, EncodingPlan, VideoRecipe
 
 # Says what the samples mean and changes none of them. Where a source leaves it unsaid, ffmpeg would take it
@@ -22,8 +23,7 @@ class Work:
     def __init__(self, plan: EncodingPlan) -> None:
         self.plan = plan
         self.keys = Workspace(version_id=plan.version_id)
-        self.fingerprint = hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
-        """Marks what this plan made: another plan of the same version must not take it for its own."""
+        self.jobs = JobIds(plan)
 
     @classmethod
     def read(cls, uri: str, *, store: ObjectStore) -> Work:
@@ -33,6 +33,33 @@ class Work:
     def object(self, key: str) -> ObjectRef:
         """Return the object `key` of the work bucket."""
         return ObjectRef(bucket=self.plan.work_bucket, key=key)
+
+    def chunk_file(self, rung: str, index: int) -> ObjectRef:
+        """Return where an encoded chunk lies."""
+        return self.object(self.keys.track(self.jobs.chunk(rung, index)))
+
+    @property
+    def audio_file(self) -> ObjectRef:
+        """Where the encoded audio track lies."""
+        return self.object(self.keys.track(self.jobs.audio))
+
+    def rendition_file(self, rung: str) -> ObjectRef:
+        """Return where a joined rendition lies."""
+        return self.object(self.keys.track(self.jobs.join(rung)))
+
+    def score_file(self, rung: str) -> ObjectRef:
+        """Return where the quality score of a rung lies."""
+        return self.object(self.keys.score(self.jobs.score(rung)))
+
+    def once(self, job: str, *, target: ObjectRef, claims: Claims, make: Make) -> None:
+        """Do a job of this plan once (`Claims.once`)."""
+        claims.once(
+            version_id=self.plan.version_id,
+            job=job,
+            target=target,
+            attempt=lambda token: self.object(self.keys.attempt(job, token=token)),
+            make=make,
+        )
 
     @property
     def frame_rate(self) -> Fraction:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from statistics import fmean, harmonic_mean, quantiles
 
 from pydantic import BaseModel
 
+from encoder.claims import Claims
 from encoder.errors import FrameCountError
 from encoder.log import say
 from encoder.plan import BT709, Work
@@ -33,8 +33,8 @@ class _Log(BaseModel):
     frames: tuple[_Frame, ...]
 
 
-def score(*, plan: str, rung: str, store: ObjectStore) -> None:
-    """Score the rendition of `rung` and write a `RungScore`, unless it is there already.
+def score(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
+    """Score the rendition of `rung` and write a `RungScore`, once.
 
     Raises
     ------
@@ -47,19 +47,18 @@ def score(*, plan: str, rung: str, store: ObjectStore) -> None:
     """
     work = Work.read(plan, store=store)
     work.recipe(rung)
-    target = work.object(work.keys.score(rung))
-    if store.has(target, fingerprint=work.fingerprint):
-        say("already scored", object=target.uri)
-        return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        rendition = folder / "rendition.mp4"
-        store.fetch(work.object(work.keys.rendition(rung)), rendition)
+
+    def make(folder: Path) -> Path:
+        rendition, result = folder / "rendition.mp4", folder / "score.json"
+        store.fetch(work.rendition_file(rung), rendition)
         with Window(store, work.plan.source) as source:
             frames = _vmaf(rendition=rendition, source=source.url, folder=folder, work=work)
-    result = summarise(frames, rung=rung)
-    store.write(result, target, fingerprint=work.fingerprint)
-    say("scored", **result.model_dump())
+        scored = summarise(frames, rung=rung)
+        say("scored", **scored.model_dump())
+        result.write_text(scored.model_dump_json(indent=2), encoding="utf-8")
+        return result
+
+    work.once(work.jobs.score(rung), target=work.score_file(rung), claims=claims, make=make)
 
 
 def summarise(frames: tuple[float, ...], *, rung: str) -> RungScore:

@@ -246,6 +246,19 @@ class ObjectStore:
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}
 
+    def exists(self, ref: ObjectRef) -> bool:
+        """Say whether there is an object at `ref`."""
+        try:
+            self.head(ref)
+        except ObjectMissingError:
+            return False
+        return True
+
+    def copy(self, ref: ObjectRef, target: ObjectRef) -> None:
+        """Copy an object within S3; it appears at `target` when it is complete, and not before."""
+        with aws_errors(f"copy {ref.uri}"):
+            self._client.copy({"Bucket": ref.bucket, "Key": ref.key}, target.bucket, target.key)
+
     def has(self, ref: ObjectRef, *, fingerprint: str) -> bool:
         """Say whether `ref` exists and was made from what `fingerprint` says."""
         try:

@@ -7,12 +7,12 @@ does not count.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from encoder.audio import SAMPLE_RATE_HZ
+from encoder.claims import Claims
 from encoder.errors import ManifestUnreadableError, ObjectMissingError, ToolFailedError, VerificationFailedError
 from encoder.keys import KeyOpener, OpenKey
 from encoder.log import say
@@ -40,8 +40,10 @@ _TIME = r"(?:(\d+):)?(\d\d):(\d\d\.\d{3})"
 _CUE = re.compile(rf"^{_TIME}[ \t]+-->[ \t]+{_TIME}", re.MULTILINE)
 
 
-def verify(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
+def verify(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener) -> None:
     """Check what was packaged and write the `VerificationReport`, unless it was found good already.
+
+    A bad report is no result: it is written, and the next attempt looks again.
 
     Raises
     ------
@@ -54,19 +56,21 @@ def verify(*, plan: str, store: ObjectStore, opener: KeyOpener) -> None:
     """
     work = Work.read(plan, store=store)
     report_ref = work.object(work.keys.verification)
-    if store.has(report_ref, fingerprint=work.fingerprint):
-        say("already verified", object=report_ref.uri)
-        return
-    package = store.read(work.object(work.keys.package), PackageReport)
-    with tempfile.TemporaryDirectory() as name:
-        report = _Verification(work=work, package=package, store=store, opener=opener, folder=Path(name)).report()
-    # Only a good report carries the fingerprint: after a bad one the next attempt looks again.
-    store.write(report, report_ref, fingerprint=work.fingerprint if report.verified else "")
-    if not report.verified:
-        told = "; ".join(f"{fault.subject}: {fault.message}" for fault in report.faults[:_FAULTS_TOLD])
-        more = len(report.faults) - _FAULTS_TOLD
-        raise VerificationFailedError(f"{told}{f'; and {more} more' if more > 0 else ''} (see {report_ref.uri})")
-    say("verified", objects=report.objects, tracks=[track.track for track in report.tracks])
+
+    def make(folder: Path) -> Path:
+        package = store.read(work.object(work.keys.package), PackageReport)
+        report = _Verification(work=work, package=package, store=store, opener=opener, folder=folder).report()
+        if not report.verified:
+            store.write(report, report_ref)
+            told = "; ".join(f"{fault.subject}: {fault.message}" for fault in report.faults[:_FAULTS_TOLD])
+            more = len(report.faults) - _FAULTS_TOLD
+            raise VerificationFailedError(f"{told}{f'; and {more} more' if more > 0 else ''} (see {report_ref.uri})")
+        say("verified", objects=report.objects, tracks=[track.track for track in report.tracks])
+        written = folder / "report.json"
+        written.write_text(report.model_dump_json(indent=2), encoding="utf-8")
+        return written
+
+    work.once(work.jobs.verify, target=report_ref, claims=claims, make=make)
 
 
 class _Verification:
@@ -230,7 +234,7 @@ class _Verification:
     def _scored(self, rung: str) -> None:
         """See that the rung has a VMAF, of every frame, that can be one."""
         folder = VersionLayout.video(rung)
-        score = self._store.read(self._work.object(self._work.keys.score(rung)), RungScore)
+        score = self._store.read(self._work.score_file(rung), RungScore)
         told = next((rendition for rendition in self._package.renditions if rendition.rung == rung), None)
         if told is None or told.vmaf_mean != score.vmaf_mean or told.vmaf_p5 != score.vmaf_p5:
             self._fault(folder, "the package does not say the VMAF that was measured")

@@ -91,6 +91,7 @@ class Demo:
                     "encoder_image": ENCODER_IMAGE,
                     "sign_in_endpoint": "/cognito/",
                     "loopback_webhooks": "true",
+                    "first_retry_pause_s": "2",
                     "ssh_keys": f'{{"blender": "{key.public}"}}',
                 },
                 log=log,

@@ -21,13 +21,19 @@ from stacks.constructs.bus_subscription import subscribe
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.encoder_farm import EncoderFarm
 from stacks.constructs.failure_recorder import FailureRecorder
+from stacks.constructs.farm_jobs import JOB_FAILED, MAP_FAILED, FarmJobs
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.service_function import ServiceFunction
-from stacks.constructs.workflow import Workflow, batch_step, lambda_step
+from stacks.constructs.table import allow, table
+from stacks.constructs.workflow import Workflow, lambda_step
 from stacks.settings import Settings
 
 HANDLERS = "lambdas.encoding.handlers"
+_PATIENCE = Duration.hours(72)
+"""How long a version may take, its jobs' waiting for machines included: one job alone may wait for 48 hours."""
+_MOST_BRANCHES = 40
+"""Of an inline Map, at once."""
 
 
 class EncodingStack(ContextStack):
@@ -60,8 +66,10 @@ class EncodingStack(ContextStack):
         self._raw, self._mezzanine, self._media, self._bus = raw, mezzanine, media, bus
         self._content_key = content_key
         self.farm = EncoderFarm(self, "Farm", flow_logs=access_logs)
+        self._jobs = table(self, "FarmJobs", partition_key="version_id", sort_key="job")
         workflow = self._workflow(key_service)
         self._start_on_acceptance(workflow.state_machine)
+        CfnOutput(self, "JobsTable", value=self._jobs.table_name)
         CfnOutput(self, "WorkflowArn", value=workflow.state_machine.state_machine_arn)
         CfnOutput(self, "JobQueueArn", value=self.farm.encoding_queue.job_queue_arn)
         CfnOutput(self, "InspectionQueueArn", value=self.farm.inspection_queue.job_queue_arn)
@@ -100,11 +108,14 @@ class EncodingStack(ContextStack):
         self._bus.grant_put_events_to(register)
 
         states = Construct(self, "States")
-        job = self.farm.job_definition(self, "EncodeJob", role=self._encoder())
-
-        def run(name: str, path: str) -> sfn.CustomState:
-            return batch_step(states, name, definition=job, queue=self.farm.encoding_queue, job=path)
-
+        failures = FailureRecorder(self, "Failures", pipeline="encoding", bus=self._bus, job_logs=self.farm.log_group)
+        jobs = FarmJobs(
+            self,
+            "Jobs",
+            definition=self.farm.job_definition(self, "EncodeJob", role=self._encoder(), jobs=self._jobs),
+            queue=self.farm.encoding_queue,
+            failures=failures,
+        )
         issuing = lambda_step(
             states,
             "Issue content keys",
@@ -113,25 +124,24 @@ class EncodingStack(ContextStack):
             result_path="$.issued",
         )
         planning = lambda_step(states, "Plan", function=plan)
-        encoding_chunks = sfn.Map(
-            states,
+        encoding_chunks = jobs.each(
             "Encode each chunk",
-            items_path="$.chunk_jobs",
-            max_concurrency=encoding.max_parallel_jobs,
-            result_path=sfn.JsonPath.DISCARD,
-        ).item_processor(run("Encode", "$"))
+            bucket="$.chunk_jobs.bucket",
+            key="$.chunk_jobs.key",
+            at_once=encoding.max_parallel_jobs,
+        )
         rungs = sfn.Map(
             states,
             "Finish each rung",
             items_path="$.rung_jobs",
-            max_concurrency=encoding.max_parallel_jobs,
+            max_concurrency=min(encoding.max_parallel_jobs, _MOST_BRANCHES),
             result_path=sfn.JsonPath.DISCARD,
-        ).item_processor(run("Join", "$.join").next(run("Score", "$.score")))
-        packaging = run("Package", "$.package")
-        verifying = run("Verify", "$.verify")
+        ).item_processor(jobs.one("Join", job="$.join").next(jobs.one("Score", job="$.score")))
+        packaging = jobs.one("Package", job="$.package")
+        verifying = jobs.one("Verify", job="$.verify")
         registering = lambda_step(states, "Register", function=register)
-        failures = FailureRecorder(self, "Failures", pipeline="encoding", bus=self._bus, job_logs=self.farm.log_group)
-        failures.guard(issuing, planning, encoding_chunks, rungs, packaging, verifying, registering)
+        failures.guard(issuing, planning, registering)
+        failures.guard(encoding_chunks, rungs, packaging, verifying, recorded=(JOB_FAILED, MAP_FAILED))
         issuing.next(planning).next(encoding_chunks).next(rungs).next(packaging).next(verifying).next(registering).next(
             sfn.Succeed(states, "Packaged")
         )
@@ -139,11 +149,13 @@ class EncodingStack(ContextStack):
             self,
             "Encode a version",
             start=issuing,
-            functions=(key_service, plan, register, failures.function),
+            functions=(key_service, plan, register, jobs.decide, failures.function),
             queues=(self.farm.encoding_queue,),
-            timeout=Duration.hours(24),
+            timeout=_PATIENCE,
             comment="One execution a version.",
         )
+        jobs.let_run(workflow.state_machine)
+        grant_objects(self._mezzanine, workflow.state_machine.role, Access.READ, prefix=WORK_PREFIX)
         failures.watch(workflow.state_machine)
         return workflow
 
@@ -159,6 +171,7 @@ class EncodingStack(ContextStack):
         grant_objects(self._mezzanine, role, Access.READ, prefix=ANALYSIS_PREFIX)
         grant_objects(self._media, role, Access.READ_WRITE)
         self._content_key.grant(role, "kms:Decrypt")
+        allow(self._jobs, role, "dynamodb:GetItem", "dynamodb:PutItem")
         return role
 
     def _start_on_acceptance(self, state_machine: sfn.StateMachine) -> None:

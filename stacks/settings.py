@@ -61,6 +61,9 @@ class StorageSettings:
     noncurrent_expiry_days: int = 30
     work_expiry_days: int = 7
     abort_upload_days: int = 7
+    """Counted from an upload's beginning, running or not."""
+    abort_delivery_days: int = 30
+    """The same where studios deliver: 5 TB in 7 days would take 66 Mbit/s without a pause, in 30 days 16 Mbit/s do."""
     access_log_expiry_days: int = 90
     rejected_expiry_days: int = 90
     """What was rejected is kept for a studio's questions."""
@@ -119,12 +122,17 @@ class EncodingSettings:
     job_memory_mib: int
     job_timeout_minutes: int
     attempts: int
+    """Of an inspection or an analysis; of an encode, the workflow decides by what it fails with."""
+    larger_memory_mib: tuple[int, ...]
+    """What an encode gets that ran out of memory, one size after the other."""
+    first_retry_pause_s: int = 60
+    """The longest pause before the first retry of a transient failure; it doubles with each."""
     spot_max_vcpus: int
     on_demand_max_vcpus: int
     instance_families: tuple[str, ...]
     """EC2 only; all of one architecture, because a Batch queue takes no mixture."""
     max_parallel_jobs: int
-    """Jobs of one title in flight: an inline Map runs at most 40 branches."""
+    """Jobs of one title in flight. An inline Map, of the rungs, runs at most 40 branches whatever stands here."""
     segment_s: float
     chunk_segments: int
     ladder: tuple[VideoRecipe, ...]
@@ -233,6 +241,7 @@ SANDBOX = Settings(
         job_memory_mib=4096,
         job_timeout_minutes=60,
         attempts=3,
+        larger_memory_mib=(8192,),
         spot_max_vcpus=16,
         on_demand_max_vcpus=8,
         instance_families=(),
@@ -274,10 +283,11 @@ PRODUCTION = Settings(
         job_memory_mib=28_000,
         job_timeout_minutes=180,
         attempts=5,
+        larger_memory_mib=(56_000,),
         spot_max_vcpus=10_000,
         on_demand_max_vcpus=2_000,
         instance_families=("c7g", "c8g", "m7g", "m8g"),
-        max_parallel_jobs=40,
+        max_parallel_jobs=1_000,
         segment_s=4.0,
         chunk_segments=15,
         ladder=PRODUCTION_LADDER,

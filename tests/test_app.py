@@ -46,6 +46,11 @@ def test_webhooks_lead_to_the_machine_itself_in_a_sandbox_that_says_so_only():
     assert settings("production", loopback_webhooks="true") == settings("production")
 
 
+def test_retries_come_as_soon_as_the_context_says():
+    assert settings("sandbox", first_retry_pause_s="2").encoding.first_retry_pause_s == 2
+    assert settings("sandbox").encoding.first_retry_pause_s == 60
+
+
 def test_ssh_keys_are_given_to_their_studios():
     studios = settings("sandbox", ssh_keys=json.dumps({"blender": "ssh-ed25519 AAAA"})).ingestion.studios
     assert [studio.ssh_public_keys for studio in studios] == [("ssh-ed25519 AAAA",)]

@@ -103,21 +103,21 @@ class Workspace(NamedTuple):
         return f"{self.prefix}verification.json"
 
     @property
-    def audio(self) -> str:
-        """The encoded audio track."""
-        return f"{self.prefix}audio.mp4"
+    def jobs(self) -> str:
+        """The list of the jobs that a state machine maps over."""
+        return f"{self.prefix}jobs.json"
 
-    def chunk(self, rung: str, index: int) -> str:
-        """Return the key of chunk `index` (from 0) of `rung`."""
-        return f"{self.prefix}chunks/{rung}/{index:05d}.mp4"
+    def track(self, job: str) -> str:
+        """Return the key of the encoded chunk, rendition or audio track that is the result of `job`, by its id."""
+        return f"{self.prefix}{job}.mp4"
 
-    def rendition(self, rung: str) -> str:
-        """Return the key of the joined rendition of `rung`."""
-        return f"{self.prefix}renditions/{rung}.mp4"
+    def score(self, job: str) -> str:
+        """Return the key of the quality score that is the result of `job`, by its id."""
+        return f"{self.prefix}{job}.json"
 
-    def score(self, rung: str) -> str:
-        """Return the key of the quality score of `rung`."""
-        return f"{self.prefix}scores/{rung}.json"
+    def attempt(self, job: str, *, token: int) -> str:
+        """Return the key that the holder of a fencing token writes its result of `job` to."""
+        return f"{self.prefix}attempts/{job}/{token}"
 
 
 class Analysis(NamedTuple):

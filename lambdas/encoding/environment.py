@@ -8,8 +8,10 @@ from pydantic import Field, TypeAdapter, field_validator
 
 from lambdas.common.environment import Environment
 from lambdas.encoding.models import VideoRecipe
+from lambdas.encoding.retries import MemorySizes, RetryRules
 
 _LADDER = TypeAdapter(Annotated[tuple[VideoRecipe, ...], Field(min_length=1)])
+_MEMORY_SIZES: TypeAdapter[tuple[int, ...]] = TypeAdapter(MemorySizes)
 
 
 class StartEnvironment(Environment):
@@ -51,3 +53,24 @@ class RegisterEnvironment(Environment):
 
     work_bucket: str
     event_bus: str
+
+
+class RetryEnvironment(Environment):
+    """`decide_retry`: says what becomes of a failed job.
+
+    `memory_sizes` is a JSON list of MiB, smallest first; the first is what the job definition gives a job.
+    """
+
+    first_pause_s: Annotated[int, Field(ge=0, description="the longest first pause, in seconds; it doubles every time")]
+    memory_sizes: str
+
+    @field_validator("memory_sizes")
+    @classmethod
+    def _memory_sizes_rise(cls, value: str) -> str:
+        _MEMORY_SIZES.validate_json(value)
+        return value
+
+    @property
+    def rules(self) -> RetryRules:
+        """How often a job is tried again, and after how long a pause."""
+        return RetryRules(first_pause_s=self.first_pause_s, memory_sizes=_MEMORY_SIZES.validate_json(self.memory_sizes))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
+from lambdas.common.batch import Job
 from lambdas.common.bus import publisher, received
 from lambdas.common.events import SourceAccepted, Verification, VersionPackaged
 from lambdas.common.executions import start_once
@@ -19,6 +20,7 @@ from lambdas.encoding.models import ContentKey, PackageReport, VerificationRepor
 from lambdas.encoding.planning import plan_of, started
 
 _REPORT_LIMIT = 1024 * 1024
+_JOBS = TypeAdapter(tuple[Job, ...])
 
 
 class _Issued(BaseModel):
@@ -69,8 +71,8 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
     Returns
     -------
     dict
-        ``studio``, ``delivery_id``, ``title_id``, ``version_id``, ``plan`` (its URI), ``chunk_jobs``,
-        ``rung_jobs``, ``package`` and ``verify``.
+        ``studio``, ``delivery_id``, ``title_id``, ``version_id``, ``plan`` (its URI), ``chunk_jobs`` (the ``bucket``
+        and ``key`` of their list), ``rung_jobs``, ``package`` and ``verify``.
     """
     environment = PlanEnvironment.load()
     known = SourceAccepted.model_fields
@@ -89,6 +91,8 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
     uri = f"s3://{environment.work_bucket}/{key}"
     jobs = jobs_of(planned, uri=uri)
     write_json(bucket=environment.work_bucket, key=key, text=planned.model_dump_json())
+    listed = Workspace(source.version_id).jobs
+    write_json(bucket=environment.work_bucket, key=listed, text=_JOBS.dump_json(jobs.chunk_jobs).decode())
     publisher(environment.event_bus).publish(started(planned, source=source, jobs=jobs.count))
     logger.info("planned", extra={"jobs": jobs.count, "chunks": len(planned.chunks)})
     return {
@@ -97,7 +101,8 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
         "title_id": source.title.title_id,
         "version_id": source.version_id,
         "plan": uri,
-        **jobs.model_dump(mode="json"),
+        **jobs.model_dump(mode="json", exclude={"chunk_jobs"}),
+        "chunk_jobs": {"bucket": environment.work_bucket, "key": listed},
     }
 
 

@@ -7,15 +7,7 @@ from itertools import chain
 from pydantic import BaseModel, ConfigDict
 
 from lambdas.common.batch import Job, scheduling_priority
-from lambdas.common.errors import PermanentError
 from lambdas.encoding.models import EncodingPlan
-
-MOST_BYTES = 200 * 1024
-"""Of job descriptions; a state of Step Functions holds 256 KiB in all."""
-
-
-class TooManyJobsError(PermanentError):
-    """The jobs of a plan do not fit into the state of a state machine."""
 
 
 class RungJobs(BaseModel):
@@ -48,11 +40,6 @@ def jobs_of(plan: EncodingPlan, *, uri: str) -> Jobs:
 
     Chunks come in the ladder's order and the film's, then the audio track, if there is one. Names are unique
     and fit AWS Batch (letters, digits, hyphens and underscores, at most 128).
-
-    Raises
-    ------
-    TooManyJobsError
-        If Step Functions could not carry them.
     """
 
     def job(task: str, *arguments: str, label: str) -> Job:
@@ -69,7 +56,7 @@ def jobs_of(plan: EncodingPlan, *, uri: str) -> Jobs:
         for chunk in plan.chunks
     )
     audio = [job("encode-audio", label="audio")] if plan.audio else []
-    jobs = Jobs(
+    return Jobs(
         chunk_jobs=tuple(chain(chunks, audio)),
         rung_jobs=tuple(
             RungJobs(
@@ -81,9 +68,3 @@ def jobs_of(plan: EncodingPlan, *, uri: str) -> Jobs:
         package=job("package", label="package"),
         verify=job("verify", label="verify"),
     )
-    size = len(jobs.model_dump_json())
-    if size > MOST_BYTES:
-        raise TooManyJobsError(
-            f"{jobs.count} jobs take {size} bytes, more than {MOST_BYTES}: deploy with more segments a chunk"
-        )
-    return jobs

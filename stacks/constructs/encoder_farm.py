@@ -6,6 +6,7 @@ import re
 
 from aws_cdk import Duration, Fn, Size
 from aws_cdk import aws_batch as batch
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -24,6 +25,8 @@ HOPELESS_EXIT_CODES = ("65", "70", "2")
 _ECR_IMAGE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+)(:(?P<tag>[^@]+))?"
 )
+_MOST_ATTEMPTS = 10
+"""Of one job, by Batch's own limit."""
 SPOT_RECLAIM_REASONS = {"ec2": "Host EC2*", "fargate": "Your Spot Task was interrupted*"}
 
 
@@ -55,11 +58,11 @@ class EncoderFarm(Construct):
             allow_all_outbound=False,
         )
         security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS APIs over TLS")
+        self._spot = self._capacity(spot=True, security_group=security_group)
+        on_demand = self._capacity(spot=False, security_group=security_group)
         capacity = [
-            batch.OrderedComputeEnvironment(
-                compute_environment=self._capacity(spot=spot, security_group=security_group), order=order
-            )
-            for order, spot in enumerate((True, False), start=1)
+            batch.OrderedComputeEnvironment(compute_environment=environment, order=order)
+            for order, environment in enumerate((self._spot, on_demand), start=1)
         ]
         # Named in the policy, because Batch may fail to make up a share under many submissions at once.
         self._policy = batch.FairshareSchedulingPolicy(
@@ -132,17 +135,38 @@ class EncoderFarm(Construct):
         )
 
     def job_definition(
-        self, scope: Construct, construct_id: str, *, role: iam.IRole, timeout: Duration | None = None
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        role: iam.IRole,
+        timeout: Duration | None = None,
+        jobs: dynamodb.ITableV2 | None = None,
     ) -> batch.EcsJobDefinition:
         """Declare in `scope` a job that runs ``python -m encoder`` as `role`; the submitter gives the command.
 
         A reclaimed spot host is worth another attempt, a hopeless exit never is, anything else is until the
         attempts are used up.
+
+        Parameters
+        ----------
+        jobs
+            The table in which the job claims what it does. Such a job's retries are its workflow's, but for reclaims.
         """
         encoding = self._stack.settings.encoding
         logging = ecs.LogDriver.aws_logs(stream_prefix="encoder", log_group=self.log_group)
         reclaimed = SPOT_RECLAIM_REASONS[encoding.launch]
         environment = {"ENCODER_THREADS": str(encoding.job_vcpus)}
+        otherwise = batch.Action.RETRY
+        if jobs is not None:
+            otherwise = batch.Action.EXIT
+            environment |= {
+                "ENCODER_JOBS_TABLE": jobs.table_name,
+                "ENCODER_VCPUS": str(encoding.job_vcpus),
+                "ENCODER_MEMORY_MIB": str(encoding.job_memory_mib),
+                "ENCODER_CAPACITY": "fargate-arm" if self._on_fargate else "ec2",
+                "ENCODER_SPOT_ENVIRONMENT": self._spot.compute_environment_name,
+            }
         container: batch.IEcsContainerDefinition
         if self._on_fargate:
             container = batch.EcsFargateContainerDefinition(
@@ -176,14 +200,14 @@ class EncoderFarm(Construct):
             construct_id,
             container=container,
             propagate_tags=True,
-            retry_attempts=encoding.attempts,
+            retry_attempts=encoding.attempts if jobs is None else _MOST_ATTEMPTS,
             retry_strategies=[
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_status_reason=reclaimed)),
                 *(
                     batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_exit_code=code))
                     for code in HOPELESS_EXIT_CODES
                 ),
-                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code="*")),
+                batch.RetryStrategy.of(otherwise, batch.Reason.custom(on_exit_code="*")),
             ],
             timeout=timeout or Duration.minutes(encoding.job_timeout_minutes),
         )
@@ -202,7 +226,10 @@ class EncoderFarm(Construct):
             availability_zones=[Fn.select(zone, Fn.get_azs()) for zone in range(zones)],
             nat_gateways=0 if self._on_fargate else zones,
             subnet_configuration=[public] if self._on_fargate else [public, private],
-            gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
+            gateway_endpoints={
+                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
+                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+            },
         )
         if not self._on_fargate:
             acknowledge(

@@ -47,14 +47,23 @@ class FailureRecorder(Construct):
         self.queue = stack.dead_letter_queue("FailedJobs", written_by="the failure recorder")
         self.function = self._recorder("RecordFailure", handler="record", of="a failed workflow")
         self._record = lambda_step(self, "RecordFailure", function=self.function, result_path=sfn.JsonPath.DISCARD)
-        self._record.next(
-            sfn.Fail(
-                self,
-                "Failed",
-                error_path=sfn.JsonPath.string_at("$.error.Error"),
-                cause_path=sfn.JsonPath.string_at("$.error.Cause"),
-            )
+        self._failed = sfn.Fail(
+            self,
+            "Failed",
+            error_path=sfn.JsonPath.string_at("$.error.Error"),
+            cause_path=sfn.JsonPath.string_at("$.error.Cause"),
         )
+        self._context = sfn.Pass(
+            self,
+            "WithExecution",
+            parameters={
+                "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+                "input": sfn.JsonPath.object_at("$$.Execution.Input"),
+                "error": sfn.JsonPath.object_at("$.error"),
+            },
+        )
+        self._context.next(self._record)
+        self._record.next(self._failed)
 
     def watch(self, machine: sfn.StateMachine) -> None:
         """Record what no step can: an execution of `machine` that ran out of its time, or was stopped."""
@@ -90,17 +99,17 @@ class FailureRecorder(Construct):
         self._job_logs.grant(function, "logs:GetLogEvents")
         return function
 
-    def guard(self, *steps: sfn.TaskStateBase | sfn.CustomState | sfn.Map) -> None:
-        """Send whatever goes wrong in `steps`, after their own retries, to the recorder."""
-        context = sfn.Pass(
-            self,
-            "WithExecution",
-            parameters={
-                "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
-                "input": sfn.JsonPath.object_at("$$.Execution.Input"),
-                "error": sfn.JsonPath.object_at("$.error"),
-            },
-        )
-        context.next(self._record)
+    def guard(
+        self, *steps: sfn.TaskStateBase | sfn.CustomState | sfn.Map | sfn.Parallel, recorded: tuple[str, ...] = ()
+    ) -> None:
+        """Send whatever goes wrong in `steps`, after their own retries, to the recorder.
+
+        Parameters
+        ----------
+        recorded
+            Errors with which a step ends that has recorded its failure already.
+        """
         for step in steps:
-            step.add_catch(context, errors=[sfn.Errors.ALL], result_path="$.error")
+            if recorded:
+                step.add_catch(self._failed, errors=[*recorded], result_path="$.error")
+            step.add_catch(self._context, errors=[sfn.Errors.ALL], result_path="$.error")

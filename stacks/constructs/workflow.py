@@ -197,6 +197,7 @@ def batch_step(
     definition: batch.IJobDefinition,
     queue: batch.IJobQueue,
     job: str,
+    memory: str | None = None,
     result_path: str = sfn.JsonPath.DISCARD,
 ) -> sfn.CustomState:
     """Return a step that runs a Batch job and waits for it.
@@ -207,7 +208,13 @@ def batch_step(
     ----------
     job
         The path of a `lambdas.common.batch.Job`.
+    memory
+        The path of the MiB that it gets, as text; by default what the definition says.
     """
+    overrides: dict[str, object] = {"Command.$": f"{job}.command"}
+    if memory is not None:
+        overrides["ResourceRequirements"] = [{"Type": "MEMORY", "Value.$": memory}]
+        overrides["Environment"] = [{"Name": "ENCODER_MEMORY_MIB", "Value.$": memory}]
     step = sfn.CustomState(
         scope,
         construct_id,
@@ -220,7 +227,7 @@ def batch_step(
                 "JobName.$": f"{job}.name",
                 "ShareIdentifier": SHARE,
                 "SchedulingPriorityOverride.$": f"{job}.priority",
-                "ContainerOverrides": {"Command.$": f"{job}.command"},
+                "ContainerOverrides": overrides,
             },
             "ResultPath": result_path,
         },

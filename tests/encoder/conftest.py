@@ -1,5 +1,19 @@
 import pytest
 
+from lambdas.common.aws import client
+
+# As the job definition and AWS Batch set them.
+WORKER = {
+    "AWS_BATCH_JOB_ID": "job-1",
+    "AWS_BATCH_JOB_ATTEMPT": "1",
+    "AWS_BATCH_CE_NAME": "spot",
+    "ENCODER_JOBS_TABLE": "jobs",
+    "ENCODER_VCPUS": "1",
+    "ENCODER_MEMORY_MIB": "4096",
+    "ENCODER_CAPACITY": "fargate-arm",
+    "ENCODER_SPOT_ENVIRONMENT": "spot",
+}
+
 
 @pytest.fixture(scope="package")
 def aws():
@@ -10,6 +24,9 @@ def aws():
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
         patch.setenv("ENCODER_THREADS", "2")
+        for name, value in WORKER.items():
+            patch.setenv(name, value)
+        client.cache_clear()
         with moto.mock_aws():
             yield
 

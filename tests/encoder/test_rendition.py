@@ -15,7 +15,7 @@ from encoder.plan import Work
 from encoder.probe import Packet, PictureTrack
 from encoder.score import summarise
 from lambdas.encoding.models import RungScore
-from tests.encoder.studio import FRAME_RATE, FRAMES, RAW, SEGMENT_FRAMES, WORK, ffprobe, make_film
+from tests.encoder.studio import FRAME_RATE, FRAMES, RAW, SEGMENT_FRAMES, WORK, Keys, ffprobe, make_film
 
 
 def test_every_task_of_a_good_film_succeeds(made):
@@ -66,7 +66,7 @@ def test_a_displaced_chunk_shows_in_the_score(made, studio):
         assert studio.run("encode-chunk", "--plan", uri, "--rung", "180p", "--chunk", str(index)) == 0
     assert studio.run("join", "--plan", uri, "--rung", "180p") == 0
     assert studio.run("score", "--plan", uri, "--rung", "180p") == 0
-    score = RungScore.model_validate_json(studio.get(WORK, "work/displaced/scores/180p.json"))
+    score = RungScore.model_validate_json(studio.get(WORK, Keys(moved).score("180p")))
     assert score.vmaf_min < 60
 
 
@@ -78,7 +78,7 @@ def test_a_chunk_beyond_the_sources_end_is_the_inputs_fault(studio, capsys):
     assert studio.run("encode-chunk", "--plan", uri, "--rung", "90p", "--chunk", str(last.index)) == 65
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert line["error"] == "FrameCountError"
-    assert studio.keys(WORK, "work/long/chunks/") == []
+    assert studio.keys(WORK, "work/long/chunk/") == studio.keys(WORK, "work/long/attempts/") == []
 
 
 def test_a_finished_chunk_is_not_encoded_again(made, studio):
@@ -97,10 +97,12 @@ def test_another_plan_of_the_same_version_does_not_take_the_old_chunk_for_its_ow
     plan = studio.plan("replanned")
     run = ("encode-chunk", "--rung", "90p", "--chunk", "2", "--plan")
     assert studio.run(*run, studio.publish_plan(plan)) == 0
-    before = studio.get(WORK, "work/replanned/chunks/90p/00002.mp4")
+    before = studio.get(WORK, Keys(plan).chunk("90p", 2))
     thinner = plan.video[1].model_copy(update={"bitrate_kbps": 40, "maxrate_kbps": 50, "buffer_kbits": 50})
-    assert studio.run(*run, studio.publish_plan(studio.plan("replanned", video=(plan.video[0], thinner)))) == 0
-    assert len(studio.get(WORK, "work/replanned/chunks/90p/00002.mp4")) < len(before)
+    other = studio.plan("replanned", video=(plan.video[0], thinner))
+    assert studio.run(*run, studio.publish_plan(other)) == 0
+    assert len(studio.get(WORK, Keys(other).chunk("90p", 2))) < len(before)
+    assert studio.get(WORK, Keys(plan).chunk("90p", 2)) == before
 
 
 def test_a_rendition_carries_no_tag_of_the_studio_or_the_machine(made, studio):
@@ -114,7 +116,7 @@ def test_join_without_a_chunk_says_which(studio, capsys):
     assert studio.run("join", "--plan", uri, "--rung", "90p") == 65
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert line["error"] == "ObjectMissingError"
-    assert "chunks/90p/00000.mp4" in line["message"]
+    assert "chunk/90p/00000/" in line["message"]
 
 
 def test_the_audio_track_is_as_long_as_the_picture(made, studio):
@@ -133,9 +135,10 @@ def test_a_source_with_fewer_frames_than_planned_is_not_scored(made, studio, tmp
     short = make_film(tmp_path / "short.mov", frames=FRAMES - 1)
     studio.s3.upload_file(str(short), RAW, "blender/d1/short.mov")
     source = made.plan.source.model_copy(update={"key": "blender/d1/short.mov"})
-    uri = studio.publish_plan(studio.plan("shortened", source=source))
+    plan = studio.plan("shortened", source=source)
+    uri = studio.publish_plan(plan)
     studio.s3.copy_object(
-        Bucket=WORK, Key="work/shortened/renditions/90p.mp4", CopySource=f"{WORK}/{made.work.rendition('90p')}"
+        Bucket=WORK, Key=Keys(plan).rendition("90p"), CopySource=f"{WORK}/{made.work.rendition('90p')}"
     )
     assert studio.run("score", "--plan", uri, "--rung", "90p") == 65
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "FrameCountError"

@@ -114,8 +114,9 @@ def test_a_disk_that_holds_no_film_is_large_enough(studio, made):
     assert size > 2_000_000
     report = f"s3://{WORK}/small-disk.json"
     analysis = ("--source", FILM.uri, "--version-id", "small-disk", "--work-bucket", WORK)
-    for key in (made.work.chunk("90p", 0), made.work.audio, made.work.score("90p")):
-        studio.s3.delete_object(Bucket=WORK, Key=key)
+    jobs = made.work.jobs
+    for job in (jobs.chunk("90p", 0), jobs.audio, jobs.score("90p")):
+        studio.forget("v1", job)
     with no_file_larger_than(1_000_000):
         assert studio.run("checksum", "--object", FILM.uri, "--report", report) == 0
         assert studio.run("analyse", *analysis) == 0

@@ -11,6 +11,8 @@ from typing import Any
 from boto3.dynamodb.conditions import Key
 
 from lambdas.common.keys import DeliveryLocation
+from lambdas.encoding.claims import JobRecord
+from lambdas.encoding.job_store import JobStore
 from lambdas.ingestion.arrival import arrival_of
 from sandbox.demo import Demo, Up
 from tests.platform.waiting import DEADLINE_S, eventually
@@ -173,13 +175,19 @@ class Running:
         entered = [event.get("stateEnteredEventDetails") for page in pages for event in page["events"]]
         return [details["name"] for details in entered if details]
 
-    def job(self, name: str) -> Message:
-        """Return a Batch job, with its attempts."""
+    def jobs(self, name: str) -> list[Message]:
+        """Return the Batch jobs of a name, the oldest first, each with its attempts: a retry is another job."""
         batch = self.client("batch")
         listed = batch.list_jobs(
             jobQueue=self.output("encoding", "JobQueueArn"), filters=[{"name": "JOB_NAME", "values": [name]}]
         )["jobSummaryList"]
-        return batch.describe_jobs(jobs=[listed[0]["jobId"]])["jobs"][0]
+        found: list[Message] = batch.describe_jobs(jobs=[job["jobId"] for job in listed])["jobs"]
+        return sorted(found, key=lambda job: job["createdAt"])
+
+    def claims(self, version_id: str) -> dict[str, JobRecord]:
+        """Return what is recorded of a version's jobs, by their ids without the digests."""
+        records = JobStore(self.output("encoding", "JobsTable"), dynamodb=self.client("dynamodb"))
+        return {record.job.rpartition("/")[0]: record for record in records.of_version(version_id)}
 
     def playable(self, title_id: str, *, version_id: str) -> Message:
         """Wait until playback knows a version of a title as the one to play, and return what it knows."""

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from lambdas.encoding.claims import JobState, Outcome
 from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
 
 PROC = Path("/proc")
 RECLAIMED, KILLED = "machine-reclaimed", "encoder-killed"
-ATTEMPTS = 3
+ATTEMPTS = 4
+"""A first, and three more."""
 
 
 class Jobs:
@@ -85,9 +87,14 @@ def versions(platform, clips, tmp_path_factory):
 def test_a_lost_machine_costs_an_attempt_and_nothing_else(platform, versions):
     version = versions[RECLAIMED]
     assert platform.ended("encoding", version)["status"] == "SUCCEEDED"
-    attempts = platform.job(f"{version}-360p-chunk-0")["attempts"]
-    assert [attempt["statusReason"].startswith("Host EC2") for attempt in attempts] == [True, False]
+    [job] = platform.jobs(f"{version}-360p-chunk-0")
+    attempts = job["attempts"]
+    assert [attempt["statusReason"].startswith("Your Spot Task") for attempt in attempts] == [True, False]
     assert attempts[-1]["container"]["exitCode"] == 0
+    # The next attempt did not wait for the lease of the dead one, whose time is recorded as wasted.
+    claimed = platform.claims(version)["chunk/360p/00000"]
+    assert [attempt.outcome for attempt in claimed.attempts] == [Outcome.LOST, Outcome.DONE]
+    assert (claimed.state, claimed.token) == (JobState.DONE, 2)
     platform.letters.event("TitlePublished", version_id=version)
     assert platform.letters.events("PipelineFailed", version_id=version) == []
 
@@ -111,9 +118,12 @@ def _depth(platform, context):
 def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versions, evidence):
     version = versions[KILLED]
     execution = platform.ended("encoding", version)
-    assert (execution["status"], execution["error"]) == ("FAILED", "States.TaskFailed")
-    job = platform.job(f"{version}-360p-chunk-0")
-    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [os.EX_TEMPFAIL] * ATTEMPTS
+    assert (execution["status"], execution["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+    jobs = platform.jobs(f"{version}-360p-chunk-0")
+    codes = [attempt["container"]["exitCode"] for job in jobs for attempt in job["attempts"]]
+    assert codes == [os.EX_TEMPFAIL] * ATTEMPTS
+    claimed = platform.claims(version)["chunk/360p/00000"]
+    assert [attempt.outcome for attempt in claimed.attempts] == [Outcome.INTERRUPTED] * ATTEMPTS
 
     assert _depth(platform, "encoding") >= 1
     kept = evidence.first(lambda message: message["version_id"] == version, what="the evidence")
@@ -122,7 +132,7 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
     assert (kept["job"]["name"], kept["job"]["exit_code"], kept["job"]["attempts"]) == (
         f"{version}-360p-chunk-0",
         os.EX_TEMPFAIL,
-        ATTEMPTS,
+        1,
     )
     assert "was ended by signal 9" in kept["log_tail"][-1]
     assert f"{version}-again-1" in kept["remedy"]

@@ -94,7 +94,7 @@ def test_it_went_through_every_state(platform, published, version):
 def test_every_job_of_it_ran_once(platform, published, version):
     rungs = [f"{rung}-{part}" for rung in ("480p", "360p") for part in ("chunk-0", "chunk-1", "join", "score")]
     for label in (*rungs, "audio", "package", "verify"):
-        job = platform.job(f"{version}-{label}")
+        [job] = platform.jobs(f"{version}-{label}")
         assert (job["status"], len(job["attempts"])) == ("SUCCEEDED", 1), label
 
 

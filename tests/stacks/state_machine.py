@@ -19,11 +19,13 @@ def definition(declared: Declared, path: str) -> dict[str, Any]:
 
 
 def all_states(machine: dict[str, Any]) -> Iterator[tuple[str, State]]:
-    """Yield every state, those within a Map too."""
+    """Yield every state, those within a Map or a Parallel too."""
     for name, state in machine["States"].items():
         yield name, state
         if state["Type"] == "Map":
             yield from all_states(state["ItemProcessor"])
+        for branch in state.get("Branches", ()):
+            yield from all_states(branch)
 
 
 def way(machine: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stacks.state_machine import definition, way
+from tests.stacks.state_machine import caught_by, definition, way
 
 WORKFLOW = "encoding/Encode a version/StateMachine"
 JOBS = ("encoding/EncodeJob", "ingestion/InspectJob")
@@ -19,30 +19,89 @@ def test_a_version_is_planned_encoded_joined_scored_packaged_verified_and_regist
         "Register",
         "Packaged",
     ]
-    assert way(machine["States"]["Encode each chunk"]["ItemProcessor"]) == ["Encode"]
     assert way(machine["States"]["Finish each rung"]["ItemProcessor"]) == ["Join", "Score"]
     assert machine["States"]["Packaged"]["Type"] == "Succeed"
 
 
-def test_the_work_is_done_by_jobs_that_the_workflow_waits_for(declared):
+def loops(declared):
+    """The states around each kind of job, by the job's name."""
     states = definition(declared, WORKFLOW)["States"]
-    jobs = {
-        **states["Encode each chunk"]["ItemProcessor"]["States"],
-        **states["Finish each rung"]["ItemProcessor"]["States"],
-        "Package": states["Package"],
-        "Verify": states["Verify"],
-    }
-    for name, job in jobs.items():
+    finishing = states["Finish each rung"]["ItemProcessor"]["States"]
+    found = {name: finishing[name]["Branches"][0] for name in ("Join", "Score")}
+    found |= {name: states[name]["Branches"][0] for name in ("Package", "Verify")}
+    return {"Encode each chunk": states["Encode each chunk"]["ItemProcessor"], **found}
+
+
+def test_the_work_is_done_by_jobs_that_the_workflow_waits_for(declared):
+    for name, loop in loops(declared).items():
+        job = loop["States"][f"{name}: run"]
+        assert loop["StartAt"] == f"{name}: run"
         assert job["Resource"] == "arn:<AWS::Partition>:states:::batch:submitJob.sync", name
         assert job["Parameters"]["JobQueue"] == "<encoding/Farm/EncodingQueue.JobQueueArn>"
         assert job["Parameters"]["JobDefinition"] == "<encoding/EncodeJob>"
+        overrides = job["Parameters"]["ContainerOverrides"]
+        assert overrides["ResourceRequirements"] == [{"Type": "MEMORY", "Value.$": "$.memory"}]
+
+
+def test_what_a_job_fails_with_is_decided_upon_and_either_tried_again_or_recorded(declared):
+    for name, loop in loops(declared).items():
+        states = {key.removeprefix(f"{name}: "): state for key, state in loop["States"].items()}
+        assert caught_by(states["run"]) == {"States.ALL": f"{name}: decide"}
+        assert states["decide"]["Resource"] == "<encoding/DecideRetry.Arn>"
+        [rule] = states["again?"]["Choices"]
+        assert (rule["Variable"], rule["StringEquals"], rule["Next"]) == ("$.next.action", "fail", f"{name}: record")
+        assert states["again?"]["Default"] == f"{name}: wait"
+        assert states["wait"]["SecondsPath"] == "$.next.pause_s"
+        assert (states["wait"]["Next"], states["again"]["Next"]) == (f"{name}: again", f"{name}: run")
+        # The next attempt begins with what this one began with, but for what was decided.
+        assert {key.removesuffix(".$") for key in states["again"]["Parameters"]} == {
+            *("job", "memory", "tried", "execution", "input")
+        }
+        assert states["record"]["Resource"] == "<encoding/RecordFailure.Arn>"
+        assert (states["record"]["Next"], states["failed"]["Error"]) == (f"{name}: failed", "JobFailedError")
+
+
+def test_what_a_job_has_recorded_is_not_recorded_again(declared):
+    states = definition(declared, WORKFLOW)["States"]
+    for name in ("Encode each chunk", "Finish each rung", "Package", "Verify"):
+        caught = caught_by(states[name])
+        assert caught["JobFailedError"] == caught["States.ExceedToleratedFailureThreshold"] == "Failed"
+        assert caught["States.ALL"] == "WithExecution"
+
+
+def test_a_film_of_any_length_fits_each_chunk_is_an_execution_of_its_own(declared):
+    chunks = definition(declared, WORKFLOW)["States"]["Encode each chunk"]
+    assert chunks["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    assert chunks["ItemReader"]["Resource"].endswith(":states:::s3:getObject")
+    assert chunks["ItemReader"]["Parameters"] == {"Bucket.$": "$.chunk_jobs.bucket", "Key.$": "$.chunk_jobs.key"}
+    assert "ToleratedFailureCount" not in chunks
+    assert "ToleratedFailurePercentage" not in chunks
+    assert chunks["MaxConcurrency"] == declared.settings.encoding.max_parallel_jobs
 
 
 def test_an_inline_map_runs_as_many_branches_as_it_may(declared):
-    states = definition(declared, WORKFLOW)["States"]
-    for name in ("Encode each chunk", "Finish each rung"):
-        assert states[name]["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
-        assert 0 < states[name]["MaxConcurrency"] <= MOST_INLINE_BRANCHES
+    rungs = definition(declared, WORKFLOW)["States"]["Finish each rung"]
+    assert rungs["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+    assert 0 < rungs["MaxConcurrency"] <= MOST_INLINE_BRANCHES
+
+
+def test_jobs_claim_what_they_do_in_a_table_and_may_do_nothing_else_there(declared):
+    table = declared.at("encoding/FarmJobs")
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["version_id", "job"]
+    variables = {
+        entry["Name"]: declared.at("encoding/EncodeJob").text(entry["Value"])
+        for entry in declared.at("encoding/EncodeJob")["ContainerProperties"]["Environment"]
+    }
+    assert variables["ENCODER_JOBS_TABLE"] == "<encoding/FarmJobs>"
+    assert variables["ENCODER_MEMORY_MIB"] == str(declared.settings.encoding.job_memory_mib)
+    [role] = [role for role in declared.of("AWS::IAM::Role") if role.path == "encoding/EncoderRole"]
+    allowed = {
+        action
+        for statement in declared.granted(role)
+        if any("FarmJobs" in resource for resource in statement.resources)
+        for action in statement.actions
+    }
+    assert allowed == {"dynamodb:GetItem", "dynamodb:PutItem"}
 
 
 def test_an_accepted_source_starts_it(declared):
@@ -62,7 +121,8 @@ def test_a_reclaimed_host_is_another_attempt_and_bad_input_is_none(declared, pat
     assert first == {"Action": "RETRY", "OnStatusReason": reason}
     assert {"Action": "EXIT", "OnExitCode": "65"} in middle
     assert {rule["Action"] for rule in middle} == {"EXIT"}
-    assert last == {"Action": "RETRY", "OnExitCode": "*"}
+    # An encode's other failures are the workflow's to decide.
+    assert last == {"Action": "EXIT" if path == "encoding/EncodeJob" else "RETRY", "OnExitCode": "*"}
     assert retry["Attempts"] > 1
 
 
@@ -154,7 +214,7 @@ def test_production_jobs_run_in_private_subnets_of_three_zones(production):
 def test_the_sandbox_has_no_gateway_that_bills(sandbox):
     assert not sandbox.of("AWS::EC2::NatGateway")
     assert not sandbox.of("AWS::EC2::EIP")
-    assert [endpoint["VpcEndpointType"] for endpoint in sandbox.of("AWS::EC2::VPCEndpoint")] == ["Gateway"]
+    assert {endpoint["VpcEndpointType"] for endpoint in sandbox.of("AWS::EC2::VPCEndpoint")} == {"Gateway"}
 
 
 def test_nothing_comes_in_and_only_tls_goes_out(declared):

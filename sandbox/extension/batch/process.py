@@ -22,6 +22,8 @@ TIMED_OUT: Final = "Job attempt duration exceeded timeout"
 # A process killed from outside stands for a machine taken away, so that the retry rules written for a spot
 # reclaim meet here the very reason they would meet on AWS.
 HOST_LOST: Final = "Host EC2 (instance i-0000000000000000) terminated."
+TASK_LOST: Final = "Your Spot Task was interrupted."
+"""The same, on Fargate."""
 
 _GRACE_SECONDS: Final = 3.0
 _PROJECT_ROOT: Final = Path(__file__).parents[3]
@@ -50,6 +52,8 @@ class ContainerProcess:
         Where the scratch folder and the record of the process group go.
     on_line
         Called with every line of output, from a thread of its own.
+    lost
+        What Batch says when the machine is taken away.
     """
 
     def __init__(
@@ -60,7 +64,9 @@ class ContainerProcess:
         name: str,
         workspace: Workspace,
         on_line: Callable[[str], None],
+        lost: str,
     ) -> None:
+        self._lost = lost
         self._command = command
         self._environment = environment
         self._workspace = workspace
@@ -149,5 +155,5 @@ class ContainerProcess:
         if self._stop_reason is not None:
             return Outcome(exit_code=exit_code, reason="", status_reason=self._stop_reason)
         if code == -signal.SIGKILL:
-            return Outcome(exit_code=exit_code, reason="", status_reason=HOST_LOST)
+            return Outcome(exit_code=exit_code, reason="", status_reason=self._lost)
         return Outcome(exit_code=exit_code, reason="", status_reason=EXITED)

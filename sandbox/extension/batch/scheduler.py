@@ -13,7 +13,7 @@ from uuid import uuid4
 from sandbox.extension.batch.capacity import Capacity, QueueLimits
 from sandbox.extension.batch.job import FINAL, Attempt, Job, now_ms
 from sandbox.extension.batch.log import LogStream
-from sandbox.extension.batch.process import EXITED, TIMED_OUT, ContainerProcess
+from sandbox.extension.batch.process import EXITED, HOST_LOST, TASK_LOST, TIMED_OUT, ContainerProcess
 from sandbox.extension.batch.retry import should_retry
 from sandbox.extension.workspace import Workspace
 
@@ -226,6 +226,7 @@ class Scheduler:
             name=f"{job.job_id}-{number}",
             workspace=self._workspace,
             on_line=log.write,
+            lost=TASK_LOST if "fargatePlatformConfiguration" in job.container else HOST_LOST,
         )
         with self._changed:
             self._processes[job.job_id] = process

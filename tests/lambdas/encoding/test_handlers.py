@@ -73,6 +73,12 @@ def test_an_event_of_a_later_schema_starts_nothing(pipeline, bus, context):
     assert executions(pipeline) == []
 
 
+def listed(answer):
+    """The jobs that the state machine maps over."""
+    where = answer["chunk_jobs"]
+    return json.loads(client("s3").get_object(Bucket=where["bucket"], Key=where["key"])["Body"].read())
+
+
 def test_the_plan_is_written_announced_and_turned_into_jobs(bus, context):
     answer = handlers.plan(state_with_keys(added_by="the state machine"), context)
     uri = f"s3://work/work/{samples.VERSION}/plan.json"
@@ -88,13 +94,22 @@ def test_the_plan_is_written_announced_and_turned_into_jobs(bus, context):
     assert (plan.work_bucket, plan.media_bucket) == ("work", "media")
     [envelope] = bus.envelopes()
     assert envelope["detail-type"] == "EncodingStarted"
-    assert envelope["detail"]["jobs"] == len(answer["chunk_jobs"]) + 2 * len(answer["rung_jobs"]) + 2
+    assert envelope["detail"]["jobs"] == len(listed(answer)) + 2 * len(answer["rung_jobs"]) + 2
+
+
+def test_the_jobs_of_chunks_are_a_list_in_s3_however_many_they_are(context):
+    film = samples.source_accepted()
+    video = film.facts.video.model_copy(update={"frames": 24 * 3600 * 3})
+    long = film.model_copy(update={"facts": film.facts.model_copy(update={"video": video})})
+    answer = handlers.plan(state_with_keys() | long.model_dump(mode="json"), context)
+    assert len(listed(answer)) > 2000
+    assert len(json.dumps(answer)) < 16 * 1024
 
 
 @pytest.mark.parametrize("priority", ["original", "licensed"])
 def test_every_job_is_as_urgent_as_its_delivery(context, priority):
     jobs = handlers.plan(state_with_keys() | {"priority": priority}, context)
-    every = [*jobs["chunk_jobs"], *(job for rung in jobs["rung_jobs"] for job in rung.values())]
+    every = [*listed(jobs), *(job for rung in jobs["rung_jobs"] for job in rung.values())]
     every += [jobs["package"], jobs["verify"]]
     assert {job["priority"] for job in every} == {scheduling_priority(Priority(priority))}
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.common.media import AudioFacts, Tier
-from lambdas.encoding.jobs import MOST_BYTES, TooManyJobsError, jobs_of
+from lambdas.encoding.jobs import jobs_of
 from lambdas.encoding.planning import KeyMissingError, NoPictureError, chunks_of, plan_of, started
 from tests.lambdas import samples
 
@@ -136,11 +136,6 @@ class TestJobs:
             for rung in ("720p", "480p", "360p")
         ]
         assert jobs.package.command == ("package", "--plan", URI)
-
-    def test_a_plan_too_large_for_the_state_machine_says_what_to_do(self):
-        plan = planned(source(frames=24 * 3600 * 3), chunk_segments=1)
-        with pytest.raises(TooManyJobsError, match=f"{MOST_BYTES}: deploy with more segments a chunk"):
-            jobs_of(plan, uri=URI)
 
 
 def test_the_announcement_names_the_rungs_and_counts_the_jobs():

@@ -1,0 +1,45 @@
+"""What a task knows of the machine that it runs on: for the lease, and for the bill."""
+
+from __future__ import annotations
+
+import os
+import urllib.request
+
+from lambdas.encoding.claims import Worker
+
+_METADATA = "http://169.254.169.254/latest"
+_PATIENCE_S = 2.0
+_EC2 = "ec2"
+
+
+def this_worker() -> Worker:
+    """Return the worker that AWS Batch's and the job definition's variables describe.
+
+    ``ENCODER_CAPACITY`` is ``ec2``, where the machine is asked for its family, or what is billed otherwise, for example
+    ``fargate-arm``; ``ENCODER_SPOT_ENVIRONMENT`` is the name of the compute environment whose capacity is spot.
+    """
+    environment = os.environ
+    billed = environment["ENCODER_CAPACITY"]
+    if billed == _EC2:
+        billed = _instance_type().partition(".")[0]
+    # Batch gives the name, or the ARN, which ends with the name.
+    placed = environment.get("AWS_BATCH_CE_NAME", "").rpartition("/")[2]
+    spot = placed == environment["ENCODER_SPOT_ENVIRONMENT"]
+    return Worker(
+        batch_job=environment["AWS_BATCH_JOB_ID"],
+        batch_attempt=int(environment["AWS_BATCH_JOB_ATTEMPT"]),
+        vcpus=float(environment["ENCODER_VCPUS"]),
+        memory_mib=int(environment["ENCODER_MEMORY_MIB"]),
+        capacity=f"{billed}-spot" if spot else billed,
+    )
+
+
+def _instance_type() -> str:
+    token = _ask("api/token", method="PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"})
+    return _ask("meta-data/instance-type", method="GET", headers={"X-aws-ec2-metadata-token": token})
+
+
+def _ask(path: str, *, method: str, headers: dict[str, str]) -> str:
+    request = urllib.request.Request(f"{_METADATA}/{path}", method=method, headers=headers)  # noqa: S310 - http, by name
+    with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:  # noqa: S310
+        return str(answer.read().decode())

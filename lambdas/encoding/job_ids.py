@@ -1,0 +1,74 @@
+"""What the jobs of a plan are called. A job's name says everything that its result depends on.
+
+The same piece of work has the same name in every execution, so that its result is found again; another recipe, source
+or border makes another name, so that a result is never taken for what it is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import BaseModel
+
+from lambdas.encoding.models import EncodingPlan, VideoRecipe
+
+_METHOD = 1
+"""Jobs that are done otherwise give other results: another number is another name for each."""
+
+
+class JobIds:
+    """The ids of a plan's jobs, each unique within the version.
+
+    ::
+
+        chunk/{rung}/{index}/{digest}    audio/{digest}    join/{rung}/{digest}    score/{rung}/{digest}
+        package/{digest}                 verify/{digest}
+    """
+
+    def __init__(self, plan: EncodingPlan) -> None:
+        self._plan = plan
+        self._whole = _digest(plan)
+
+    def chunk(self, rung: str, index: int) -> str:
+        """Return the id of a chunk's job. It depends on the source, the recipe and the borders, and on nothing else."""
+        plan = self._plan
+        [chunk] = [chunk for chunk in plan.chunks if chunk.index == index]
+        digest = _digest(plan.source, self._recipe(rung), chunk, plan.frame_rate, plan.segment_frames)
+        return f"chunk/{rung}/{index:05d}/{digest}"
+
+    @property
+    def audio(self) -> str:
+        """The id of the audio track's job."""
+        plan = self._plan
+        return f"audio/{_digest(plan.source, plan.audio, plan.frame_rate, plan.frames)}"
+
+    def join(self, rung: str) -> str:
+        """Return the id of the job that joins the chunks of a rung."""
+        return f"join/{rung}/{self._rung(rung)}"
+
+    def score(self, rung: str) -> str:
+        """Return the id of the job that measures a rung."""
+        return f"score/{rung}/{self._rung(rung)}"
+
+    @property
+    def package(self) -> str:
+        """The id of the packaging."""
+        return f"package/{self._whole}"
+
+    @property
+    def verify(self) -> str:
+        """The id of the check of what was packaged."""
+        return f"verify/{self._whole}"
+
+    def _recipe(self, rung: str) -> VideoRecipe:
+        [recipe] = [recipe for recipe in self._plan.video if recipe.rung == rung]
+        return recipe
+
+    def _rung(self, rung: str) -> str:
+        plan = self._plan
+        return _digest(plan.source, self._recipe(rung), *plan.chunks, plan.frame_rate, plan.segment_frames)
+
+
+def _digest(*depends_on: BaseModel | str | int | None) -> str:
+    said = [value.model_dump_json() if isinstance(value, BaseModel) else str(value) for value in depends_on]
+    return hashlib.sha256("\n".join([str(_METHOD), *said]).encode()).hexdigest()[:16]

@@ -1,0 +1,433 @@
+import json
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from lambdas.common.errors import InvalidInputError
+from lambdas.encoding.environment import RetryEnvironment
+from lambdas.encoding.retries import (
+    AT_ONCE_S,
+    STUCK_REASON,
+    Action,
+    FailureKind,
+    RetryRules,
+    Tried,
+    cause_of,
+    decide,
+)
+from lambdas.encoding.retry_handlers import decide_retry
+
+RULES = RetryRules(memory_sizes=(4096, 8192))
+EXITED = "Essential container in task exited"
+HOST_LOST = "Host EC2 (instance i-0f3d1c2b4a5968778) terminated."
+SPOT_TASK_LOST = "Your Spot Task was interrupted."
+TIMED_OUT = "Job attempt duration exceeded timeout"
+NO_CAPACITY = "Canceled by JobStateTimeLimit action due to reason: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
+NO_ROOM = "Canceled by JobStateTimeLimit action due to reason: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+STREAM = "encoder/default/5d8f8a4c0b6e4f0f9d2e6b7a1c3d5e7f"
+JOB = {"name": "v0123456789abcdef-1080p-chunk-3", "command": ["encode-chunk", "--chunk", "3"], "priority": 10}
+COUNTED = [FailureKind.TRANSIENT, FailureKind.NEVER_STARTED, FailureKind.UNKNOWN]
+
+kinds = st.sampled_from(FailureKind)
+draws = st.floats(0, 1, exclude_max=True)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def container(exit_code=None, reason=None):
+    described = {"LogStreamName": STREAM, "NetworkInterfaces": []}
+    return described | ({} if exit_code is None else {"ExitCode": exit_code}) | ({"Reason": reason} if reason else {})
+
+
+def batch_job(status_reason, *attempts, **changes):
+    """A failed job, as Step Functions puts it into the cause: one pair of exit code and container reason an attempt."""
+    containers = [container(*attempt) for attempt in attempts]
+    return {
+        "Attempts": [
+            {
+                "Container": entry,
+                "StartedAt": 1794650000000,
+                "StatusReason": status_reason,
+                "StoppedAt": 1794650060000,
+                "TaskProperties": [],
+            }
+            for entry in containers
+        ],
+        "Container": {
+            "Command": JOB["command"],
+            "Environment": [{"Name": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}],
+            "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/encoder:1",
+            "ResourceRequirements": [{"Type": "MEMORY", "Value": "4096"}, {"Type": "VCPU", "Value": "1"}],
+            **(containers[-1] if containers else {}),
+        },
+        "CreatedAt": 1794649990000,
+        "DependsOn": [],
+        "EksAttempts": [],
+        "JobArn": "arn:aws:batch:us-east-1:123456789012:job/3f0a7c9e-5a51-4b32-9a4e-8a8d3f1c2b70",
+        "JobDefinition": "arn:aws:batch:us-east-1:123456789012:job-definition/Encode:7",
+        "JobId": "3f0a7c9e-5a51-4b32-9a4e-8a8d3f1c2b70",
+        "JobName": JOB["name"],
+        "JobQueue": "arn:aws:batch:us-east-1:123456789012:job-queue/EncodingQueue",
+        "Parameters": {},
+        "PlatformCapabilities": ["FARGATE"],
+        "RetryStrategy": {"Attempts": 3, "EvaluateOnExit": [{"Action": "retry", "OnStatusReason": "Host EC2*"}]},
+        "ShareIdentifier": "studios",
+        "Status": "FAILED",
+        "StatusReason": status_reason,
+        "StoppedAt": 1794650060000,
+        "Tags": {},
+        "Timeout": {"AttemptDurationSeconds": 3600},
+    } | changes
+
+
+def without(job, *names):
+    return {name: value for name, value in job.items() if name not in names}
+
+
+CAUSES = {
+    "the encoder says transient": (batch_job(EXITED, (75,)), FailureKind.TRANSIENT),
+    "the encoder blames the input": (batch_job(EXITED, (65,)), FailureKind.BAD_INPUT),
+    "the encoder blames itself": (batch_job(EXITED, (70,)), FailureKind.DEFECT),
+    "wrong arguments": (batch_job(EXITED, (2,)), FailureKind.DEFECT),
+    "the last attempt counts": (batch_job(EXITED, (75,), (75,), (65,)), FailureKind.BAD_INPUT),
+    "not an earlier one": (batch_job(EXITED, (137, OUT_OF_MEMORY), (75,)), FailureKind.TRANSIENT),
+    "no list of attempts": (without(batch_job(EXITED, (65,)), "Attempts"), FailureKind.BAD_INPUT),
+    "an unknown exit code": (batch_job(EXITED, (1,)), FailureKind.UNKNOWN),
+    "a segmentation fault": (batch_job(EXITED, (139,)), FailureKind.UNKNOWN),
+    "killed, nobody says why": (batch_job(EXITED, (137,)), FailureKind.UNKNOWN),
+    "out of memory": (batch_job(EXITED, (137, OUT_OF_MEMORY)), FailureKind.OUT_OF_MEMORY),
+    "out of memory on Fargate": (
+        batch_job(EXITED, (137, "OutOfMemoryError: container killed due to memory usage")),
+        FailureKind.OUT_OF_MEMORY,
+    ),
+    "only ffmpeg was killed, and the encoder took it for a defect": (
+        batch_job(EXITED, (70, OUT_OF_MEMORY)),
+        FailureKind.OUT_OF_MEMORY,
+    ),
+    "only ffmpeg was killed, and the encoder blamed the input": (
+        batch_job(EXITED, (65, OUT_OF_MEMORY)),
+        FailureKind.OUT_OF_MEMORY,
+    ),
+    "the spot host is gone": (batch_job(HOST_LOST, ()), FailureKind.RECLAIMED),
+    "the spot host is gone, and killed it": (batch_job(HOST_LOST, (137,)), FailureKind.RECLAIMED),
+    "the spot host is gone, and it said so": (batch_job(HOST_LOST, (75,)), FailureKind.RECLAIMED),
+    "the spot host is gone, and ffmpeg went first": (batch_job(HOST_LOST, (70,)), FailureKind.RECLAIMED),
+    "the spot task is gone": (batch_job(SPOT_TASK_LOST, (137,)), FailureKind.RECLAIMED),
+    "our watch": (
+        batch_job(f"{STUCK_REASON}: no frame for 600 s", (75,), IsCancelled=False, IsTerminated=True),
+        FailureKind.STUCK,
+    ),
+    "our watch, and it did not go": (batch_job(STUCK_REASON, (137,), IsTerminated=True), FailureKind.STUCK),
+    "took too long": (batch_job(TIMED_OUT, (137,)), FailureKind.TIMED_OUT),
+    "took too long, and said so": (batch_job(TIMED_OUT, (75,), IsTerminated=True), FailureKind.TIMED_OUT),
+    "an operator ended it": (batch_job("wrong title", (75,), IsTerminated=True), FailureKind.CANCELLED),
+    "an operator ended it, out of memory": (
+        batch_job("too hungry", (137, OUT_OF_MEMORY), IsTerminated=True),
+        FailureKind.CANCELLED,
+    ),
+    "an operator cancelled it": (batch_job("not wanted", IsCancelled=True), FailureKind.CANCELLED),
+    "no machine": (batch_job(NO_CAPACITY, IsCancelled=True), FailureKind.NEVER_STARTED),
+    "no machine large enough": (batch_job(NO_ROOM), FailureKind.NEVER_STARTED),
+    "no machine for the second attempt": (batch_job(NO_CAPACITY, (65,)), FailureKind.NEVER_STARTED),
+    "no image": (
+        batch_job("Task failed to start", (None, "CannotPullContainerError: i/o timeout")),
+        FailureKind.TRANSIENT,
+    ),
+    "nothing is known": (batch_job(None), FailureKind.UNKNOWN),
+    "words that prove nothing": (
+        batch_job(
+            EXITED,
+            (75, "said: OutOfMemoryError"),
+            JobName="OutOfMemoryError",
+            JobQueue=HOST_LOST,
+            Tags={"note": STUCK_REASON, "IsTerminated": "true"},
+        ),
+        FailureKind.TRANSIENT,
+    ),
+}
+
+
+@pytest.mark.parametrize(("job", "kind"), CAUSES.values(), ids=CAUSES)
+def test_a_jobs_own_fields_say_why_it_failed(job, kind):
+    assert cause_of("States.TaskFailed", json.dumps(job)) is kind
+
+
+def test_every_kind_stands_in_the_table():
+    assert {kind for _, kind in CAUSES.values()} == set(FailureKind)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "kind"),
+    [
+        ("States.Timeout", "The task did not end within TimeoutSeconds", FailureKind.TIMED_OUT),
+        ("States.HeartbeatTimeout", "", FailureKind.TIMED_OUT),
+        ("Batch.ServerException", "Failed to create shareIdentifier (Status Code: 500)", FailureKind.TRANSIENT),
+        ("Batch.AWSBatchException", "Too Many Requests (Status Code: 429)", FailureKind.TRANSIENT),
+        ("Batch.BatchException", "Too Many Requests (Service: Batch, Status Code: 429)", FailureKind.TRANSIENT),
+        ("Batch.ClientException", "JobDefinition Encode:7 not found", FailureKind.DEFECT),
+        ("States.TaskFailed", "", FailureKind.UNKNOWN),
+        ("States.TaskFailed", "OutOfMemoryError", FailureKind.UNKNOWN),
+        ("States.TaskFailed", "null", FailureKind.UNKNOWN),
+        ("States.TaskFailed", '{"JobName": "no id"}', FailureKind.UNKNOWN),
+        ("States.TaskFailed", "[" * 100_000, FailureKind.UNKNOWN),
+        ("States.TaskFailed", "\ud800", FailureKind.UNKNOWN),
+        ("", "", FailureKind.UNKNOWN),
+    ],
+)
+def test_an_error_that_is_no_jobs_own_is_told_by_its_name(error, cause, kind):
+    assert cause_of(error, cause) is kind
+
+
+def decided(kind, rules=RULES, draw=0.5, **tried):
+    return decide(kind, Tried(**tried), rules, draw=lambda: draw)
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+def test_a_transient_failure_waits_for_up_to_1_2_and_4_minutes_and_then_it_is_over(kind):
+    for done, longest_s in enumerate((60, 120, 240)):
+        assert decided(kind, draw=0.0, transient=done).pause_s == 0
+        assert decided(kind, draw=0.5, transient=done).pause_s == longest_s // 2
+        decision = decided(kind, draw=1 - 2**-53, transient=done)
+        assert (decision.action, decision.pause_s) == (Action.RETRY, longest_s)
+        assert decision.tried == Tried(transient=done + 1)
+    over = decided(kind, transient=3)
+    assert (over.action, over.pause_s, over.tried) == (Action.FAIL, 0, Tried(transient=3))
+    assert "3 retries" in over.reason
+
+
+def test_a_reclaimed_job_goes_again_almost_at_once_and_keeps_its_transient_retries():
+    decision = decided(FailureKind.RECLAIMED, draw=1 - 2**-53, transient=3, reclaimed=19)
+    assert (decision.action, decision.pause_s) == (Action.RETRY, AT_ONCE_S)
+    assert decision.tried == Tried(transient=3, reclaimed=20)
+    assert decided(FailureKind.RECLAIMED, reclaimed=20).action is Action.FAIL
+
+
+def test_a_stuck_job_is_counted_for_itself():
+    decision = decided(FailureKind.STUCK, transient=3, stuck=2)
+    assert (decision.action, decision.pause_s) == (Action.RETRY, 120)
+    assert decision.tried == Tried(transient=3, stuck=3)
+    assert decided(FailureKind.STUCK, stuck=3).action is Action.FAIL
+
+
+def test_a_job_may_take_too_long_once():
+    decision = decided(FailureKind.TIMED_OUT, transient=1)
+    assert decision.action is Action.RETRY
+    assert decision.tried == Tried(transient=2, timed_out=1)
+    assert decided(FailureKind.TIMED_OUT, **decision.tried.model_dump()).action is Action.FAIL
+    assert decided(FailureKind.TIMED_OUT, transient=3).action is Action.FAIL
+
+
+def test_a_job_without_enough_memory_climbs_the_sizes_and_stays_up_there():
+    rules = RetryRules(memory_sizes=(4096, 8192, 16384))
+    first = decided(FailureKind.OUT_OF_MEMORY, rules)
+    assert (first.action, first.memory_mib) == (Action.RETRY_LARGER, 8192)
+    assert first.tried == Tried(enlarged=1, memory_mib=8192)
+    assert 0 <= first.pause_s <= AT_ONCE_S
+    then = decide(FailureKind.TRANSIENT, first.tried, rules, draw=lambda: 0.5)
+    assert (then.action, then.memory_mib) == (Action.RETRY, 8192)
+    last = decide(FailureKind.OUT_OF_MEMORY, then.tried, rules, draw=lambda: 0.5)
+    assert (last.action, last.memory_mib) == (Action.RETRY_LARGER, 16384)
+    assert last.tried == Tried(transient=1, enlarged=2, memory_mib=16384)
+    over = decide(FailureKind.OUT_OF_MEMORY, last.tried, rules, draw=lambda: 0.5)
+    assert (over.action, over.memory_mib) == (Action.FAIL, 16384)
+    assert "no larger size than 16384 MiB" in over.reason
+
+
+def test_sizes_that_a_deployment_changed_meanwhile_are_climbed_from_where_the_job_is():
+    rules = RetryRules(memory_sizes=(2048, 6000, 12000))
+    assert decided(FailureKind.OUT_OF_MEMORY, rules, enlarged=1, memory_mib=8192).memory_mib == 12000
+    assert decided(FailureKind.RECLAIMED, rules, enlarged=1, memory_mib=8192).memory_mib == 8192
+
+
+@pytest.mark.parametrize("kind", [FailureKind.BAD_INPUT, FailureKind.DEFECT, FailureKind.CANCELLED])
+def test_what_another_try_cannot_help_fails_at_once(kind):
+    decision = decided(kind)
+    assert (decision.action, decision.pause_s, decision.tried) == (Action.FAIL, 0, Tried())
+    assert decision.memory_mib == 4096
+
+
+@pytest.mark.parametrize("sizes", [(), (8192, 4096), (4096, 4096), (0, 4096)])
+def test_sizes_that_are_no_ladder_are_refused(sizes):
+    with pytest.raises(ValidationError, match="memory_sizes"):
+        RetryRules(memory_sizes=sizes)
+
+
+rules_of_any_size = st.builds(
+    RetryRules,
+    first_pause_s=st.integers(0, 600),
+    most_transient=st.integers(0, 5),
+    most_stuck=st.integers(0, 5),
+    most_reclaimed=st.integers(0, 25),
+    memory_sizes=st.sets(st.integers(1, 100_000), min_size=1, max_size=4).map(lambda sizes: tuple(sorted(sizes))),
+)
+
+
+def run(failures, rules, draw=lambda: 0.5):
+    """Yield the decisions upon one failure after another, to the one that ends it."""
+    tried = Tried()
+    for kind in failures:
+        decision = decide(kind, tried, rules, draw=draw)
+        yield decision
+        if decision.action is Action.FAIL:
+            return
+        tried = decision.tried
+
+
+@given(rules_of_any_size, st.data())
+def test_any_sequence_of_failures_comes_to_an_end(rules, data):
+    most = rules.most_transient + rules.most_stuck + rules.most_reclaimed + len(rules.memory_sizes) - 1
+    failures = (data.draw(kinds) for _ in range(most + 1))
+    decisions = list(run(failures, rules))
+    *retries, last = decisions
+    assert last.action is Action.FAIL
+    assert all(retry.action is not Action.FAIL for retry in retries)
+    assert last.tried.transient <= rules.most_transient
+    assert last.tried.stuck <= rules.most_stuck
+    assert last.tried.reclaimed <= rules.most_reclaimed
+    counted = last.tried.transient + last.tried.stuck + last.tried.reclaimed + last.tried.enlarged
+    assert counted == len(retries)
+
+
+@given(st.lists(kinds), st.data())
+def test_a_reclaim_changes_nothing_for_the_other_failures(failures, data):
+    others = [kind for kind in failures if kind is not FailureKind.RECLAIMED]
+    mixed = list(others)
+    for _ in range(data.draw(st.integers(0, RULES.most_reclaimed))):
+        mixed.insert(data.draw(st.integers(0, len(mixed))), FailureKind.RECLAIMED)
+    seen = [
+        decision
+        for kind, decision in zip(mixed, run(mixed, RULES), strict=False)
+        if kind is not FailureKind.RECLAIMED or decision.action is Action.FAIL
+    ]
+    alone = list(run(others, RULES))
+    assert [(one.action, one.pause_s, one.memory_mib) for one in seen] == [
+        (one.action, one.pause_s, one.memory_mib) for one in alone
+    ]
+
+
+@given(kinds, st.integers(0, 3), st.integers(0, 3), st.integers(0, 20), draws, rules_of_any_size)
+def test_a_pause_lies_within_its_bounds(kind, transient, stuck, reclaimed, draw, rules):
+    tried = {"transient": transient, "stuck": stuck, "reclaimed": reclaimed}
+    decision = decided(kind, rules, draw, **tried)
+    done = stuck if kind is FailureKind.STUCK else transient
+    at_once = kind in {FailureKind.RECLAIMED, FailureKind.OUT_OF_MEMORY}
+    assert 0 <= decision.pause_s <= (AT_ONCE_S if at_once else rules.first_pause_s * 2**done)
+    assert decision.action is not Action.FAIL or decision.pause_s == 0
+    assert decision.memory_mib in rules.memory_sizes
+
+
+def test_every_second_of_a_pause_is_as_likely_as_any_other():
+    parts = 61 * 4
+    pauses = [decided(FailureKind.TRANSIENT, draw=(part + 0.5) / parts).pause_s for part in range(parts)]
+    assert [pauses.count(second) for second in range(61)] == [4] * 61
+
+
+@given(st.text() | st.sampled_from(["States.TaskFailed", "States.Timeout"]), st.text())
+def test_whatever_text_the_cause_is_there_is_a_decision(error, cause):
+    assert decided(cause_of(error, cause)).action in Action
+
+
+@given(st.sampled_from([job for job, _ in CAUSES.values()]), st.data())
+def test_whatever_stands_in_a_jobs_fields_there_is_a_decision(job, data):
+    damaged = dict(job)
+    for name in data.draw(st.sets(st.sampled_from(sorted(job)))):
+        damaged[name] = data.draw(json_values)
+    if isinstance(damaged["Container"], dict):
+        name = data.draw(st.sampled_from(["ExitCode", "Reason", "LogStreamName", "Command"]))
+        damaged["Container"] = damaged["Container"] | {name: data.draw(json_values)}
+    assert decided(cause_of("States.TaskFailed", json.dumps(damaged))).action in Action
+
+
+@pytest.fixture
+def decide_on(deployed, context):
+    """Call the function with a failed job, or what else stands in the state."""
+    deployed(RetryEnvironment(first_pause_s=60, memory_sizes="[4096, 8192]"))
+
+    def call(cause, **state):
+        error = {"Error": "States.TaskFailed", "Cause": json.dumps(cause)}
+        return decide_retry({"job": JOB, "error": error} | state, context)
+
+    return call
+
+
+def test_the_function_answers_what_the_state_machine_goes_by(decide_on):
+    answer = decide_on(batch_job(EXITED, (75,)))
+    assert answer.keys() == {"action", "pause_s", "tried", "memory"}
+    assert answer["action"] == "retry"
+    assert 0 <= answer["pause_s"] <= 60
+    assert answer["memory"] == "4096"
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_the_history_goes_round_through_the_state_machine(decide_on):
+    def answers():
+        tried = {}
+        while True:
+            answer = json.loads(json.dumps(decide_on(batch_job(EXITED, (75,)), **tried)))
+            yield answer
+            tried = {"tried": answer["tried"]}
+
+    assert [answer["action"] for answer in islice(answers(), 4)] == ["retry", "retry", "retry", "fail"]
+
+
+def test_more_memory_is_asked_for_and_kept(decide_on):
+    larger = decide_on(batch_job(EXITED, (137, OUT_OF_MEMORY)), tried=None)
+    assert (larger["action"], larger["memory"]) == ("retry_larger", "8192")
+    again = decide_on(batch_job(HOST_LOST, ()), tried=larger["tried"])
+    assert (again["action"], again["memory"]) == ("retry", "8192")
+    over = decide_on(batch_job(EXITED, (137, OUT_OF_MEMORY)), tried=again["tried"])
+    assert (over["action"], over["memory"], over["pause_s"]) == ("fail", "8192", 0)
+
+
+def test_the_pauses_are_drawn(decide_on):
+    pauses = {decide_on(batch_job(EXITED, (75,)), tried={"transient": 2})["pause_s"] for _ in range(50)}
+    assert len(pauses) > 5
+    assert max(pauses) <= 240
+
+
+def test_a_cause_that_is_not_a_job_is_decided_upon(decide_on):
+    answer = decide_on({}, error={"Error": "Batch.ServerException"}, more="of the state")
+    assert answer["tried"] == Tried(transient=1).model_dump()
+    assert decide_on({}, error={"Error": "Surprise", "Cause": "not JSON"})["action"] == "retry"
+
+
+def test_the_log_says_why(decide_on, caplog):
+    decide_on(batch_job(EXITED, (65,)))
+    [line] = [record for record in caplog.records if hasattr(record, "kind")]
+    assert line.message == "the input is at fault, and is not tried again: another try would end the same"
+    assert (line.job, line.kind, line.action) == (JOB["name"], "bad_input", "fail")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"error": {}}, r"error\.Error"),
+        ({"job": {"name": "a"}}, r"job\.command"),
+        ({"tried": {"transient": -1}}, r"tried\.transient"),
+        ({"tried": {"patience": 1}}, r"tried\.patience"),
+    ],
+)
+def test_a_state_of_another_form_is_refused(decide_on, wrong, field):
+    with pytest.raises(InvalidInputError, match=field):
+        decide_on(batch_job(EXITED, (75,)), **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"first_pause_s": -1},
+        {"memory_sizes": "[]"},
+        {"memory_sizes": "4096,8192"},
+        {"memory_sizes": "[8192, 4096]"},
+    ],
+)
+def test_wrong_rules_cannot_be_deployed(wrong):
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        RetryEnvironment(**{"first_pause_s": 60, "memory_sizes": "[4096, 8192]"} | wrong)
