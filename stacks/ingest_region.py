@@ -69,6 +69,8 @@ class IngestRegionStack(ContextStack):
             logs=replica.access_logs,
             encryption_key=replica.data_key,
             replication=replication,
+            takes_deliveries=True,
+            inventory=replica.reports,
             lifecycle=(
                 # S3 lets nothing expire that waits for its replication; what could not be replicated is an alarm.
                 s3.LifecycleRule(id="LandedExpires", expiration=Duration.days(settings.storage.landing_expiry_days)),

@@ -82,11 +82,13 @@ class Marquee(Stage):
             content_key=self.playback.content_key,
             alarms=alarms,
         )
+        self.second_ingest_region = self._second_ingest_region(data_key)
         self.recovery = RecoveryStack(
             self,
             settings=settings,
             storage=self.storage,
             replicas=self.storage_replicas,
+            second=self.second_ingest_region,
             data_key=data_key,
             bus=bus,
             farm=self.encoding.farm,
@@ -117,25 +119,28 @@ class Marquee(Stage):
             alarms=alarms,
         )
 
-        self._second_ingest_region(data_key=data_key, alarms=alarms)
+        self._ingest_endpoint(alarms)
 
-    def _second_ingest_region(self, *, data_key: kms.IKey, alarms: sns.ITopic) -> None:
-        """Where the profile names one: another region to deliver to, and a name for whichever is well."""
-        settings = self.settings.ingestion
-        if settings.second_region is None:
-            return
-        replica = next(found for found in self.storage_replicas if found.region == settings.second_region)
-        second = IngestRegionStack(
-            self, settings=self.settings, region=settings.second_region, data_key=data_key, replica=replica
-        )
+    def _second_ingest_region(self, data_key: kms.IKey) -> IngestRegionStack | None:
+        """Where the profile names one: another region to deliver to."""
+        region = self.settings.ingestion.second_region
+        if region is None:
+            return None
+        replica = next(found for found in self.storage_replicas if found.region == region)
+        second = IngestRegionStack(self, settings=self.settings, region=region, data_key=data_key, replica=replica)
         second.add_stack_dependency(self.storage, reason="what lands there is replicated to the raw bucket")
         for other in self.storage_replicas:
             second.add_stack_dependency(other, reason="and to its replicas")
-        if settings.domain and self.ingestion.sftp:
+        return second
+
+    def _ingest_endpoint(self, alarms: sns.ITopic) -> None:
+        """Where there are two regions to deliver to: a name for whichever is well."""
+        second, domain = self.second_ingest_region, self.settings.ingestion.domain
+        if second and domain and self.ingestion.sftp:
             IngestEndpointStack(
                 self,
                 settings=self.settings,
-                domain=settings.domain,
+                domain=domain,
                 primary=self.ingestion.sftp.server,
                 second=second,
                 alarms=alarms,

@@ -44,6 +44,7 @@ class StorageStack(ContextStack):
             announces=True,
             lifecycle=lifecycle.raw_sources(storage),
             keep_old_versions=True,
+            takes_deliveries=True,
             replication=replications["raw"],
             inventory=self.reports,
         )

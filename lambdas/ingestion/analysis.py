@@ -14,6 +14,8 @@ from lambdas.common.qc import TimeSpan
 
 SPANS_KEPT = 20
 """Of each kind, the longest: as many as a person looks at."""
+MOST_SHOTS = 10_000
+"""The film's first: a cut every two seconds for five hours. A report without a limit could become too large to read."""
 
 
 class Spans(Record):
@@ -129,7 +131,8 @@ class AnalysisReport(Record):
     aspect: Aspect
     levels: Levels
     sound: tuple[Sound, ...] = ()
-    shots: tuple[Shot, ...] = ()
+    shots: Annotated[tuple[Shot, ...], Field(max_length=MOST_SHOTS)] = Field(default=(), description="the first")
+    shot_count: int = Field(default=0, description="all of them; a report that is older than this field says 0")
     thumbnails: str = Field(description="the key of the WebVTT track of the seek thumbnails")
     thumbnail_count: int
     analysis_s: float = Field(description="what the measuring took, in seconds of the wall clock")

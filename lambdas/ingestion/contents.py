@@ -21,7 +21,8 @@ Item = dict[str, dict[str, str]]
 class ContentStore:
     """The accepted files in the deliveries table: ``CONTENT#{studio}``, ``{sha256}``.
 
-    Beside each, ``{sha256}#{version of the delivery}`` says who delivered the same again. Every method raises
+    Beside each, ``{sha256}#{version of the delivery}`` says who delivered the same again, and
+    ``{sha256}#held#{version of the object}`` which objects held the content before. Every method raises
     `TransientError` if DynamoDB is throttling or away.
     """
 
@@ -68,6 +69,20 @@ class ContentStore:
         return ref
 
     @transient_errors()
+    def remember(self, ref: ObjectRef, *, studio: str, sha256: str) -> None:
+        """Record that `ref` holds a content: before another object takes its place, so that this is never unknown."""
+        client("dynamodb").put_item(TableName=self._table, Item=_held_key(ref, studio, sha256) | _attributes(ref))
+
+    @transient_errors()
+    def has_held(self, ref: ObjectRef, *, studio: str, sha256: str) -> bool:
+        """Return whether versions may have been made from `ref`: it holds a content, or did before another one."""
+        if self.holder(studio=studio, sha256=sha256) == ref:
+            return True
+        key = _held_key(ref, studio, sha256)
+        answer = client("dynamodb").get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return "Item" in answer and _ref(answer["Item"]) == ref
+
+    @transient_errors()
     def add_twin(self, ref: ObjectRef, *, studio: str, sha256: str, delivery_id: str, version_id: str) -> None:
         """Record that a delivery brought the same content again, as `ref`."""
         client("dynamodb").put_item(
@@ -83,7 +98,8 @@ def settle(
 
     The first object with a content is kept; each later one is recorded, and tagged to expire. Of two that arrive at
     once, one conditional write is first. The later one takes the first one's place where the first cannot serve: it
-    is gone, or archived so that nobody can read it at once.
+    is gone, or archived so that nobody can read it at once. The first one stays what it is, a source of earlier
+    versions, also when a later manifest brings it again.
 
     Parameters
     ----------
@@ -100,30 +116,43 @@ def settle(
     delivered = ObjectRef(bucket=bucket, key=file.key, version_id=file.version_id)
     holder = store.keep(delivered, studio=studio, sha256=file.sha256, delivery_id=delivery_id)
     if holder != delivered and not readable(holder):
+        store.remember(holder, studio=studio, sha256=file.sha256)
         holder = store.keep(delivered, studio=studio, sha256=file.sha256, delivery_id=delivery_id, instead_of=holder)
     if holder == delivered:
         tag(delivered, Disposition.ACCEPTED)
     else:
         store.add_twin(delivered, studio=studio, sha256=file.sha256, delivery_id=delivery_id, version_id=version_id)
-        tag(delivered, Disposition.DUPLICATE)
+        _let_expire(store, delivered, Disposition.DUPLICATE, studio=studio, sha256=file.sha256)
     return holder
 
 
 def turn_away(store: ContentStore, files: Iterable[StoredFile], *, bucket: str, studio: str) -> None:
-    """Mark the files of a rejected delivery, so that they expire; but none that an accepted delivery brought too.
-
-    A corrected manifest beside the same files may be accepted while an earlier one is still being rejected. Looking
-    after marking, and not before, leaves no moment in which a source is lost to that.
-    """
+    """Mark the files of a rejected delivery, so that they expire; but none that an accepted delivery brought too."""
     for file in files:
         delivered = ObjectRef(bucket=bucket, key=file.key, version_id=file.version_id)
-        tag(delivered, Disposition.REJECTED)
-        if store.holder(studio=studio, sha256=file.sha256) == delivered:
-            tag(delivered, Disposition.ACCEPTED)
+        _let_expire(store, delivered, Disposition.REJECTED, studio=studio, sha256=file.sha256)
+
+
+def _let_expire(store: ContentStore, ref: ObjectRef, disposition: Disposition, *, studio: str, sha256: str) -> None:
+    """Mark an object, so that it expires; but no source.
+
+    It is looked up before, because an old source that is marked, if only for a moment, may expire at once; and after,
+    because a corrected manifest beside the same file may have been accepted meanwhile, and its mark overwritten here.
+    """
+    if store.has_held(ref, studio=studio, sha256=sha256):
+        return
+    tag(ref, disposition)
+    if store.has_held(ref, studio=studio, sha256=sha256):
+        tag(ref, Disposition.ACCEPTED)
 
 
 def _key(studio: str, sha256: str) -> Item:
     return {"pk": {"S": f"CONTENT#{studio}"}, "sk": {"S": sha256}}
+
+
+def _held_key(ref: ObjectRef, studio: str, sha256: str) -> Item:
+    # S3 gives a version id once; a key beside it could be longer than DynamoDB takes.
+    return _key(studio, f"{sha256}#held#{ref.version_id or ''}")
 
 
 def _attributes(ref: ObjectRef) -> Item:

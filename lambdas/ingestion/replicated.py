@@ -23,7 +23,9 @@ def require_files(manifest: ObjectRef, *, sizes: Mapping[str, int]) -> None:
 
     A studio sends the manifest last, but S3 replicates objects in no order, and a large one takes longer. Of a
     manifest that was sent here, a missing file is the fault of the studio; the inspection finds it. A file of another
-    size is most likely that of an earlier delivery under the same name.
+    size is most likely that of an earlier delivery under the same name, so the new one is waited for. An earlier file
+    of the very same size is taken for the new one, if the manifest overtakes that: it is inspected, and the delivery
+    rejected with ``CHECKSUM_MISMATCH``. Only reading all of it would tell the two apart.
 
     Parameters
     ----------

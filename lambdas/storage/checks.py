@@ -59,7 +59,7 @@ def _newest(bucket: str, *, reports: str, region: str) -> Inventory:
 def compare_all(pair: ReplicaPair, found: Inventories, *, lag: timedelta) -> Comparison:
     """Compare both inventories, row by row, and look again at what the replica seems to lack."""
     with in_order(found.source.rows()) as source, in_order(found.replica.rows()) as replica:
-        compared = compare(source, replica, before=found.before(lag))
+        compared = compare(source, replica, before=found.before(lag), gathers=pair.gathers)
 
     def excuse(difference: Difference) -> str:
         ref = ObjectRef(bucket=pair.bucket, key=difference.key, version_id=difference.version_id or None)

@@ -66,15 +66,17 @@ class Comparison(Record):
         return sum(count for kind, count in self.counts.items() if kind not in HARMLESS)
 
 
-def compare(source: Iterable[Row], replica: Iterable[Row], *, before: datetime) -> Comparison:
+def compare(source: Iterable[Row], replica: Iterable[Row], *, before: datetime, gathers: bool = False) -> Comparison:
     """Compare two inventories, each in the order of key and version.
 
     Parameters
     ----------
     before
         Younger versions may be on their way, or missing from one inventory only: they are counted, and not compared.
+    gathers
+        As in `ReplicaPair`: what the replica alone has is not told, and what came and has gone since is no fault.
     """
-    tally = _Tally(before)
+    tally = _Tally(before, gathers=gathers)
     for key, ours, theirs in _by_key(source, replica):
         tally.take(key, ours, theirs)
     return tally.result()
@@ -123,8 +125,8 @@ def _grouped(rows: Iterable[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 
 class _Tally:
-    def __init__(self, before: datetime) -> None:
-        self._before = before
+    def __init__(self, before: datetime, *, gathers: bool) -> None:
+        self._before, self._gathers = before, gathers
         self._compared = self._too_young = 0
         self._counts: Counter[Kind] = Counter()
         self._faults: list[Difference] = []
@@ -139,13 +141,19 @@ class _Tally:
                 continue
             self._compared += 1
             if twin is None:
-                kind = Kind.FAILED if row.replication_status == "FAILED" else Kind.STALE if theirs else Kind.MISSING
-                self._add(kind, key, row.version_id, row.replication_status)
+                self._add(self._why_absent(row, theirs), key, row.version_id, row.replication_status)
             elif detail := _unlike(row, twin):
                 self._add(Kind.DIFFERENT, key, row.version_id, detail)
         for version_id, row in there.items():
-            if row.modified_at < self._before:
+            if not self._gathers and row.modified_at < self._before:
                 self._add(Kind.EXTRA, key, version_id)
+
+    def _why_absent(self, row: Row, others: list[Row]) -> Kind:
+        if self._gathers and row.replication_status == "COMPLETED":
+            return Kind.EXPIRED
+        if row.replication_status == "FAILED":
+            return Kind.FAILED
+        return Kind.STALE if others else Kind.MISSING
 
     def _add(self, kind: Kind, key: str, version_id: str, detail: str = "") -> None:
         self._counts[kind] += 1

@@ -135,6 +135,11 @@ class ReplicaPair(Record):
     replica: str
     replica_region: str
     replica_reports: str
+    gathers: bool = Field(
+        default=False,
+        description="the replica takes objects from elsewhere too, and lets them go by rules of its own: what it alone "
+        "has, or has had, says nothing",
+    )
 
 
 class CheckRequest(BaseModel):

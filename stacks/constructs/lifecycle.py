@@ -10,18 +10,24 @@ from lambdas.common.keys import CHECKS_PREFIX, INVENTORY_PREFIX, WORK_PREFIX
 from stacks.settings import StorageSettings
 
 
-def upkeep(storage: StorageSettings, *, keep_old_versions: bool = False) -> s3.LifecycleRule:
+def upkeep(
+    storage: StorageSettings, *, keep_old_versions: bool = False, takes_deliveries: bool = False
+) -> s3.LifecycleRule:
     """Return the rule that every bucket has: uploads that nobody finished, markers of nothing, versions replaced.
 
     Parameters
     ----------
     keep_old_versions
         For a bucket whose objects are referred to by their version: what was replaced may still be in use.
+    takes_deliveries
+        For a bucket that studios upload to: an upload of theirs may take weeks, and S3 counts from its beginning.
     """
     return s3.LifecycleRule(
         id="StaleUploads" if keep_old_versions else "OldVersionsAndStaleUploads",
         noncurrent_version_expiration=None if keep_old_versions else Duration.days(storage.noncurrent_expiry_days),
-        abort_incomplete_multipart_upload_after=Duration.days(storage.abort_upload_days),
+        abort_incomplete_multipart_upload_after=Duration.days(
+            storage.abort_delivery_days if takes_deliveries else storage.abort_upload_days
+        ),
         expired_object_delete_marker=True,
     )
 

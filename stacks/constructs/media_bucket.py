@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
@@ -43,6 +44,8 @@ class MediaBucket(s3.Bucket):
         The bucket of the same region in which S3 lists this bucket's objects every day, all versions of them.
     keep_old_versions
         Whether replaced versions are kept, because something may refer to them.
+    takes_deliveries
+        Whether studios upload to it, which may take them weeks.
     announces
         Whether EventBridge is told of each object.
     """
@@ -57,8 +60,9 @@ class MediaBucket(s3.Bucket):
         lifecycle: tuple[s3.LifecycleRule, ...] = (),
         replication: Replication | None = None,
         sole_copy: str | None = None,
-        inventory: s3.IBucket | None = None,
+        inventory: ReportsBucket | None = None,
         keep_old_versions: bool = False,
+        takes_deliveries: bool = False,
         announces: bool = False,
     ) -> None:
         storage = stack.settings.storage
@@ -79,14 +83,19 @@ class MediaBucket(s3.Bucket):
             server_access_logs_prefix=f"{role}/",
             removal_policy=stack.removal_policy,
             auto_delete_objects=storage.removable,
-            lifecycle_rules=[upkeep(storage, keep_old_versions=keep_old_versions), *lifecycle],
-            inventories=[_inventory(inventory)] if inventory else None,
+            lifecycle_rules=[
+                upkeep(storage, keep_old_versions=keep_old_versions, takes_deliveries=takes_deliveries),
+                *lifecycle,
+            ],
+            inventories=[_inventory(inventory, stack=stack)] if inventory else None,
             replication_rules=list(replication.rules) if replication else None,
             replication_role=replication.role if replication else None,
         )
         self.known_name = name
         """The name, which reads alike in every stack and depends on none."""
         self.known_arn = f"arn:aws:s3:::{name}"
+        if inventory is not None and Stack.of(inventory) is not stack:
+            inventory.admit_inventory_of(self)
         if sole_copy:
             acknowledge(self, reason=sole_copy, rules=("NIST.800.53.R5-S3BucketReplicationEnabled",))
         if encryption_key is None:
@@ -100,7 +109,11 @@ class MediaBucket(s3.Bucket):
             )
 
 
-def _inventory(destination: s3.IBucket) -> s3.Inventory:
+def _inventory(reports: ReportsBucket, *, stack: Stack) -> s3.Inventory:
+    destination: s3.IBucket = reports
+    if Stack.of(reports) is not stack:
+        # CDK would write this bucket's ARN into the policy of the other stack's, which this one depends on.
+        destination = s3.Bucket.from_bucket_name(stack, "InventoryReports", reports.known_name)
     return s3.Inventory(
         inventory_id="daily",
         destination=s3.InventoryDestination(bucket=destination, prefix=INVENTORY_PREFIX),
@@ -121,6 +134,17 @@ class ReportsBucket(MediaBucket):
             logs=logs,
             lifecycle=reports(stack.settings.storage),
             sole_copy="It lists what lies in its own region, and is written anew every day.",
+        )
+
+    def admit_inventory_of(self, bucket: MediaBucket) -> None:
+        """Let S3 write the inventory of a bucket of another stack; for those of its own stack, CDK does."""
+        self.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[self.arn_for_objects(f"{INVENTORY_PREFIX}/*")],
+                conditions={"ArnLike": {"aws:SourceArn": bucket.known_arn}},
+            )
         )
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from lambdas.common.keys import Analysis
+from lambdas.ingestion import webhook_client
 from lambdas.ingestion.notices import TOLD
 from lambdas.ingestion.status import FOLLOWED
 from lambdas.ingestion.status_store import INDEX
@@ -67,6 +68,8 @@ def test_one_webhook_that_fails_holds_up_no_other(declared):
         if found.text(found["EventSourceArn"]) == f"<{QUEUE}.Arn>"
     ]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    room = declared.at("ingestion/Webhook")["Timeout"] - mapping["BatchSize"] * webhook_client._DEADLINE_S
+    assert room > 10, "else slow servers would end the function, and all of its batch would be posted again"
 
 
 def test_the_addresses_of_webhooks_are_read_by_who_calls_them_only(declared):

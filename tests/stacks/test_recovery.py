@@ -8,8 +8,8 @@ MACHINE = "storage-recovery/Restore/StateMachine"
 CHECKS = ("VerifyReplicas", "CompareInventories")
 
 
-def pairs(declared):
-    function = declared.at("storage-recovery/VerifyReplicas")
+def pairs(declared, check="CompareInventories"):
+    function = declared.at(f"storage-recovery/{check}")
     return json.loads(function.text(function["Environment"]["Variables"]["PAIRS"]))
 
 
@@ -37,7 +37,22 @@ def test_nothing_is_read_before_all_of_it_is_there(declared):
 
 def test_a_job_may_read_the_largest_source_to_its_end(declared):
     seconds = declared.at("storage-recovery/ChecksumJob")["Timeout"]["AttemptDurationSeconds"]
-    assert seconds * 100e6 > 5 * 2**40, "5 TB, at the 100 MB a second of one stream"
+    assert seconds * 80e6 > 5 * 2**40, "5 TiB, at 80 MB a second"
+
+
+def test_operators_are_told_of_a_restoring_that_came_to_no_good_end(declared):
+    rule = declared.at("storage-recovery/RestoreEnded")
+    assert rule["EventPattern"]["source"] == ["aws.states"]
+    detail = rule["EventPattern"]["detail"]
+    assert [rule.text(arn) for arn in detail["stateMachineArn"]] == [f"<{MACHINE}>"]
+    assert set(detail["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
+    [target] = rule["Targets"]
+    assert rule.text(target["Arn"]) == "<governance/Alarms>"
+    assert rule.text(target["DeadLetterConfig"]["Arn"]) == "<storage-recovery/DeadLetters.Arn>"
+    told = target["InputTransformer"]
+    for field in ("name", "status", "error", "executionArn"):
+        [placeholder] = [name for name, path in told["InputPathsMap"].items() if path == f"$.detail.{field}"]
+        assert f"<{placeholder}>" in told["InputTemplate"]
 
 
 def test_only_one_function_may_ask_the_archive(declared):
@@ -67,7 +82,20 @@ def test_each_replicated_bucket_is_checked_against_each_replica(declared):
         for rule in bucket["ReplicationConfiguration"]["Rules"]:
             replica = bucket.text(rule["Destination"]["Bucket"]).removeprefix("arn:aws:s3:::")
             expected.add((bucket.text(bucket["BucketName"]), replica, rule["Id"].removeprefix("to-")))
-    assert {(pair["bucket"], pair["replica"], pair["replica_region"]) for pair in pairs(declared)} == expected
+    for check in CHECKS:
+        found = [pair for pair in pairs(declared, check) if not pair.get("gathers")]
+        assert {(pair["bucket"], pair["replica"], pair["replica_region"]) for pair in found} == expected
+
+
+def test_what_landed_in_the_second_ingest_region_is_looked_for_in_the_first(sandbox, production):
+    assert not [pair for pair in pairs(sandbox) if pair.get("gathers")]
+    [pair] = [pair for pair in pairs(production) if pair.get("gathers")]
+    region = production.settings.ingestion.second_region
+    landing, raw = production.at(f"ingestion-{region}/Landing"), production.at("storage/Raw")
+    assert (pair["bucket"], pair["region"]) == (landing.text(landing["BucketName"]), region)
+    assert pair["replica"] == raw.text(raw["BucketName"])
+    assert pair["replica_region"] == production.settings.primary_region
+    assert [found for found in pairs(production, "VerifyReplicas") if found.get("gathers")] == []
 
 
 def test_a_check_reads_the_inventories_where_s3_writes_them(declared):

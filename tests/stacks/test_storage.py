@@ -118,6 +118,20 @@ def test_old_versions_expire_everywhere_but_where_they_are_referred_to(declared)
         assert general == ([] if bucket.path in kept else [{"NoncurrentDays": days}]), bucket
 
 
+def test_uploads_are_aborted_where_studios_upload_only_after_the_largest_film_had_time(declared):
+    """S3 counts from an upload's beginning, and aborts a running one as well."""
+    storage = declared.settings.storage
+    for bucket in declared.of("AWS::S3::Bucket"):
+        patient = bucket.path == "storage/Raw" or bucket.path.endswith("/Landing")
+        [days] = [
+            rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
+            for rule in rules(bucket).values()
+            if "AbortIncompleteMultipartUpload" in rule
+        ]
+        assert days == (storage.abort_delivery_days if patient else storage.abort_upload_days), bucket
+    assert 5e12 * 8 / (storage.abort_delivery_days * 86_400) < 16e6, "5 TB, at 16 Mbit/s"
+
+
 def test_markers_of_nothing_go(declared):
     for bucket in declared.of("AWS::S3::Bucket"):
         assert any(rule.get("ExpiredObjectDeleteMarker") for rule in rules(bucket).values()), bucket
@@ -156,9 +170,11 @@ def test_each_replicated_bucket_and_replica_is_listed_daily_in_its_own_region(de
         for configuration in bucket.properties.get("InventoryConfigurations", ())
     }
     regions = declared.settings.storage.replica_regions
+    second = declared.settings.ingestion.second_region
     assert set(listed) == {
         *(f"storage/{name}" for name in REPLICATED),
         *(f"storage-replica-{region}/{name}Replica" for region in regions for name in REPLICATED),
+        *([f"ingestion-{second}/Landing"] if second else []),
     }
     for path, configuration in listed.items():
         assert configuration["Enabled"] is True
@@ -166,23 +182,30 @@ def test_each_replicated_bucket_and_replica_is_listed_daily_in_its_own_region(de
         wanted = {"Size", "ETag", "StorageClass", "ReplicationStatus", "EncryptionStatus", "ChecksumAlgorithm"}
         assert wanted <= set(configuration["OptionalFields"])
         bucket = declared.at(path)
-        reports = declared.at(f"{bucket.stack}/Reports")
+        reports = declared.at(f"{bucket.stack.replace('ingestion-', 'storage-replica-')}/Reports")
         to = bucket.text(configuration["Destination"]["BucketArn"])
         assert to == f"arn:aws:s3:::{reports.text(reports['BucketName'])}"
         assert configuration["Destination"]["Format"] == "CSV"
 
 
 def test_s3_may_write_inventories_of_those_buckets_only(declared):
-    for reports in [bucket for bucket in declared.of("AWS::S3::Bucket") if bucket.path.endswith("/Reports")]:
+    buckets = declared.of("AWS::S3::Bucket")
+    for reports in [bucket for bucket in buckets if bucket.path.endswith("/Reports")]:
+        name = reports.text(reports["BucketName"])
+        listed = {
+            f"arn:aws:s3:::{bucket.text(bucket['BucketName'])}"
+            for bucket in buckets
+            for configuration in bucket.properties.get("InventoryConfigurations", ())
+            if bucket.text(configuration["Destination"]["BucketArn"]).removeprefix("arn:aws:s3:::") == name
+        }
         writing = [
             statement
             for statement in statements(declared, reports)
             if statement.effect == "Allow" and statement.principals == ("s3.amazonaws.com",)
         ]
-        assert writing
         for statement in writing:
             assert statement.actions == {"s3:PutObject"}
-            assert statement.condition["ArnLike"]["aws:SourceArn"]
+        assert {reports.text(found.condition["ArnLike"]["aws:SourceArn"]) for found in writing} >= listed > set()
 
 
 def test_late_and_failed_copies_are_alarms_where_there_are_metrics(production, sandbox):
@@ -214,13 +237,6 @@ def test_storage_lens_costs_nothing_in_the_sandbox(sandbox, production):
     lens = production.only("AWS::S3::StorageLens")["StorageLensConfiguration"]
     assert lens["AccountLevel"]["AdvancedDataProtectionMetrics"] == {"IsEnabled": True}
     assert lens["DataExport"]["S3BucketDestination"]["Format"] == "CSV"
-
-
-def test_uploads_that_nobody_finished_are_aborted(declared):
-    for bucket in declared.of("AWS::S3::Bucket"):
-        if not bucket.path.endswith("/AccessLogs"):
-            stale = [rule.get("AbortIncompleteMultipartUpload") for rule in rules(bucket).values()]
-            assert {"DaysAfterInitiation": 7} in stale, bucket
 
 
 def test_only_the_raw_bucket_announces_its_objects(declared):

@@ -1,10 +1,13 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from lambdas.common.aws import client
+from lambdas.common.dispositions import Disposition
 from lambdas.common.media import ObjectRef
 from lambdas.ingestion.contents import ContentStore
+from lambdas.ingestion.dispositions import tag
 from tests.lambdas import samples
 
 pytestmark = pytest.mark.usefixtures("pipeline")
@@ -123,6 +126,62 @@ def test_an_archived_copy_is_no_copy_that_can_be_encoded(way, judged, sent):
     )
     way.accept(second)
     assert sent()[-1]["media"]["key"] == lies_at(second)[samples.FEATURE][0]
+
+
+@pytest.fixture
+def taken_over(way, judged, monkeypatch):
+    """A source that was archived, in whose place another object came; and what a corrected manifest beside it gets."""
+    first, second = judged("one"), judged("two")
+    way.accept(first)
+    source = lies_at(first)[samples.FEATURE]
+    monkeypatch.setattr("lambdas.ingestion.contents.readable", lambda ref: (ref.key, ref.version_id) != source)
+    way.accept(second)
+
+    def again(**subtitles):
+        return way.validate(way.read(delivery="one"), feature={"version_id": source[1]}, subtitles=subtitles or None)
+
+    return SimpleNamespace(source=source, holder=lies_at(second)[samples.FEATURE], again=again)
+
+
+class TestASourceWhosePlaceWasTaken:
+    """An earlier version was made from it: it has to be kept, whoever holds its content now."""
+
+    def test_it_is_no_duplicate_when_a_corrected_manifest_brings_it(self, way, taken_over, sent, tags):
+        way.accept(way.judge(taken_over.again()))
+        assert sent()[-1]["media"]["key"] == taken_over.holder[0]
+        assert tags(*taken_over.source) == "accepted"
+
+    def test_it_is_not_turned_away_with_a_manifest_that_is_wrong(self, way, taken_over, tags):
+        way.reject(taken_over.again(sha256="0" * 64))
+        assert tags(*taken_over.source) == "accepted"
+
+    def test_it_is_marked_at_no_moment(self, way, taken_over, monkeypatch):
+        """It is older than the days after which what is so marked expires."""
+        marked = []
+        monkeypatch.setattr("lambdas.ingestion.contents.tag", lambda ref, how: marked.append((ref.key, how)))
+        way.reject(taken_over.again(sha256="0" * 64))
+        assert taken_over.source[0] not in dict(marked)
+
+    def test_its_successor_is_a_source_as_well(self, taken_over, tags):
+        assert tags(*taken_over.holder) == "accepted"
+
+
+def test_a_file_that_is_accepted_while_it_is_turned_away_stays_accepted(way, tags, monkeypatch):
+    wrong = way.validate(subtitles={"sha256": "0" * 64})
+    feature = next(file for file in wrong["files"] if file["name"] == samples.FEATURE)
+    right = way.judge(way.validate(way.read(), feature={"version_id": feature["version_id"]}))
+    turning_away = []
+
+    def mark(ref, disposition):
+        if disposition is Disposition.REJECTED and ref.key == feature["key"] and not turning_away:
+            turning_away.append(ref)
+            way.accept(right)
+        tag(ref, disposition)
+
+    monkeypatch.setattr("lambdas.ingestion.contents.tag", mark)
+    way.reject(wrong)
+    assert turning_away
+    assert tags(feature["key"], feature["version_id"]) == "accepted"
 
 
 def test_files_that_were_accepted_with_a_corrected_manifest_survive_the_rejection_of_the_first(way, tags):

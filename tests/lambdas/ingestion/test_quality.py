@@ -3,18 +3,23 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lambdas.common.qc import TimeSpan, Verdict, worst
 from lambdas.ingestion.analysis import (
+    MOST_SHOTS,
+    SPANS_KEPT,
     AnalysisReport,
     Aspect,
     Interlacing,
     Levels,
     Repetition,
+    Shot,
     Sound,
     Spans,
     SyncTest,
 )
+from lambdas.ingestion.handlers import REPORT_LIMIT
 from lambdas.ingestion.quality import QcThresholds, judge
 
 LIMITS = QcThresholds()
@@ -83,6 +88,30 @@ def report(**changes):
         "analysis_s": 20.0,
     }
     return AnalysisReport.model_validate({**values, **changes})
+
+
+def test_the_longest_report_can_be_read():
+    """A report that is too large fails in the judge: whatever a film is like, its report has to stay below that."""
+    shot = Shot(first_frame=9_999_999, start_s=199_999.123456, timecode="23:59:59:23", score=99.123)
+    long = TimeSpan(
+        start_s=199_999.123456,
+        end_s=199_999.123456,
+        first_frame=9_999_999,
+        last_frame=9_999_999,
+        timecode="23:59:59:23",
+        still=f"analysis/v0123456789abcdef/stills/duplicate_frames-{'9' * 8}.jpg",
+    )
+    full = Spans(count=9_999_999, total_frames=9_999_999, longest_s=199_999.123456, spans=(long,) * SPANS_KEPT)
+    tracks = (sound(silence=full, digital_silence=full, sync=sync(1.0).model_copy(update={"spans": full})),) * 32
+    found = {"black": full, "freeze": full, "sound": tracks, "repetition": repetition(full, dead=full)}
+    largest = report(**found, shots=(shot,) * MOST_SHOTS, shot_count=400_000)
+    assert len(largest.model_dump_json(indent=2)) < REPORT_LIMIT
+    with pytest.raises(ValidationError, match="shots"):
+        report(shots=(shot,) * (MOST_SHOTS + 1))
+
+
+def repetition(spans, *, dead):
+    return Repetition(repeated_frames=0, spans=spans, dead=dead)
 
 
 def aspect(*, bar=0, sample_aspect="1/1"):

@@ -2,14 +2,19 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, repeat
 from types import SimpleNamespace
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from lambdas.common.aws import client
 from lambdas.common.events import DeliveryRejected, Finding
@@ -169,6 +174,136 @@ def drip(server):
         for byte in chain(b"HTTP/1.1 200 ", repeat(ord("O"))):
             caller.send(bytes([byte]))
             time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A file with a key, and its certificate for `localhost`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test's")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    plain = serialization.NoEncryption()
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def secured(socket_enabled, certificate, monkeypatch):
+    """Let a function answer one caller over TCP; the address, and what it makes of TLS."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+
+    @contextmanager
+    def answering(answer):
+        def serve(server):
+            caller, _ = server.accept()
+            caller.settimeout(10)
+            with caller, suppress(OSError):
+                answer(caller, context)
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(10)
+            thread = threading.Thread(target=serve, args=(server,))
+            thread.start()
+            yield f"https://localhost:{server.getsockname()[1]}/hook"
+            thread.join()
+
+    return answering
+
+
+def answer_well(caller, context):
+    with context.wrap_socket(caller, server_side=True) as talk:
+        while not talk.recv(65536).endswith(b"{}"):
+            pass
+        talk.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+def say_nothing(caller, _):
+    while caller.recv(65536):
+        pass
+
+
+def drip_the_handshake(caller, _):
+    for byte in chain(b"\x16\x03\x03\x3f\xff", repeat(0)):
+        caller.send(bytes([byte]))
+        time.sleep(0.02)
+
+
+def drip_after_the_handshake(caller, context):
+    with context.wrap_socket(caller, server_side=True) as talk:
+        talk.recv(65536)
+        for byte in chain(b"HTTP/1.1 200 ", repeat(ord("O"))):
+            talk.send(bytes([byte]))
+            time.sleep(0.02)
+
+
+class TestOverTls:
+    """The deadline is shortened: what lasts longer than it by a second was ended by another time-out, of five."""
+
+    @pytest.fixture(autouse=True)
+    def deadline(self, monkeypatch):
+        monkeypatch.setattr(webhook_client, "_DEADLINE_S", 0.4)
+
+    @contextmanager
+    def in_time(self):
+        began = time.monotonic()
+        with pytest.raises(UnreachableWebhookError):
+            yield
+        assert time.monotonic() - began < 1.4
+
+    def test_a_letter_arrives(self, secured, monkeypatch):
+        monkeypatch.setattr(webhook_client, "_DEADLINE_S", 8.0)
+        with secured(answer_well) as url:
+            assert post(url, {}, loopback=True).status == 204
+
+    def test_a_certificate_of_another_name_is_refused(self, secured, monkeypatch):
+        monkeypatch.setattr(webhook_client, "_DEADLINE_S", 8.0)
+        with secured(answer_well) as url, pytest.raises(UnreachableWebhookError, match="CertVerification"):
+            post(url.replace("localhost", "127.0.0.1"), {}, loopback=True)
+
+    @pytest.mark.parametrize("answer", [say_nothing, drip_the_handshake, drip_after_the_handshake])
+    def test_a_server_that_takes_its_time_is_given_up_on(self, secured, answer):
+        with secured(answer) as url, self.in_time():
+            post(url, {}, loopback=True)
+
+    def test_so_is_one_that_took_the_connection_late(self, secured, monkeypatch):
+        """Nobody hung up on it: while it was being made, there was nothing to hang up on."""
+        create = socket.create_connection
+
+        def late(address, *, timeout):
+            assert timeout <= webhook_client._DEADLINE_S
+            time.sleep(webhook_client._DEADLINE_S)
+            return create(address, timeout=timeout)
+
+        monkeypatch.setattr(webhook_client.socket, "create_connection", late)
+        with secured(drip_the_handshake) as url, self.in_time():
+            post(url, {}, loopback=True)
+
+    def test_so_is_a_name_that_nobody_answers_for(self, monkeypatch):
+        given_up = threading.Event()
+
+        def hang(*_, **__):
+            given_up.wait(10)
+            raise socket.gaierror
+
+        monkeypatch.setattr(webhook_client.socket, "getaddrinfo", hang)
+        with self.in_time():
+            post("https://hooks.example/", {}, loopback=False)
+        given_up.set()
 
 
 @pytest.fixture

@@ -78,6 +78,14 @@ def test_deletions_and_expiries_of_the_source_are_no_faults():
     assert comparison.faults == 0
 
 
+def test_a_replica_that_gathers_owes_only_what_never_came():
+    came = [row(f"{n:05}") for n in range(MOST_NAMED + 7)]
+    source = sorted([*came, row("pending", replication_status="PENDING"), row("lost", replication_status="FAILED")])
+    comparison = compare(source, [row("another's")], before=BEFORE, gathers=True)
+    assert comparison.counts == {Kind.EXPIRED: len(came), Kind.MISSING: 1, Kind.FAILED: 1}
+    assert comparison.faults == 2
+
+
 def test_a_report_names_the_first_and_counts_them_all():
     source = [row(f"{n:05}") for n in range(MOST_NAMED + 7)]
     comparison = compare(source, [], before=BEFORE)

@@ -339,6 +339,21 @@ class TestChecks:
         self.lists([row("a", old, latest=False), row("a", kept)], [row("a", old, latest=False)])
         assert check(handlers.compare_inventories)[1] == 1
 
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [("COMPLETED", {"expired": 1}), ("PENDING", {"missing": 1}), ("FAILED", {"failed": 1})],
+    )
+    def test_of_what_landed_elsewhere_only_what_never_came_is_a_fault(
+        self, pair, pairs, check, source, status, expected
+    ):
+        """The raw bucket lets duplicates expire, and has what landed nowhere else."""
+        pairs[:] = [pair.model_copy(update={"gathers": True})]
+        came = row("here", source("here"))
+        self.lists([came, row("film", source("film"), replication_status=status)], [came, row("a film of its own")])
+        answer, faults = check(handlers.compare_inventories)
+        assert answer["pairs"][0]["counts"] == expected
+        assert faults == (0 if "expired" in expected else 1)
+
     def test_the_lag_can_be_asked_for(self, check, source):
         self.lists([row("a", source("a"), modified_at=NOW - timedelta(minutes=30))], [])
         assert check(handlers.compare_inventories)[1] == 0
