@@ -14,8 +14,8 @@ from constructs import Construct
 from pydantic import TypeAdapter
 
 from lambdas.common.events import SourceAccepted
-from lambdas.common.keys import ANALYSIS_PREFIX, WORK_PREFIX
-from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment
+from lambdas.common.keys import ANALYSIS_PREFIX, ANY_PREDICTION, WORK_PREFIX
+from lambdas.encoding.environment import JobsEnvironment, PlanEnvironment, RegisterEnvironment, StartEnvironment
 from lambdas.encoding.models import VideoRecipe
 from stacks.constructs.bus_subscription import subscribe
 from stacks.constructs.context_stack import ContextStack
@@ -69,6 +69,7 @@ class EncodingStack(ContextStack):
         self._jobs = table(self, "FarmJobs", partition_key="version_id", sort_key="job")
         workflow = self._workflow(key_service)
         self._start_on_acceptance(workflow.state_machine)
+        self._operators()
         CfnOutput(self, "JobsTable", value=self._jobs.table_name)
         CfnOutput(self, "WorkflowArn", value=workflow.state_machine.state_machine_arn)
         CfnOutput(self, "JobQueueArn", value=self.farm.encoding_queue.job_queue_arn)
@@ -90,8 +91,11 @@ class EncodingStack(ContextStack):
                 ladder=TypeAdapter(tuple[VideoRecipe, ...]).dump_json(encoding.ladder).decode(),
                 chunk_segments=encoding.chunk_segments,
                 segment_s=encoding.segment_s,
+                capacity=encoding.first_capacity,
+                job_vcpus=encoding.job_vcpus,
+                job_memory_mib=encoding.job_memory_mib,
             ),
-            description="Plans the chunk and rung jobs of a version.",
+            description="Plans the chunk and rung jobs of a version, and predicts their cost.",
         )
         grant_objects(self._mezzanine, plan.execution_role, Access.WRITE, prefix=WORK_PREFIX)
         self._bus.grant_put_events_to(plan)
@@ -173,6 +177,19 @@ class EncodingStack(ContextStack):
         self._content_key.grant(role, "kms:Decrypt")
         allow(self._jobs, role, "dynamodb:GetItem", "dynamodb:PutItem")
         return role
+
+    def _operators(self) -> None:
+        """What people call with their own AWS credentials; the output tells them the name."""
+        jobs = ServiceFunction(
+            self,
+            "ListJobs",
+            handler="lambdas.encoding.farm_handlers.jobs",
+            environment=JobsEnvironment(jobs_table=self._jobs.table_name, work_bucket=self._mezzanine.bucket_name),
+            description="Tells the jobs of a version, their attempts, and what they cost.",
+        )
+        allow(self._jobs, jobs, "dynamodb:Query")
+        grant_objects(self._mezzanine, jobs.execution_role, Access.READ, prefix=ANY_PREDICTION)
+        CfnOutput(self, "JobsFunction", value=jobs.function_name)
 
     def _start_on_acceptance(self, state_machine: sfn.StateMachine) -> None:
         start = ServiceFunction(

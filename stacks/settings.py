@@ -137,6 +137,11 @@ class EncodingSettings:
     chunk_segments: int
     ladder: tuple[VideoRecipe, ...]
 
+    @property
+    def first_capacity(self) -> str:
+        """What a job runs on if it gets what is asked for first, as ``lambdas/encoding/prices.json`` calls it."""
+        return "fargate-arm-spot" if self.launch == "fargate" else f"{self.instance_families[0]}-spot"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlaybackSettings:

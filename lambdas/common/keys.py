@@ -23,6 +23,7 @@ ART_PREFIX = "art/"
 INVENTORY_PREFIX = "inventory"
 RESTORES_PREFIX = "restores/"
 CHECKS_PREFIX = "checks/"
+_PREDICTION = "prediction.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _REFERENCE = re.compile(r"[A-Za-z0-9._-][A-Za-z0-9._/-]*")
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "51", 8: "71"}
@@ -103,6 +104,11 @@ class Workspace(NamedTuple):
         return f"{self.prefix}verification.json"
 
     @property
+    def prediction(self) -> str:
+        """What the plan will cost, as it was thought before the first job."""
+        return f"{self.prefix}{_PREDICTION}"
+
+    @property
     def jobs(self) -> str:
         """The list of the jobs that a state machine maps over."""
         return f"{self.prefix}jobs.json"
@@ -118,6 +124,10 @@ class Workspace(NamedTuple):
     def attempt(self, job: str, *, token: int) -> str:
         """Return the key that the holder of a fencing token writes its result of `job` to."""
         return f"{self.prefix}attempts/{job}/{token}"
+
+
+ANY_PREDICTION = f"{WORK_PREFIX}*/{_PREDICTION}"
+"""As policies write the predictions of all versions; what lies beside them is film in the clear."""
 
 
 class Analysis(NamedTuple):

@@ -32,6 +32,9 @@ class PlanEnvironment(Environment):
     ladder: str
     chunk_segments: Annotated[int, Field(ge=1, description="segments a chunk")]
     segment_s: Annotated[float, Field(gt=0, description="seconds a segment, nominally")]
+    capacity: Annotated[str, Field(description="of `prices.json`: what the jobs are expected to run on")]
+    job_vcpus: Annotated[float, Field(gt=0)]
+    job_memory_mib: Annotated[int, Field(gt=0)]
 
     @field_validator("ladder")
     @classmethod
@@ -53,6 +56,13 @@ class RegisterEnvironment(Environment):
 
     work_bucket: str
     event_bus: str
+
+
+class JobsEnvironment(Environment):
+    """`jobs`: tells what was done for a version, and what it cost."""
+
+    jobs_table: str
+    work_bucket: str
 
 
 class RetryEnvironment(Environment):

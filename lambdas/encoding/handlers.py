@@ -14,10 +14,12 @@ from lambdas.common.keys import Workspace
 from lambdas.common.media import Manifests
 from lambdas.common.objects import read_object, write_json
 from lambdas.common.parsing import parse, parse_json
+from lambdas.encoding.cost import UnknownPresetError, predict
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment
 from lambdas.encoding.jobs import jobs_of
-from lambdas.encoding.models import ContentKey, PackageReport, VerificationReport
+from lambdas.encoding.models import ContentKey, EncodingPlan, PackageReport, VerificationReport
 from lambdas.encoding.planning import plan_of, started
+from lambdas.encoding.prices import PriceList, UnknownCapacityError
 
 _REPORT_LIMIT = 1024 * 1024
 _JOBS = TypeAdapter(tuple[Job, ...])
@@ -63,6 +65,9 @@ def start(event: Payload, _context: LambdaContext) -> Payload:
 def plan(event: Payload, _context: LambdaContext) -> Payload:
     """Plan a version: write its plan to the work bucket, and answer the jobs to run.
 
+    What they will cost is written beside the plan, unless nobody has measured a preset or knows a price: that stops
+    no film, and is logged.
+
     Parameters
     ----------
     event
@@ -93,6 +98,7 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
     write_json(bucket=environment.work_bucket, key=key, text=planned.model_dump_json())
     listed = Workspace(source.version_id).jobs
     write_json(bucket=environment.work_bucket, key=listed, text=_JOBS.dump_json(jobs.chunk_jobs).decode())
+    _predict(planned, environment=environment)
     publisher(environment.event_bus).publish(started(planned, source=source, jobs=jobs.count))
     logger.info("planned", extra={"jobs": jobs.count, "chunks": len(planned.chunks)})
     return {
@@ -139,3 +145,29 @@ def register(event: Payload, _context: LambdaContext) -> Payload:
         )
     )
     return {"version_id": version.version_id, "title_id": version.title_id}
+
+
+def _predict(plan: EncodingPlan, *, environment: PlanEnvironment) -> None:
+    """Write what `plan` will cost to the work bucket, if that can be said."""
+    try:
+        prediction = predict(
+            plan,
+            worker_capacity=environment.capacity,
+            vcpus=environment.job_vcpus,
+            memory_mib=environment.job_memory_mib,
+            prices=PriceList.load(),
+        )
+    except (UnknownPresetError, UnknownCapacityError) as error:
+        logger.warning("no prediction", extra={"error": type(error).__name__, "reason": str(error)})
+        return
+    key = Workspace(plan.version_id).prediction
+    write_json(bucket=environment.work_bucket, key=key, text=prediction.model_dump_json())
+    logger.info(
+        "predicted",
+        extra={
+            "usd_low": prediction.usd_low,
+            "usd_expected": prediction.usd_expected,
+            "vcpu_seconds": prediction.vcpu_seconds,
+            "capacity": prediction.capacity,
+        },
+    )

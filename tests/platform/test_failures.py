@@ -30,6 +30,10 @@ class Jobs:
         commands = {int(record.name): _command(int(record.name)) for record in self._records.glob("*")}
         return [pid for pid, command in commands.items() if "encode-chunk" in command and f"/{version}/" in command]
 
+    def at_work(self, version):
+        """Those encoders that have claimed their job: what they started is running."""
+        return sorted({_parent(pid) for pid in self.tools(version)})
+
     def tools(self, version):
         """What those have started: ffmpeg, with libx264 in its command."""
         encoders = self.encoders(version)
@@ -65,7 +69,7 @@ def versions(platform, clips, tmp_path_factory):
         delivery = send(platform.up, name=name, files=files, manifest=manifest_of(name, files), folder=folder / name)
         found[name] = platform.version_of(delivery)
     jobs = Jobs(platform.work_dir)
-    left = {(jobs.encoders, found[RECLAIMED]): 1, (jobs.tools, found[KILLED]): ATTEMPTS}
+    left = {(jobs.at_work, found[RECLAIMED]): 1, (jobs.tools, found[KILLED]): ATTEMPTS}
     dead = set()
 
     def kill():

@@ -10,6 +10,7 @@ from lambdas.common.errors import InvalidInputError, NotFoundError
 from lambdas.common.events import VersionPackaged
 from lambdas.common.media import Priority
 from lambdas.encoding import handlers
+from lambdas.encoding.cost import Prediction
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment
 from lambdas.encoding.models import EncodingPlan
 from lambdas.encoding.planning import KeyMissingError
@@ -33,6 +34,9 @@ def plan_environment(**changes):
         "ladder": LADDER,
         "chunk_segments": 3,
         "segment_s": 4.0,
+        "capacity": "fargate-arm-spot",
+        "job_vcpus": 1,
+        "job_memory_mib": 4096,
     }
     return PlanEnvironment(**values | changes)
 
@@ -112,6 +116,36 @@ def test_every_job_is_as_urgent_as_its_delivery(context, priority):
     every = [*listed(jobs), *(job for rung in jobs["rung_jobs"] for job in rung.values())]
     every += [jobs["package"], jobs["verify"]]
     assert {job["priority"] for job in every} == {scheduling_priority(Priority(priority))}
+
+
+def predicted():
+    body = client("s3").get_object(Bucket="work", Key=f"work/{samples.VERSION}/prediction.json")["Body"].read()
+    return Prediction.model_validate_json(body)
+
+
+def test_what_the_jobs_will_cost_is_written_beside_the_plan(context):
+    answer = handlers.plan(state_with_keys(), context)
+    prediction = predicted()
+    assert prediction.capacity == "fargate-arm-spot"
+    assert sum(line.jobs for line in prediction.lines) == len(listed(answer)) + 2 * len(answer["rung_jobs"]) + 2
+    assert 0 < prediction.usd_low <= prediction.usd_expected
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"capacity": "abacus-spot"},
+        {"ladder": json.dumps([{**samples.LADDER[0].model_dump(mode="json"), "preset": "placebo"}])},
+    ],
+    ids=lambda unknown: next(iter(unknown)),
+)
+def test_what_nobody_can_predict_is_planned_all_the_same(context, deployed, capsys, unknown):
+    deployed(plan_environment(**unknown))
+    assert handlers.plan(state_with_keys(), context)["rung_jobs"]
+    with pytest.raises(client("s3").exceptions.NoSuchKey):
+        predicted()
+    [warning] = [line for line in capsys.readouterr().out.splitlines() if "no prediction" in line]
+    assert json.loads(warning)["level"] == "WARNING"
 
 
 def test_planning_again_gives_the_same(context):
