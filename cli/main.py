@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli import catalog, common
+from cli import catalog, common, farm
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
 from cli.review import app as reviews
 from cli.storage import drills, restore
@@ -35,8 +35,10 @@ app = typer.Typer(
 app.command()(upload)
 app.command()(catalog.versions)
 app.command()(catalog.rollback)
+app.command()(farm.cost)
 app.command()(restore)
 app.add_typer(drills, name="drill")
+app.add_typer(farm.jobs, name="jobs")
 app.add_typer(reviews, name="review")
 app.add_typer(studios, name="studio")
 PORT = typer.Option(help="Where to serve the player; a free port by default.")

@@ -19,6 +19,7 @@ from sandbox.edge import Edge
 from sandbox.edge_deployment import read_deployment
 from sandbox.film import SampleDelivery, render_sample
 from sandbox.pipeline import Outcome, follow
+from sandbox.spending import Spent, spent_on
 from sandbox.steps import Steps
 from sandbox.studio import SshKey, send_by_sftp, ssh_key
 from sandbox.studio_user import new_studio_user
@@ -52,6 +53,7 @@ class Published:
     delivery: SampleDelivery
     location: DeliveryLocation
     outcome: Outcome
+    spent: Spent
     viewer: Viewer
     desk: Credentials
     """What the studio signs in to its dashboard with."""
@@ -190,10 +192,12 @@ class Demo:
                 timeout_s=_PUBLISH_TIMEOUT_S,
                 tell=step.tell,
             )
+            spent = spent_on(up.platform, outcome.version_id)
         return Published(
             delivery=delivery,
             location=location,
             outcome=outcome,
+            spent=spent,
             viewer=new_viewer(up.platform),
             desk=new_studio_user(
                 up.platform, studio=location.studio, site=up.edge.url, folder=self._work_dir / "studios"

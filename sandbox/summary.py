@@ -36,6 +36,13 @@ def show(console: Console, *, up: Up, published: Published) -> None:
     for stage in published.outcome.stages:
         stages.add_row(stage.name, f"{stage.seconds:.1f}")
     console.print(stages)
+    spent = published.spent
+    console.print(
+        f"Cost     {spent.usd:.6f} USD on AWS for {spent.jobs} jobs in {spent.attempts} attempts; "
+        f"spot saved {spent.saved_usd:.6f}",
+        highlight=False,
+        soft_wrap=True,
+    )
     credit = published.delivery.manifest.title.credit
     console.print(f"[dim]{credit}[/]")
     console.print(f"Player   [bold]{up.edge.url}/[/]")
@@ -63,6 +70,9 @@ def as_json(*, up: Up, published: Published, check: PlaybackCheck) -> str:
             ],
             "qc": _quality(published.outcome.quality),
             "vmaf": [round(rendition.vmaf_mean, 2) for rendition in renditions],
+            "jobs": published.spent.jobs,
+            "attempts": published.spent.attempts,
+            "cost_usd": round(published.spent.usd, 6),
             "first_frame_ms": round(check.first_frame_ms),
             "played_s": round(check.played_s, 1),
             "stacks": up.assembly.stacks,

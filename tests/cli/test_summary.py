@@ -20,6 +20,9 @@ FIELDS = {
     "renditions": list,
     "qc": dict,
     "vmaf": list,
+    "jobs": int,
+    "attempts": int,
+    "cost_usd": float,
     "first_frame_ms": int,
     "played_s": float,
     "stacks": int,
@@ -61,6 +64,7 @@ def run(main):
     """The platform, a published film and a check, as far as the summary looks at them."""
     from sandbox.pipeline import Outcome, Stage  # noqa: PLC0415
     from sandbox.playback_check import PlaybackCheck  # noqa: PLC0415
+    from sandbox.spending import Spent  # noqa: PLC0415
 
     begun = datetime(2026, 1, 1, tzinfo=UTC)
     package = PackageReport(
@@ -85,6 +89,7 @@ def run(main):
                 package=package,
                 stages=(Stage(name="Plan", started=begun, ended=begun + timedelta(seconds=1.25)),),
             ),
+            spent=Spent(jobs=23, attempts=25, usd=0.0123456789, saved_usd=0.0211),
             viewer=SimpleNamespace(username="viewer@example.com", password="Secret1!"),
             desk=SimpleNamespace(username="blender@studios.example.com", password="Secret2!"),
         ),
@@ -125,6 +130,7 @@ def test_the_line_has_the_fields_that_were_promised(run):
         ],
     }
     assert (told["publish_s"], told["film_s"], told["played_s"], told["first_frame_ms"]) == (61.2, 24.0, 8.0, 613)
+    assert (told["jobs"], told["attempts"], told["cost_usd"]) == (23, 25, 0.012346)
     assert (told["stacks"], told["resources"], told["nag_unacknowledged"]) == (8, 277, 0)
 
 
@@ -139,6 +145,7 @@ def test_people_get_renditions_stages_the_credit_and_how_to_sign_in(run):
     for told in ("1080p", "1920x1080", "5867", "95.5", "92.5", "-26.4 LKFS", "Plan", "1.2", "© Somebody, CC BY"):
         assert told in text
     assert "http://127.0.0.1:8443/" in text
+    assert "0.012346 USD on AWS for 23 jobs in 25 attempts; spot saved 0.021100" in text
     assert "viewer@example.com  Secret1!" in text
     assert "http://127.0.0.1:8443/studio.html" in text
     assert "blender@studios.example.com  Secret2!" in text

@@ -32,7 +32,7 @@ class Jobs:
 
     def at_work(self, version):
         """Those encoders that have claimed their job: what they started is running."""
-        return sorted({_parent(pid) for pid in self.tools(version)})
+        return sorted(filter(None, {_parent(pid) for pid in self.tools(version)}))
 
     def tools(self, version):
         """What those have started: ffmpeg, with libx264 in its command."""

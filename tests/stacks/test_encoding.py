@@ -1,5 +1,6 @@
 import pytest
 
+from lambdas.encoding.prices import PriceList
 from tests.stacks.state_machine import caught_by, definition, way
 
 WORKFLOW = "encoding/Encode a version/StateMachine"
@@ -102,6 +103,33 @@ def test_jobs_claim_what_they_do_in_a_table_and_may_do_nothing_else_there(declar
         for action in statement.actions
     }
     assert allowed == {"dynamodb:GetItem", "dynamodb:PutItem"}
+
+
+def test_an_operator_is_told_of_jobs_by_a_function_that_only_reads(declared):
+    statements = declared.granted(declared.at("encoding/ListJobsRole"))
+    grants = {
+        (action, resource) for granted in statements for action in granted.actions for resource in granted.resources
+    }
+    assert {grant for grant in grants if grant[0].startswith("dynamodb:")} == {
+        ("dynamodb:Query", "<encoding/FarmJobs.Arn>")
+    }
+    objects = {(action, resource.partition("/")[2]) for action, resource in grants if action.startswith("s3:")}
+    # What else lies in a version's folder is its film, in the clear.
+    assert {action for action, _ in objects} == {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"}
+    assert {path for action, path in objects if action != "s3:ListBucket"} == {"work/*/prediction.json*"}
+    output = declared.templates["encoding"]["Outputs"]["JobsFunction"]
+    assert declared.text(output["Value"], stack="encoding") == "<encoding/ListJobs>"
+    permitted = {permission.text(permission["FunctionName"]) for permission in declared.of("AWS::Lambda::Permission")}
+    assert "<encoding/ListJobs.Arn>" not in permitted
+
+
+def test_the_cost_is_predicted_for_the_capacity_that_is_asked_for_first(declared):
+    encoding = declared.settings.encoding
+    variables = declared.at("encoding/Plan")["Environment"]["Variables"]
+    assert variables["CAPACITY"] == ("c7g-spot" if declared.settings.production else "fargate-arm-spot")
+    assert variables["CAPACITY"] in PriceList.load().capacities
+    assert float(variables["JOB_VCPUS"]) == encoding.job_vcpus
+    assert int(variables["JOB_MEMORY_MIB"]) == encoding.job_memory_mib
 
 
 def test_an_accepted_source_starts_it(declared):

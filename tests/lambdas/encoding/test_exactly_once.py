@@ -334,9 +334,9 @@ class Farm(RuleBasedStateMachine):
 
     def teardown(self):
         """Whatever happened, a worker that comes late enough has the job done, and be its clock slow."""
-        self.now += LEASE + timedelta(minutes=2 * MOST_SKEW_MIN)
         if self.missing:
             self.reopen(steps=1)
+        self.now += LEASE + timedelta(minutes=2 * MOST_SKEW_MIN)
         self._work(self._start("the last", batch_attempt=1, skew=-MOST_SKEW_MIN), steps=5)
         self.the_record_tells_what_happened()
         assert self.record.state is JobState.DONE

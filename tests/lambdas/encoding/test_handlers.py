@@ -139,13 +139,12 @@ def test_what_the_jobs_will_cost_is_written_beside_the_plan(context):
     ],
     ids=lambda unknown: next(iter(unknown)),
 )
-def test_what_nobody_can_predict_is_planned_all_the_same(context, deployed, capsys, unknown):
+def test_what_nobody_can_predict_is_planned_all_the_same(context, deployed, caplog, unknown):
     deployed(plan_environment(**unknown))
     assert handlers.plan(state_with_keys(), context)["rung_jobs"]
     with pytest.raises(client("s3").exceptions.NoSuchKey):
         predicted()
-    [warning] = [line for line in capsys.readouterr().out.splitlines() if "no prediction" in line]
-    assert json.loads(warning)["level"] == "WARNING"
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["no prediction"]
 
 
 def test_planning_again_gives_the_same(context):
