@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from encoder.errors import ObjectMissingError
 from encoder.log import say
 from encoder.storage import ObjectStore
 from encoder.worker import this_worker
-from lambdas.common.errors import MarqueeError, TransientError
+from lambdas.common.errors import ConflictError, MarqueeError, TransientError
 from lambdas.common.media import ObjectRef
 from lambdas.encoding import claims
-from lambdas.encoding.claims import FinishedError, JobRecord, JobState, LeaseHeldError, Outcome, StaleClaimError, Worker
+from lambdas.encoding.claims import JobRecord, JobState, LeaseHeldError, Outcome, StaleClaimError, Worker
 from lambdas.encoding.job_store import JobStore
 
 LEASE = timedelta(seconds=60)
@@ -27,6 +28,10 @@ _RENEW_S = 15.0
 _LOOK_AGAIN_S = 1.0
 _MOST_ERROR = 1000
 _CONTENT_TYPES = {".mp4": "video/mp4", ".json": "application/json"}
+
+
+class ResultLostError(TransientError):
+    """A committed result is gone before it was moved: the job is open again."""
 
 
 class ResultUnnamedError(MarqueeError):
@@ -85,40 +90,46 @@ class Claims:
         committed = self._jobs.change(
             version_id, job, lambda now: claims.commit(now, token=token, now=_now(), output=output)
         )
-        self._settle(committed, target=target)
+        if not self._settle(committed, target=target):
+            raise ResultLostError(f"{job} of {version_id}: its result {output.uri} is gone")
         say("committed", job=job, token=token, object=target.uri)
 
     def _claim(self, version_id: str, job: str, *, target: ObjectRef) -> JobRecord | None:
         """Return the claimed record; none if the job is done."""
         deadline = time.monotonic() + 2 * LEASE.total_seconds()
         while True:
-            record = self._jobs.get(version_id, job)
-            if record and record.finished and self._settle(record, target=target):
-                return None
             try:
+                record = self._jobs.get(version_id, job)
+                if record and record.finished and self._settle(record, target=target):
+                    return None
                 return self._jobs.change(version_id, job, self._take)
-            except LeaseHeldError:
+            except (LeaseHeldError, ConflictError, ObjectMissingError):
+                # Somebody is at it, has finished it, or has just settled or reopened it.
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_LOOK_AGAIN_S)
-            except FinishedError:
-                continue
 
     def _take(self, record: JobRecord) -> JobRecord:
         now = _now()
         return claims.claim(record, worker=self._worker, now=now, until=now + LEASE)
 
     def _settle(self, record: JobRecord, *, target: ObjectRef) -> bool:
-        """Bring a committed result to where it is looked for, whoever made it; say whether there is one."""
-        if record.state is JobState.DONE and self._store.exists(target):
+        """Bring a committed result to where it is looked for, whoever made it; say whether there is one.
+
+        What lies at `target` is the result that counts: nothing else is ever moved there, and a job is reopened only
+        when both are gone.
+        """
+        moved = self._store.exists(target)
+        if moved and record.state is JobState.DONE:
             return True
         output = record.output
         if output is None:
             raise ResultUnnamedError(f"{record.job} of {record.version_id} is {record.state}, and names no result")
-        if not self._store.exists(output):
+        if not moved and not self._store.exists(output):
             self._jobs.change(record.version_id, record.job, lambda now: claims.reopen(now, output=output))
             return False
-        self._store.copy(output, target)
+        if not moved:
+            self._store.copy(output, target)
         self._jobs.change(record.version_id, record.job, lambda now: claims.finish(now, output=output))
         return True
 
