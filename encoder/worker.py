@@ -16,15 +16,15 @@ def this_worker() -> Worker:
     """Return the worker that AWS Batch's and the job definition's variables describe.
 
     ``ENCODER_CAPACITY`` is ``ec2``, where the machine is asked for its family, or what is billed otherwise, for example
-    ``fargate-arm``; ``ENCODER_SPOT_ENVIRONMENT`` is the name of the compute environment whose capacity is spot.
+    ``fargate-arm``; ``ENCODER_SPOT_ENVIRONMENT`` is the compute environment whose capacity is spot, by name or ARN.
     """
     environment = os.environ
     billed = environment["ENCODER_CAPACITY"]
     if billed == _EC2:
         billed = _instance_type().partition(".")[0]
-    # Batch gives the name, or the ARN, which ends with the name.
-    placed = environment.get("AWS_BATCH_CE_NAME", "").rpartition("/")[2]
-    spot = placed == environment["ENCODER_SPOT_ENVIRONMENT"]
+    # Batch and CloudFormation give the name, or the ARN, which ends with the name.
+    placed = _name(environment.get("AWS_BATCH_CE_NAME", ""))
+    spot = placed == _name(environment["ENCODER_SPOT_ENVIRONMENT"])
     return Worker(
         batch_job=environment["AWS_BATCH_JOB_ID"],
         batch_attempt=int(environment["AWS_BATCH_JOB_ATTEMPT"]),
@@ -32,6 +32,10 @@ def this_worker() -> Worker:
         memory_mib=int(environment["ENCODER_MEMORY_MIB"]),
         capacity=f"{billed}-spot" if spot else billed,
     )
+
+
+def _name(environment: str) -> str:
+    return environment.rpartition("/")[2]
 
 
 def _instance_type() -> str:

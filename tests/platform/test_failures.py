@@ -9,50 +9,14 @@ from pathlib import Path
 import pytest
 
 from lambdas.encoding.claims import JobState, Outcome
+from sandbox.workers import Workers, parent_of
 from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
 
-PROC = Path("/proc")
 RECLAIMED, KILLED = "machine-reclaimed", "encoder-killed"
 ATTEMPTS = 4
 """A first, and three more."""
-
-
-class Jobs:
-    """The processes of the jobs at work, as the embedded cloud records them."""
-
-    def __init__(self, work_dir):
-        self._records = work_dir / "cloud" / "process-groups"
-
-    def encoders(self, version):
-        """Those that encode a chunk of a version: their plan is in their command."""
-        commands = {int(record.name): _command(int(record.name)) for record in self._records.glob("*")}
-        return [pid for pid, command in commands.items() if "encode-chunk" in command and f"/{version}/" in command]
-
-    def at_work(self, version):
-        """Those encoders that have claimed their job: what they started is running."""
-        return sorted(filter(None, {_parent(pid) for pid in self.tools(version)}))
-
-    def tools(self, version):
-        """What those have started: ffmpeg, with libx264 in its command."""
-        encoders = self.encoders(version)
-        everything = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()] if encoders else []
-        return [pid for pid in everything if _parent(pid) in encoders and "libx264" in _command(pid)]
-
-
-def _command(pid):
-    try:
-        return (PROC / str(pid) / "cmdline").read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def _parent(pid):
-    try:
-        return int((PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1])
-    except OSError:
-        return None
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +24,7 @@ def versions(platform, clips, tmp_path_factory):
     """Two good deliveries, whose chunk jobs are killed: one's process once, the other's ffmpeg each time."""
     from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
 
-    if not PROC.is_dir():
+    if not Path("/proc").is_dir():
         pytest.skip("needs /proc to find the jobs' processes")
     folder = tmp_path_factory.mktemp("failures")
     found = {}
@@ -68,8 +32,16 @@ def versions(platform, clips, tmp_path_factory):
         files = {FEATURE: clips.whole}
         delivery = send(platform.up, name=name, files=files, manifest=manifest_of(name, files), folder=folder / name)
         found[name] = platform.version_of(delivery)
-    jobs = Jobs(platform.work_dir)
-    left = {(jobs.at_work, found[RECLAIMED]): 1, (jobs.tools, found[KILLED]): ATTEMPTS}
+    workers = Workers(platform.work_dir / "cloud")
+
+    def tools(version):
+        return workers.tools(version, task="encode-chunk")
+
+    def at_work(version):
+        """Those encoders that have claimed their job: what they started is running."""
+        return sorted(filter(None, {parent_of(pid) for pid in tools(version)}))
+
+    left = {(at_work, found[RECLAIMED]): 1, (tools, found[KILLED]): ATTEMPTS}
     dead = set()
 
     def kill():

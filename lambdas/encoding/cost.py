@@ -1,0 +1,357 @@
+"""What a title's encoding cost, by stage and rung, and what one that is planned will cost. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from enum import StrEnum
+from fractions import Fraction
+from math import fsum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from lambdas.common.errors import PermanentError
+from lambdas.common.media import Record
+from lambdas.encoding.claims import Attempt, JobRecord, Outcome, Worker
+from lambdas.encoding.models import EncodingPlan, VideoRecipe
+from lambdas.encoding.prices import PriceList
+
+_PIXELS_A_MEGAPIXEL = 1_000_000
+_KILOBITS_A_MEGABYTE = 8_000
+_NUMBER = re.compile(r"\d+")
+
+
+class UnknownJobError(PermanentError):
+    """A job's id does not say which stage the job belongs to."""
+
+
+class UnknownPresetError(PermanentError):
+    """Nobody has measured how fast a preset is; the message names the remedy."""
+
+
+class Stage(StrEnum):
+    """What a job is for, in the order of the workflow."""
+
+    ENCODE = "encode"
+    AUDIO = "audio"
+    JOIN = "join"
+    SCORE = "score"
+    PACKAGE = "package"
+    VERIFY = "verify"
+
+
+class CostLine(Record):
+    """What the jobs of one stage, or of one stage and rung, used and cost."""
+
+    stage: Stage
+    rung: str | None = Field(description="none: the stage is not divided by rungs")
+    jobs: int
+    attempts: int
+    vcpu_seconds: float = Field(description="of all attempts")
+    usd: float = Field(description="of all attempts")
+    on_demand_usd: float = Field(description="the same attempts, on capacity that AWS does not take back")
+    wasted_seconds: float = Field(description="by the clock, of attempts that ended without a result")
+    wasted_usd: float
+
+
+class TitleCost(Record):
+    """What was spent up to now; an attempt that is being made counts until it was last heard of, and is no waste."""
+
+    as_of: date = Field(description="the day that the prices are of")
+    lines: tuple[CostLine, ...] = Field(description="by stage, then from the highest rung to the lowest")
+
+    @property
+    def vcpu_seconds(self) -> float:
+        """What was used."""
+        return fsum(line.vcpu_seconds for line in self.lines)
+
+    @property
+    def usd(self) -> float:
+        """What it cost, waste included."""
+        return fsum(line.usd for line in self.lines)
+
+    @property
+    def on_demand_usd(self) -> float:
+        """What the same attempts would have cost on demand."""
+        return fsum(line.on_demand_usd for line in self.lines)
+
+    @property
+    def saved_usd(self) -> float:
+        """By how much spot was cheaper for the same attempts; never negative.
+
+        Some of them were needed only because AWS took a spot host back: those would not have been made on demand, and
+        what spot really saved is less by their price there.
+        """
+        return fsum(line.on_demand_usd - line.usd for line in self.lines)
+
+    @property
+    def wasted_seconds(self) -> float:
+        """How long attempts worked that ended without a result, by the clock."""
+        return fsum(line.wasted_seconds for line in self.lines)
+
+    @property
+    def wasted_usd(self) -> float:
+        """What they cost, a part of `usd`."""
+        return fsum(line.wasted_usd for line in self.lines)
+
+
+def cost_of(records: Iterable[JobRecord], prices: PriceList) -> TitleCost:
+    """Return what the attempts in `records` used and cost.
+
+    Raises
+    ------
+    UnknownJobError
+        If a job's id is none of those that a version's jobs have.
+    UnknownCapacityError
+        If an attempt ran on what has no price.
+    """
+    groups: defaultdict[tuple[Stage, str | None], list[JobRecord]] = defaultdict(list)
+    for record in records:
+        groups[_place_of(record.job)].append(record)
+    lines = (_line(stage, rung, jobs, prices=prices) for (stage, rung), jobs in groups.items())
+    return TitleCost(as_of=prices.as_of, lines=tuple(sorted(lines, key=_order)))
+
+
+def _place_of(job: str) -> tuple[Stage, str | None]:
+    match job.split("/"):
+        case ["chunk", rung, _, _]:
+            return Stage.ENCODE, rung
+        case ["join" | "score" as kind, rung, _]:
+            return Stage(kind), rung
+        case ["audio" | "package" | "verify" as kind, _]:
+            return Stage(kind), None
+        case _:
+            raise UnknownJobError(f"which stage does the job {job!r} belong to? Say so in lambdas/encoding/cost.py")
+
+
+def _line(stage: Stage, rung: str | None, jobs: Sequence[JobRecord], *, prices: PriceList) -> CostLine:
+    attempts = [attempt for job in jobs for attempt in job.attempts]
+    wasted = [attempt for attempt in attempts if attempt.outcome not in {Outcome.DONE, Outcome.RUNNING}]
+
+    def usd(some: Iterable[Attempt]) -> float:
+        return fsum(prices.price(attempt.worker, attempt.seconds) for attempt in some)
+
+    return CostLine(
+        stage=stage,
+        rung=rung,
+        jobs=len(jobs),
+        attempts=len(attempts),
+        vcpu_seconds=fsum(attempt.vcpu_seconds for attempt in attempts),
+        usd=usd(attempts),
+        on_demand_usd=fsum(prices.price_on_demand(attempt.worker, attempt.seconds) for attempt in attempts),
+        wasted_seconds=fsum(attempt.seconds for attempt in wasted),
+        wasted_usd=usd(wasted),
+    )
+
+
+def _order(line: CostLine) -> tuple[int, int, str]:
+    height = _NUMBER.match(line.rung or "")
+    return list(Stage).index(line.stage), -int(height[0]) if height else 0, line.rung or ""
+
+
+class Span(Record):
+    """A figure for a film that is easy to encode, and for the one that is expected: neither is a bound."""
+
+    low: float = Field(ge=0, allow_inf_nan=False)
+    expected: float = Field(ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _low_is_low(self) -> Self:
+        if self.low > self.expected:
+            raise ValueError(f"{self.low} is more than {self.expected}")
+        return self
+
+    def __add__(self, other: Span) -> Span:
+        return Span(low=self.low + other.low, expected=self.expected + other.expected)
+
+    def __mul__(self, factor: float) -> Span:
+        return Span(low=self.low * factor, expected=self.expected * factor)
+
+
+class SpeedTable(Record):
+    """How many seconds one vCPU takes for what.
+
+    "A megapixel" is one of one frame: a frame of 1920 x 1080 has 2.07 of them.
+    """
+
+    machine: str = Field(description="what it was measured on, and when")
+    job_start_s: Span = Field(description="a job, before and after its work, from its claim on")
+    read_s: Span = Field(description="a megapixel of the source: decoded, and scaled to a rung")
+    encode_s: dict[str, Span] = Field(description="a megapixel of the rung, by x264 preset")
+    score_s: Span = Field(description="a megapixel of the source: both sides decoded, one scaled, and VMAF")
+    skim_s: Span = Field(description="a megapixel of the source that is read for its sound alone")
+    audio_s: Span = Field(description="a second of sound")
+    join_s: Span = Field(description="a megabyte of a rendition")
+    package_s: Span = Field(description="a megabyte of all renditions and the sound")
+    verify_s: Span = Field(description="a rendition, or the sound track")
+    parallel_share: float = Field(ge=0, le=1, description="of encoding and scoring, what the vCPUs share among them")
+
+    def encode(self, preset: str) -> Span:
+        """Return the seconds a megapixel of x264's `preset`.
+
+        Raises
+        ------
+        UnknownPresetError
+            If it was not measured.
+        """
+        try:
+            return self.encode_s[preset]
+        except KeyError:
+            raise UnknownPresetError(
+                f"nobody has measured x264's preset {preset!r}, only {', '.join(self.encode_s)}: "
+                f"measure it as MEASURED in lambdas/encoding/cost.py says, and add it there"
+            ) from None
+
+
+MEASURED = SpeedTable(
+    machine="one vCPU of an AMD EPYC of the third generation (2.45 GHz), 2026-11-22",
+    job_start_s=Span(low=0.3, expected=2.0),
+    read_s=Span(low=0.009, expected=0.017),
+    encode_s={
+        "ultrafast": Span(low=0.006, expected=0.009),
+        "superfast": Span(low=0.012, expected=0.019),
+        "veryfast": Span(low=0.018, expected=0.028),
+        "faster": Span(low=0.030, expected=0.046),
+        "fast": Span(low=0.039, expected=0.056),
+        "medium": Span(low=0.044, expected=0.078),
+        "slow": Span(low=0.069, expected=0.136),
+        "slower": Span(low=0.095, expected=0.24),
+        "veryslow": Span(low=0.20, expected=0.44),
+    },
+    score_s=Span(low=0.04, expected=0.06),
+    skim_s=Span(low=0.0005, expected=0.004),
+    audio_s=Span(low=0.03, expected=0.03),
+    join_s=Span(low=0.009, expected=0.025),
+    package_s=Span(low=0.013, expected=0.03),
+    verify_s=Span(low=0.4, expected=0.5),
+    parallel_share=0.95,
+)
+"""Measured with the ffmpeg of imageio-ffmpeg 0.8.1, as CPU time (user and system) with one thread, on a
+machine that did other work beside, which lengthens it somewhat.
+
+Three clips of five seconds were made of 1920 x 1080 at 24 frames a second, ProRes 422 HQ: ``testsrc2`` (63 Mbit/s), the
+same with ``noise=alls=8:allf=t+u`` (187 Mbit/s), and Big Buck Bunny, enlarged (180 Mbit/s). `low` is the first, and
+`expected` the mean of the other two, each over the rungs that have the preset, or over 854 x 480 at 1,500 kbit/s where
+no ladder has it. To measure again, on a Graviton host above all, where nobody has:
+
+- ``read_s``: ``ffmpeg -benchmark -threads 1 -filter_threads 1 -i CLIP -map 0:v -vf FILTERS -f null -`` with the filters
+  of `encoder.chunk`; ``utime`` and ``stime`` over frames times megapixels of the clip.
+- ``encode_s``: the whole command of `encoder.chunk` with ``-threads 1``, less the above, over megapixels of the rung.
+- ``score_s``: the command of `encoder.score` with one thread.
+- ``audio_s``, ``join_s``, ``package_s``: a long track, the same way, through the commands of `encoder.audio`,
+  `encoder.join` and `encoder.packager`; of ``verify_s`` the whole task.
+- ``job_start_s``: a task whose work is nothing, and one that opens the source, with moto for S3.
+
+Every task over the third clip took 133 s of CPU time with the sandbox's ladder and 261 s with that of production, where
+`predict` says 131 s and 269 s for one vCPU; the clip and the start of a job are among what the table was made of.
+
+Assumed, and not measured: a gigabit a second to and from S3 where a job mostly carries bytes (``skim_s`` of a ProRes
+source, ``join_s``, ``package_s``; `low` is without it), and `parallel_share`.
+"""
+
+
+class PredictedLine(Record):
+    """What the jobs of one stage, or of one stage and rung, are expected to use and cost, none of them twice."""
+
+    stage: Stage
+    rung: str | None = None
+    jobs: int
+    vcpu_seconds: float
+    usd_low: float
+    usd_expected: float
+
+
+class Prediction(Record):
+    """What a plan will cost, if no attempt is lost."""
+
+    as_of: date = Field(description="the day that the prices are of")
+    capacity: str
+    lines: tuple[PredictedLine, ...] = Field(description="by stage, then in the ladder's order")
+
+    @property
+    def usd_low(self) -> float:
+        """What it costs if the film is easy to encode."""
+        return fsum(line.usd_low for line in self.lines)
+
+    @property
+    def usd_expected(self) -> float:
+        """What it should cost, to a factor of two."""
+        return fsum(line.usd_expected for line in self.lines)
+
+    @property
+    def vcpu_seconds(self) -> float:
+        """What all jobs should use."""
+        return fsum(line.vcpu_seconds for line in self.lines)
+
+    @property
+    def vcpu_seconds_by_rung(self) -> dict[str, float]:
+        """What encoding, joining and scoring of each rung should use, in the ladder's order."""
+        rungs = dict.fromkeys(line.rung for line in self.lines if line.rung is not None)
+        return {rung: fsum(line.vcpu_seconds for line in self.lines if line.rung == rung) for rung in rungs}
+
+
+def predict(
+    plan: EncodingPlan,
+    *,
+    worker_capacity: str,
+    vcpus: float,
+    memory_mib: int,
+    prices: PriceList,
+    speed: SpeedTable = MEASURED,
+) -> Prediction:
+    """Return what the jobs of `plan` will use and cost on workers of `vcpus` and `memory_mib`.
+
+    A job lasts as long as its start, and its work on one vCPU times ``(1 - p) + p / vcpus`` (Amdahl's law), where p is
+    the table's `parallel_share` for encoding and scoring, and 0 for the rest; it pays for every vCPU all the while.
+
+    Raises
+    ------
+    UnknownPresetError
+        If nobody has measured a rung's preset.
+    UnknownCapacityError
+        If `worker_capacity` has no price.
+    """
+    worker = Worker(
+        batch_job="predicted", batch_attempt=1, vcpus=vcpus, memory_mib=memory_mib, capacity=worker_capacity
+    )
+    source_mpx = plan.width * plan.height / _PIXELS_A_MEGAPIXEL
+    duration_s = float(plan.frames / Fraction(plan.frame_rate))
+    sound_mb = plan.audio.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE if plan.audio else 0.0
+    size_mb = {recipe.rung: recipe.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE for recipe in plan.video}
+
+    def line(stage: Stage, *works: tuple[int, Span], rung: str | None = None) -> PredictedLine:
+        shared = speed.parallel_share if stage in {Stage.ENCODE, Stage.SCORE} else 0.0
+        # Less than one vCPU slows down what cannot be shared, too.
+        factor = max(1 / vcpus, (1 - shared) + shared / vcpus)
+        jobs = [(count, speed.job_start_s + work * factor) for count, work in works]
+        return PredictedLine(
+            stage=stage,
+            rung=rung,
+            jobs=sum(count for count, _ in jobs),
+            vcpu_seconds=fsum(count * job.expected * vcpus for count, job in jobs),
+            usd_low=fsum(count * prices.price(worker, job.low) for count, job in jobs),
+            usd_expected=fsum(count * prices.price(worker, job.expected) for count, job in jobs),
+        )
+
+    def encoding(recipe: VideoRecipe) -> PredictedLine:
+        rung_mpx = recipe.width * recipe.height / _PIXELS_A_MEGAPIXEL
+        frame = speed.read_s * source_mpx + speed.encode(recipe.preset) * rung_mpx
+        # Nearly all chunks are equally long.
+        lengths = Counter(chunk.frames for chunk in plan.chunks)
+        return line(Stage.ENCODE, *((count, frame * frames) for frames, count in lengths.items()), rung=recipe.rung)
+
+    rungs = plan.video
+    scoring = speed.score_s * (source_mpx * plan.frames)
+    sound = speed.skim_s * (source_mpx * plan.frames) + speed.audio_s * duration_s
+    lines = (
+        *(encoding(recipe) for recipe in rungs),
+        *([line(Stage.AUDIO, (1, sound))] if plan.audio else []),
+        *(line(Stage.JOIN, (1, speed.join_s * size_mb[recipe.rung]), rung=recipe.rung) for recipe in rungs),
+        *(line(Stage.SCORE, (1, scoring), rung=recipe.rung) for recipe in rungs),
+        line(Stage.PACKAGE, (1, speed.package_s * (fsum(size_mb.values()) + sound_mb))),
+        line(Stage.VERIFY, (1, speed.verify_s * (len(rungs) + (plan.audio is not None)))),
+    )
+    return Prediction(as_of=prices.as_of, capacity=worker_capacity, lines=lines)

@@ -1,0 +1,47 @@
+"""The processes behind the jobs of the embedded cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+class Workers:
+    """The processes of the jobs at work, as the embedded cloud records them.
+
+    Parameters
+    ----------
+    work_dir
+        The embedded cloud's folder.
+    """
+
+    def __init__(self, work_dir: Path) -> None:
+        self._records = work_dir / "process-groups"
+
+    def of(self, version_id: str, *, task: str = "") -> list[int]:
+        """Return those that work for a version, at `task` if one is named: their plan is in their command."""
+        commands = {int(record.name): command_of(int(record.name)) for record in self._records.glob("*")}
+        return [pid for pid, command in commands.items() if f"/{version_id}/plan.json" in command and task in command]
+
+    def tools(self, version_id: str, *, task: str) -> list[int]:
+        """Return the processes that those have started."""
+        workers = self.of(version_id, task=task)
+        everything = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()] if workers else []
+        return [pid for pid in everything if parent_of(pid) in workers]
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process; nothing, if it is gone."""
+    try:
+        return (_PROC / str(pid) / "cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def parent_of(pid: int) -> int | None:
+    """Return the parent of a process; none, if it is gone."""
+    try:
+        return int((_PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return None
