@@ -31,7 +31,8 @@ def record(event: Payload, _context: LambdaContext) -> Payload:
     dict
         ``execution``, ``version_id`` and ``error``.
     """
-    return _record(failure_of(event))
+    environment = FailureEnvironment.load()
+    return _record(failure_of(event), environment=environment)
 
 
 @entry_point
@@ -43,11 +44,11 @@ def record_end(event: Payload, _context: LambdaContext) -> Payload:
     event
         Step Functions' ``Step Functions Execution Status Change``.
     """
-    return _record(failure_of_end(event))
-
-
-def _record(failure: Failure) -> Payload:
     environment = FailureEnvironment.load()
+    return _record(failure_of_end(event), environment=environment)
+
+
+def _record(failure: Failure, *, environment: FailureEnvironment) -> Payload:
     logger.append_keys(version_id=failure.version_id)
     job = failure.job
     stream = job.log_stream if job else None

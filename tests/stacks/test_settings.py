@@ -92,8 +92,3 @@ def test_ladders_descend_and_fit_their_players(name):
         assert rung.width % 2 == rung.height % 2 == 0
         assert abs(rung.width / rung.height - 16 / 9) < 0.01
         assert rung.bitrate_kbps < rung.maxrate_kbps <= 2 * rung.bitrate_kbps
-
-
-@pytest.mark.parametrize("name", settings.PROFILES)
-def test_a_title_fits_the_inline_map(name):
-    assert profile(name).encoding.max_parallel_jobs <= 40
