@@ -17,14 +17,19 @@ from stacks.constructs.user_pool import user_pool
 class StudioApi(Construct):
     """What studios reach over HTTP, each by users of its own.
 
-    A user acts for the one group that it is in; the group's name is the studio's. Users are made by the platform's
-    operators (``marquee studio add``); nobody signs up.
+    A user acts for the one group that it is in; the group's name is the studio's. The groups of the settings' studios
+    are declared; other groups, and all users, are made by the platform's operators (``marquee studio add``). Nobody
+    signs up.
     """
 
     def __init__(self, stack: ContextStack, construct_id: str) -> None:
         super().__init__(stack, construct_id)
         settings = stack.settings
         self.pool = _studios(self, stack)
+        for studio in settings.ingestion.studios:
+            cognito.CfnUserPoolGroup(
+                self, f"Studio {studio.name}", user_pool_id=self.pool.user_pool_id, group_name=studio.name
+            )
         self.client = self.pool.add_client(
             "Desk",
             auth_flows=cognito.AuthFlow(user_password=True),

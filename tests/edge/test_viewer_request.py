@@ -135,7 +135,7 @@ def test_a_forged_token_does_not_learn_that_it_has_expired(ask):
     assert "expired" not in json.loads(answer.body)["detail"]
 
 
-@pytest.mark.parametrize("exp", [str(FAR), None, True, [FAR]])
+@pytest.mark.parametrize("exp", [str(FAR), None, True, [FAR]], ids=["text", "none", "true", "list"])
 def test_an_expiry_that_is_no_number_is_refused(status, edge_key, exp):
     assert status(by_hand(edge_key.key, {"alg": "HS256", "kid": "k1"}, {**CLAIMS, "exp": exp})) == 403
 

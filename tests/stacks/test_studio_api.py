@@ -37,6 +37,13 @@ def routes_of(declared):
     }
 
 
+def test_a_studio_of_the_settings_has_its_group(declared):
+    groups = declared.of("AWS::Cognito::UserPoolGroup", stack="ingestion")
+    assert {group["GroupName"] for group in groups} == {studio.name for studio in declared.settings.ingestion.studios}
+    [pool] = {group.text(group["UserPoolId"]) for group in groups}
+    assert pool.startswith("<ingestion/")
+
+
 def test_every_route_of_the_upload_api_reaches_its_function(declared):
     assert (
         ROUTES.items()
