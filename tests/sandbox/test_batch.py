@@ -305,3 +305,17 @@ def test_a_stack_update_makes_a_new_revision(aws, deploy):
     revisions = aws("batch").describe_job_definitions(jobDefinitionName="revised")["jobDefinitions"]
     assert [entry["containerProperties"]["command"] for entry in revisions] == [["one"], ["two"]]
     assert json.dumps(revisions[1]["jobDefinitionArn"]).endswith(':2"')
+
+
+def test_jobs_are_found_by_the_beginning_of_their_name(aws, farm):
+    batch = aws("batch")
+    queue = {"jobQueue": farm["Queue"], "jobDefinition": farm["Definition"]}
+    ids = [batch.submit_job(jobName=name, **queue)["jobId"] for name in ("v1-chunk-0", "V1-audio", "v10-audio")]
+
+    def found(wanted):
+        answer = batch.list_jobs(jobQueue=farm["Queue"], filters=[{"name": "JOB_NAME", "values": [wanted]}])
+        return {job["jobId"] for job in answer["jobSummaryList"]}
+
+    assert found("v1-*") == set(ids[:2])
+    assert found("v1-audio") == {ids[1]}
+    assert found("v2*") == set()

@@ -123,7 +123,7 @@ class BatchApi:
         jobs = [job for job in self._mine() if job.queue_name == queue]
         filters = {entry["name"]: entry["values"] for entry in payload.get("filters") or []}
         if "JOB_NAME" in filters:
-            jobs = [job for job in jobs if job.name in filters["JOB_NAME"]]
+            jobs = [job for job in jobs if any(_named(job.name, wanted) for wanted in filters["JOB_NAME"])]
         else:
             # As on AWS, the answer without a filter is what runs now.
             status = payload.get("jobStatus", "RUNNING")
@@ -188,3 +188,9 @@ def _answer(status: int, body: Payload, *, error: str | None = None) -> Response
     if error is not None:
         headers["x-amzn-ErrorType"] = error
     return status, headers, json.dumps(body).encode()
+
+
+def _named(name: str, wanted: str) -> bool:
+    """Whether a job's name is what a filter wants: case is nothing, and an asterisk at the end is any ending."""
+    name, wanted = name.lower(), wanted.lower()
+    return name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted
