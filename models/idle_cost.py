@@ -143,6 +143,7 @@ _FREE = frozenset(
         "AWS::CloudFront::ResponseHeadersPolicy",
         "AWS::Cognito::UserPool",
         "AWS::Cognito::UserPoolClient",
+        "AWS::Cognito::UserPoolGroup",
         "AWS::EC2::FlowLog",
         "AWS::EC2::InternetGateway",
         "AWS::EC2::LaunchTemplate",
