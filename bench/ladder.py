@@ -30,7 +30,17 @@ from stacks.settings import SANDBOX
 _SECONDS = 12
 _HEIGHT = 1080
 _SLOTS = 2
-_BUCKET = "bench"
+_BUCKET, _JOBS = "bench", "bench"
+# As the job definition and AWS Batch set them.
+_WORKER = {
+    "AWS_BATCH_JOB_ATTEMPT": "1",
+    "ENCODER_THREADS": "1",
+    "ENCODER_JOBS_TABLE": _JOBS,
+    "ENCODER_VCPUS": "1",
+    "ENCODER_MEMORY_MIB": "4096",
+    "ENCODER_CAPACITY": "fargate-arm",
+    "ENCODER_SPOT_ENVIRONMENT": "none",
+}
 
 
 def rows() -> Iterator[Row]:
@@ -90,13 +100,22 @@ def _by_jobs(plan: EncodingPlan, *, film: SampleDelivery, folder: Path) -> float
         s3.upload_file(str(film.feature), _BUCKET, film.feature.name)
         key = Workspace(plan.version_id).plan
         s3.put_object(Bucket=_BUCKET, Key=key, Body=plan.model_dump_json().encode())
-        environment = {**cloud.child_environment(), "ENCODER_THREADS": "1"}
+        deployed_in(cloud).client("dynamodb").create_table(
+            TableName=_JOBS,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("version_id", "job")],
+            KeySchema=[
+                {"AttributeName": "version_id", "KeyType": "HASH"},
+                {"AttributeName": "job", "KeyType": "RANGE"},
+            ],
+        )
+        environment = {**cloud.child_environment(), **_WORKER}
 
         def run(command: Sequence[str]) -> None:
             subprocess.run(
                 [sys.executable, "-m", "encoder", *command],
                 cwd=PROJECT_ROOT,
-                env=environment,
+                env={**environment, "AWS_BATCH_JOB_ID": "-".join(command)},
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
