@@ -54,18 +54,23 @@ def list_jobs(
     title: Annotated[str, TITLE],
     *,
     version: Annotated[str | None, VERSION] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed, and were not done since.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only those whose last attempt ended without a result.")
+    ] = False,
 ) -> None:
     """List a title's jobs that have begun."""
     try:
         told = _told(common.platform(), title, version=version)
     except _EXPECTED as error:
         fail(error)
-    found = [job for job in told["jobs"] if not failed or job["state"] == "failed"]
+    found = [job for job in told["jobs"] if not failed or _without_result(job)]
+    of = f"of version {told['version_id']}"
     if found:
         console.print(_jobs(found, heading=f"{title}, version {told['version_id']}"))
+    elif not told["jobs"]:
+        console.print(f"No job {of} has begun.", soft_wrap=True)
     else:
-        console.print(f"None of {len(told['jobs'])} jobs of version {told['version_id']} is failed.", soft_wrap=True)
+        console.print(f"None of {len(told['jobs'])} jobs {of} has failed.", soft_wrap=True)
 
 
 @jobs.command()
@@ -94,6 +99,11 @@ def logs(
             typer.echo(line)
     except _EXPECTED as error:
         fail(error)
+
+
+def _without_result(job: Mapping[str, Any]) -> bool:
+    last = job["attempts"][-1]["outcome"] if job["attempts"] else None
+    return last in {"failed", "interrupted", "lost"}
 
 
 def _told(platform: Deployed, title: str, *, version: str | None) -> dict[str, Any]:

@@ -18,7 +18,10 @@ from lambdas.common.evidence import BatchJob
 from lambdas.common.media import Record
 
 STUCK_REASON = "marquee: stuck"
-"""How the reason begins that our watch gives Batch when it terminates a job; the rest is for people."""
+"""How the reason begins with which a stuck job is terminated (`aws batch terminate-job --reason`); the rest is for people.
+
+Operators give it: no watch of ours does so yet.
+"""
 RECLAIM_REASONS = ("Host EC2", "Your Spot Task was interrupted")
 """How Batch's status reason begins when a spot machine was taken away: on EC2, on Fargate."""
 AT_ONCE_S = 5
