@@ -18,7 +18,7 @@ from lambdas.common.evidence import BatchJob
 from lambdas.common.media import Record
 
 STUCK_REASON = "marquee: stuck"
-"""How the reason begins with which a stuck job is terminated (`aws batch terminate-job --reason`); the rest is for people.
+"""How the reason begins with which a stuck job is terminated (``aws batch terminate-job``); the rest is for people.
 
 Operators give it: no watch of ours does so yet.
 """
@@ -146,7 +146,7 @@ _WHAT_HAPPENED = {
     FailureKind.RECLAIMED: "the job's spot machine was taken away",
     FailureKind.OUT_OF_MEMORY: "the job ran out of memory",
     FailureKind.TRANSIENT: "something failed that may work the next time",
-    FailureKind.STUCK: "the job was stuck, and our watch ended it",
+    FailureKind.STUCK: "the job was stuck, and was ended to be tried again",
     FailureKind.TIMED_OUT: "the job took longer than it may",
     FailureKind.BAD_INPUT: "the input is at fault",
     FailureKind.DEFECT: "the encoder, or how it was called, is at fault",
