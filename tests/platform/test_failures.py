@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,20 @@ pytestmark = pytest.mark.embedded
 RECLAIMED, KILLED = "machine-reclaimed", "encoder-killed"
 ATTEMPTS = 4
 """A first, and three more."""
+
+
+def _kill(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _is_over(platform, version):
+    states = platform.client("stepfunctions")
+    arn = platform.output("encoding", "WorkflowArn").replace(":stateMachine:", ":execution:")
+    try:
+        return states.describe_execution(executionArn=f"{arn}:{version}")["status"] != "RUNNING"
+    except states.exceptions.ExecutionDoesNotExist:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -41,22 +56,23 @@ def versions(platform, clips, tmp_path_factory):
         """Those encoders that have claimed their job: what they started is running."""
         return sorted(filter(None, {parent_of(pid) for pid in tools(version)}))
 
-    left = {(at_work, found[RECLAIMED]): 1, (tools, found[KILLED]): ATTEMPTS}
-    dead = set()
+    reclaimed = []
+    next_look = 0.0
 
-    def kill():
-        """Kill one more; each attempt of a job is another process."""
-        for (find, version), times in left.items():
-            for pid in set(find(version)) - dead if times else ():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                    dead.add(pid)
-                    left[find, version] -= 1
-                    return True
-        return False
+    def storm():
+        """Kill one's encoder once, and whatever the other's starts, until that one's execution has failed."""
+        nonlocal next_look
+        for pid in at_work(found[RECLAIMED])[: 1 - len(reclaimed)]:
+            reclaimed.append(pid)
+            _kill(pid)
+        for pid in tools(found[KILLED]):
+            _kill(pid)
+        if time.monotonic() < next_look:
+            return False
+        next_look = time.monotonic() + 0.5
+        return bool(reclaimed) and _is_over(platform, found[KILLED])
 
-    while any(left.values()):
-        eventually(kill, waiting_for=f"the processes of {found}", every=0.01)
+    eventually(storm, waiting_for=f"the end of {found}", every=0.01)
     return found
 
 
