@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambdas.encoding.claims import JobState, Outcome
-from sandbox.workers import Workers, parent_of
+from sandbox.workers import Workers, command_of, parent_of
 from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -50,7 +50,8 @@ def versions(platform, clips, tmp_path_factory):
     workers = Workers(platform.work_dir / "cloud")
 
     def tools(version):
-        return workers.tools(version, task="encode-chunk")
+        # Those that encode: what is killed while it tells its version is taken for a broken installation.
+        return [pid for pid in workers.tools(version, task="encode-chunk") if "libx264" in command_of(pid)]
 
     def at_work(version):
         """Those encoders that have claimed their job: what they started is running."""
