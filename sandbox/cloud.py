@@ -60,6 +60,10 @@ class PortInUseError(EmbeddedCloudError):
         )
 
 
+class NotOnSpotError(EmbeddedCloudError):
+    """A job whose machine should be taken away does not run on spot capacity."""
+
+
 class StartError(EmbeddedCloudError):
     """The server process ended, or did not become ready."""
 
@@ -175,15 +179,43 @@ class EmbeddedCloud:
 
     def write_inventories(self) -> list[str]:
         """Let S3 write every configured inventory now, and return where their manifests lie."""
-        written: list[str] = self._let_time_pass("inventory")
+        written: list[str] = self._let_happen("inventory")
         return written
 
     def age(self, bucket: str, *, days: int, prefix: str = "") -> dict[str, int]:
         """Let the objects of a bucket below `prefix` be `days` old, with what its lifecycle does to them until then."""
-        done: dict[str, int] = self._let_time_pass("age", bucket=bucket, days=str(days), prefix=prefix)
+        done: dict[str, int] = self._let_happen("age", bucket=bucket, days=str(days), prefix=prefix)
         return done
 
-    def _let_time_pass(self, what: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
+    def age_jobs(self, name: str, *, minutes: int) -> list[str]:
+        """Let the Batch jobs of a name be older by some minutes, in their queue or at work; return their ids."""
+        aged: list[str] = self._let_happen("age-jobs", name=name, minutes=str(minutes))
+        return aged
+
+    def reclaim(self, *, job: str | None = None, count: int = 1, notice_s: float | None = None) -> list[str]:
+        """Take spot machines away: a job's, or those of the `count` jobs that have run longest; return the jobs' ids.
+
+        `notice_s` is what they have from SIGTERM to SIGKILL, by default two seconds for AWS's two minutes.
+
+        Raises
+        ------
+        NotOnSpotError
+            If the job that was named does not run on spot capacity.
+        """
+        asked = {"job": job, "count": str(count), "notice": None if notice_s is None else str(notice_s)}
+        try:
+            done = self._let_happen("reclaim", **{name: value for name, value in asked.items() if value is not None})
+        except urllib.error.HTTPError as error:
+            with error:
+                raise NotOnSpotError(json.load(error)["error"]) from error
+        reclaimed: list[str] = done["reclaimed"]
+        return reclaimed
+
+    def drought(self, environment: str, *, over: bool = False) -> None:
+        """Let the compute environment of an ARN find no machine, until it is `over`."""
+        self._let_happen("drought", environment=environment, over=str(over).lower())
+
+    def _let_happen(self, what: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
         url = f"{self.endpoint}/_marquee/{what}?{urllib.parse.urlencode(parameters)}"
         request = urllib.request.Request(url, method="POST")  # noqa: S310  # loopback
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # loopback

@@ -57,12 +57,12 @@ def apply(workspace: Workspace) -> Callable[[], None]:
     scheduler, api = batch.apply(workspace)
     multipart.apply(workspace)
     stepfunctions.apply(scheduler=scheduler, api=api)
+    passing_time.apply(scheduler)
     for service in (
         cloudformation,
         storage,
         replicas,
         archive,
-        passing_time,
         sftp,
         cdn,
         network,

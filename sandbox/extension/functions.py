@@ -90,10 +90,22 @@ def _bound_workers() -> None:
             threading.Thread(target=lambda_runtime.kill_workers, args=(surplus,), daemon=True).start()
         return leased
 
+    def release(worker: Emulated) -> None:
+        if worker is not None:
+            worker.last_used = time.time()
+        stock_release(worker)
+
     stock = patch(
         lambda_runtime, "acquire_worker", acquire, why="Stock keeps one process for every function ever called"
     )
     patch(lambda_svc, "acquire_worker", acquire, why="The same, where it was imported by name")
+    stock_release = patch(
+        lambda_runtime,
+        "release_worker",
+        release,
+        why="Stock counts a worker as idle since its last call began: of a crowd's, each would end after one slow call",
+    )
+    patch(lambda_svc, "release_worker", release, why="The same, where it was imported by name")
 
 
 def _bound_concurrency() -> None:

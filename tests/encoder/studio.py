@@ -124,6 +124,8 @@ class Studio:
         recipe = {"preset": "ultrafast", "profile": "main"}
         chunk = 2 * SEGMENT_FRAMES
         values: dict[str, object] = {
+            "studio": "blender",
+            "delivery_id": "reel-1",
             "title_id": title_id,
             "version_id": version_id,
             "source": ObjectRef(bucket=RAW, key=f"{DELIVERY}film.mov"),

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import boto3
 import pytest
@@ -72,6 +73,22 @@ def test_a_fault_of_the_encoder_itself_is_neither(studio, capsys, monkeypatch):
     monkeypatch.setattr(boto3, "client", lambda *_, **__: None)
     assert studio.run("join", "--plan", "s3://work/plan.json", "--rung", "90p") == 70
     assert "traceback" in last_line(capsys)
+
+
+def test_ffmpeg_is_found_without_being_run(monkeypatch):
+    monkeypatch.delenv("IMAGEIO_FFMPEG_EXE", raising=False)
+    monkeypatch.setattr(subprocess, "Popen", None)
+    tools._ffmpeg_path.cache_clear()
+    found = Path(tools.Tool.FFMPEG.path)
+    assert found.name.startswith("ffmpeg-")
+    assert os.access(found, os.X_OK)
+
+
+def test_another_ffmpeg_may_be_named(monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/opt/ffmpeg")
+    tools._ffmpeg_path.cache_clear()
+    assert tools.Tool.FFMPEG.path == "/opt/ffmpeg"
+    tools._ffmpeg_path.cache_clear()
 
 
 @pytest.mark.parametrize(

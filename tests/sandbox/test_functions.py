@@ -237,3 +237,27 @@ def test_a_crowd_of_invocations_is_served_by_a_few_workers(aws, deploy, function
     assert len({answer["process"] for answer in answers}) <= 4
     assert max(answer["together"] for answer in answers) <= 4
     assert len(answers) == 24
+
+
+_SLOW = """
+import os
+import time
+
+def handler(event, context):
+    time.sleep(1.1)
+    return os.getpid()
+"""
+
+
+def test_a_worker_that_was_busy_until_now_is_not_idle(aws, deploy, function):
+    # More functions than workers are kept (conftest.py): one that was called a second ago must not be taken for idle.
+    names = [f"F{number}" for number in range(8)]
+    outputs = deploy({name: function(_SLOW) for name in names}, {name: {"Ref": name} for name in names})
+
+    def twice(name):
+        first = _invoke(aws, outputs[name], {})[1]
+        time.sleep(0.2)  # While it is free, the others' calls look for idle ones.
+        return first, _invoke(aws, outputs[name], {})[1]
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert all(first == second for first, second in pool.map(twice, names))

@@ -100,7 +100,7 @@ def test_uploads_that_nobody_finished_are_aborted(aws, aged):
 
 def test_an_unknown_request_says_what_is_wrong(cloud):
     with pytest.raises(urllib.error.HTTPError) as refused:
-        cloud._let_time_pass("age", bucket="nobody")
+        cloud._let_happen("age", bucket="nobody")
     assert "days" in json.load(refused.value)["error"]
 
 

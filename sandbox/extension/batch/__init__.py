@@ -11,11 +11,11 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import batch, eventbridge
 
-from sandbox.extension.batch import declare
+from sandbox.extension.batch import declare, reclaiming
 from sandbox.extension.batch.api import BatchApi
 from sandbox.extension.batch.control import queue_limits
 from sandbox.extension.batch.job import Job
-from sandbox.extension.batch.scheduler import Scheduler
+from sandbox.extension.batch.scheduler import QUEUE_BLOCKED, Scheduler
 from sandbox.extension.pinned import patch
 from sandbox.extension.workspace import Workspace
 
@@ -33,19 +33,20 @@ def apply(workspace: Workspace) -> tuple[Scheduler, BatchApi]:
         why="Stock Batch marks every job SUCCEEDED without running it",
     )
     declare.apply()
+    reclaiming.apply(scheduler)
     return scheduler, api
 
 
-def _announce(job: Job, detail: dict[str, Any]) -> None:
+def _announce(kind: str, job: Job, detail: dict[str, Any]) -> None:
     with request_scope(job.account, job.region):
         eventbridge._put_events(
             {
                 "Entries": [
                     {
                         "Source": "aws.batch",
-                        "DetailType": "Batch Job State Change",
+                        "DetailType": kind,
                         "Detail": json.dumps(detail),
-                        "Resources": [job.arn],
+                        "Resources": [job.arn, job.queue_arn] if kind == QUEUE_BLOCKED else [job.arn],
                     }
                 ]
             },

@@ -9,7 +9,7 @@ from uuid import uuid4
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import batch
 
-from sandbox.extension.batch import control
+from sandbox.extension.batch import arrays, control
 from sandbox.extension.batch.control import BatchError
 from sandbox.extension.batch.job import Job
 from sandbox.extension.batch.scheduler import Scheduler
@@ -29,6 +29,7 @@ class BatchApi:
                 control.put_compute_environment(p), "computeEnvironmentName", "computeEnvironmentArn"
             ),
             "deletecomputeenvironment": lambda p: _removed(batch._compute_envs, p["computeEnvironment"]),
+            "updatecomputeenvironment": self._update_compute_environment,
             "describecomputeenvironments": lambda p: {
                 "computeEnvironments": _selected(batch._compute_envs, p.get("computeEnvironments"))
             },
@@ -73,17 +74,16 @@ class BatchApi:
 
     def submit(self, payload: Payload) -> Payload:
         """SubmitJob."""
-        if payload.get("arrayProperties") or payload.get("nodeOverrides"):
-            raise BatchError("The local scheduler runs single container jobs; use a Map state instead of an array")
+        if payload.get("nodeOverrides"):
+            raise BatchError("The local scheduler runs no jobs of several nodes")
         queue = control.find_job_queue(payload["jobQueue"])
         if queue["state"] != "ENABLED":
             raise BatchError(f"JobQueue {queue['jobQueueName']} is disabled")
         definition = control.find_job_definition(payload["jobDefinition"])
         control.check_share(payload, queue=queue, definition=definition)
-        depends_on = [entry["jobId"] for entry in payload.get("dependsOn") or []]
-        for job_id in depends_on:
-            if self._scheduler.detail(job_id) is None:
-                raise BatchError(f"Job {job_id} of dependsOn does not exist")
+        size = arrays.array_size(payload)
+        dependencies = payload.get("dependsOn") or []
+        arrays.check_dependencies(dependencies, size=size, find=self._scheduler.find)
         timeout = {**definition.get("timeout", {}), **(payload.get("timeout") or {})}
         job_id = str(uuid4())
         job = Job(
@@ -100,14 +100,15 @@ class BatchApi:
             parameters={**definition["parameters"], **(payload.get("parameters") or {})},
             retry_strategy=payload.get("retryStrategy") or definition["retryStrategy"],
             timeout_seconds=int(timeout["attemptDurationSeconds"]) if timeout else None,
-            depends_on=depends_on,
+            depends_on=[entry["jobId"] for entry in dependencies if "jobId" in entry],
             tags=payload.get("tags") or {},
             scheduling_priority=int(
                 payload.get("schedulingPriorityOverride") or definition.get("schedulingPriority") or 0
             ),
             share_identifier=payload.get("shareIdentifier"),
+            array_size=size,
         )
-        self._scheduler.submit(job)
+        self._scheduler.submit(arrays.with_children(job, dependencies))
         return {"jobArn": job.arn, "jobName": job.name, "jobId": job.job_id}
 
     def _mine(self) -> list[Job]:
@@ -119,8 +120,11 @@ class BatchApi:
         return {"jobs": [self._scheduler.detail(job.job_id) for job in self._mine() if job.job_id in wanted]}
 
     def _list_jobs(self, payload: Payload) -> Payload:
-        queue = control.find_job_queue(payload["jobQueue"])["jobQueueName"]
-        jobs = [job for job in self._mine() if job.queue_name == queue]
+        if array := payload.get("arrayJobId"):
+            jobs = [job for job in self._mine() if job.parent_id == control.name_of(array)]
+        else:
+            queue = control.find_job_queue(payload["jobQueue"])["jobQueueName"]
+            jobs = [job for job in self._mine() if job.queue_name == queue and job.parent_id is None]
         filters = {entry["name"]: entry["values"] for entry in payload.get("filters") or []}
         if "JOB_NAME" in filters:
             jobs = [job for job in jobs if any(_named(job.name, wanted) for wanted in filters["JOB_NAME"])]
@@ -136,8 +140,17 @@ class BatchApi:
 
     def _update_job_queue(self, payload: Payload) -> Payload:
         record = control.find_job_queue(payload["jobQueue"])
+        control.check_time_limits(payload)
         record |= {key: value for key, value in payload.items() if key != "jobQueue"}
+        self._scheduler.look_again()
         return _picked(record, "jobQueueName", "jobQueueArn")
+
+    def _update_compute_environment(self, payload: Payload) -> Payload:
+        record = control.find_compute_environment(payload["computeEnvironment"])
+        resources = record["computeResources"] | (payload.get("computeResources") or {})
+        record |= {"state": payload.get("state", record["state"]), "computeResources": resources}
+        self._scheduler.look_again()
+        return _picked(record, "computeEnvironmentName", "computeEnvironmentArn")
 
     def _deregister_job_definition(self, payload: Payload) -> Payload:
         control.find_job_definition(payload["jobDefinition"])["status"] = "INACTIVE"

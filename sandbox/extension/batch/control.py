@@ -1,16 +1,20 @@
 """Compute environments, job queues, job definitions and scheduling policies: the part that runs nothing."""
 
-from typing import Any
+import math
+from typing import Any, Final
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
 from ministack.services import batch
 
-from sandbox.extension.batch.capacity import QueueLimits, host_vcpus
+from sandbox.extension.batch.capacity import Environment, QueueLimits
 from sandbox.extension.batch.job import Job
 
-_MOST_URGENT = 9999
+_MOST_URGENT: Final = 9999
+_SHORTEST_LIMIT_S, _LONGEST_LIMIT_S = 600, 86_400
 
 scheduling_policies: Any = AccountRegionScopedDict()
+dry: set[str] = set()
+"""The ARNs of compute environments for which AWS has no machine, because somebody wanted to see that."""
 
 
 class BatchError(Exception):
@@ -48,6 +52,7 @@ def put_compute_environment(payload: dict[str, Any]) -> dict[str, Any]:
 
 def put_job_queue(payload: dict[str, Any]) -> dict[str, Any]:
     """Create or replace a job queue."""
+    check_time_limits(payload)
     name = payload["jobQueueName"]
     record = {
         "jobQueueName": name,
@@ -126,19 +131,40 @@ def queue_limits(job: Job) -> QueueLimits | None:
         return None
     order = sorted(queue["computeEnvironmentOrder"], key=lambda entry: int(entry["order"]))
     names = [name_of(entry["computeEnvironment"]) for entry in order]
-    enabled = [
-        record
-        for name in names
-        if (record := batch._compute_envs.get_scoped(job.account, job.region, name)) is not None
-        and record["state"] == "ENABLED"
-    ]
+    found = [batch._compute_envs.get_scoped(job.account, job.region, name) for name in names]
     return QueueLimits(
         priority=queue["priority"],
-        # An unmanaged environment names no limit: the machine's own then applies.
-        max_vcpus=sum(float(env["computeResources"].get("maxvCpus", host_vcpus())) for env in enabled),
-        compute_environment=enabled[0]["computeEnvironmentName"] if enabled else "",
+        environments=tuple(_environment(record) for record in found if record and record["state"] == "ENABLED"),
         weights=_weights(job, queue),
+        time_limits={action["reason"]: float(action["maxTimeSeconds"]) for action in queue["jobStateTimeLimitActions"]},
     )
+
+
+def _environment(record: dict[str, Any]) -> Environment:
+    resources = record["computeResources"]
+    return Environment(
+        arn=record["computeEnvironmentArn"],
+        kind=resources.get("type", "EC2"),
+        # An unmanaged environment names no limit: the machine's own then applies.
+        max_vcpus=float(resources.get("maxvCpus", math.inf)),
+        is_dry=record["computeEnvironmentArn"] in dry,
+    )
+
+
+def find_compute_environment(reference: str) -> dict[str, Any]:
+    """The compute environment that a name or an ARN names."""
+    record: dict[str, Any] | None = batch._compute_envs.get(name_of(reference))
+    if record is None:
+        raise BatchError(f"ComputeEnvironment {reference} not found")
+    return record
+
+
+def check_time_limits(payload: dict[str, Any]) -> None:
+    """Refuse time limits of a queue that Batch does not take: from ten minutes to a day."""
+    for action in payload.get("jobStateTimeLimitActions") or []:
+        seconds = int(action["maxTimeSeconds"])
+        if not _SHORTEST_LIMIT_S <= seconds <= _LONGEST_LIMIT_S:
+            raise BatchError(f"maxTimeSeconds is from {_SHORTEST_LIMIT_S} to {_LONGEST_LIMIT_S}, not {seconds}")
 
 
 def _weights(job: Job, queue: dict[str, Any]) -> dict[str, float] | None:

@@ -2,12 +2,15 @@
 
 import re
 import time
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
+from sandbox.extension.batch.capacity import Placement, Resources
 from sandbox.extension.batch.retry import Outcome
 
 FINAL: Final = frozenset({"SUCCEEDED", "FAILED"})
+STATES: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 
 _PARAMETER: Final = re.compile(r"Ref::([A-Za-z0-9_-]+)")
 
@@ -61,8 +64,21 @@ class Job:
     depends_on: list[str]
     tags: dict[str, str]
     scheduling_priority: int = 0
-    charged_vcpus: float = 0.0
     share_identifier: str | None = None
+    array_size: int | None = None
+    """Of a job that only stands for its children."""
+    array_index: int | None = None
+    """Of such a child."""
+    children: list["Job"] = field(default_factory=list)
+    ended_children: int = 0
+    on_host: Resources | None = None
+    """What it is given of this machine."""
+    placement: Placement | None = None
+    """Where it is charged, from the start of an attempt to its end."""
+    blocked_reason: str | None = None
+    """Why it, at the head of its queue, cannot start."""
+    blocked_since: float = 0.0
+    """When that began, in seconds of the monotonic clock."""
     status: str = "SUBMITTED"
     status_reason: str | None = None
     created_at: int = field(default_factory=now_ms)
@@ -73,6 +89,24 @@ class Job:
     stop_reason: str | None = None
     is_cancelled: bool = False
     is_terminated: bool = False
+
+    def child(self, index: int, *, depends_on: list[str]) -> Self:
+        """One of the jobs that an array job stands for."""
+        return replace(
+            self,
+            job_id=f"{self.job_id}:{index}",
+            arn=f"{self.arn}:{index}",
+            array_size=None,
+            array_index=index,
+            depends_on=depends_on,
+            children=[],
+            attempts=[],
+        )
+
+    @property
+    def parent_id(self) -> str | None:
+        """The array job that it is a child of."""
+        return None if self.array_index is None else self.job_id.rpartition(":")[0]
 
     @property
     def command(self) -> list[str]:
@@ -88,12 +122,13 @@ class Job:
         return {entry["name"]: str(entry.get("value", "")) for entry in self.container.get("environment", [])}
 
     @property
-    def vcpus(self) -> float:
-        """The processors asked for; Fargate allows fractions."""
-        for requirement in self.container.get("resourceRequirements", []):
-            if requirement["type"] == "VCPU":
-                return float(requirement["value"])
-        return float(self.container.get("vcpus") or 1)
+    def asked(self) -> Resources:
+        """The processors (Fargate allows fractions) and the memory asked for; 0, if no memory was."""
+        required = {entry["type"]: float(entry["value"]) for entry in self.container.get("resourceRequirements") or []}
+        return Resources(
+            vcpus=required.get("VCPU") or float(self.container.get("vcpus") or 1),
+            memory_mib=required.get("MEMORY") or float(self.container.get("memory") or 0),
+        )
 
     @property
     def log_group(self) -> str:
@@ -133,13 +168,19 @@ class Job:
             "platformCapabilities": [],
             "eksAttempts": [],
         }
+        if self.array_size is not None:
+            counted = Counter(child.status for child in self.children)
+            detail["arrayProperties"] = {
+                "size": self.array_size,
+                "statusSummary": {state: counted[state] for state in STATES},
+            }
         if self.timeout_seconds is not None:
             detail["timeout"] = {"attemptDurationSeconds": self.timeout_seconds}
         return detail
 
     def summary(self) -> dict[str, Any]:
         """Batch's ``JobSummary``: a line of ListJobs."""
-        summary = {
+        summary: dict[str, Any] = {
             "jobArn": self.arn,
             "jobId": self.job_id,
             "jobName": self.name,
@@ -153,4 +194,8 @@ class Job:
             "isCancelled": self.is_cancelled,
             "isTerminated": self.is_terminated,
         }
+        if self.array_size is not None:
+            summary["arrayProperties"] = {"size": self.array_size}
+        elif self.array_index is not None:
+            summary["arrayProperties"] = {"index": self.array_index}
         return {key: value for key, value in summary.items() if value is not None}

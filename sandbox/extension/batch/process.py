@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from sandbox.extension.batch.memory import OUT_OF_MEMORY, watch_memory
 from sandbox.extension.batch.retry import Outcome
 from sandbox.extension.process_groups import signal_group
 from sandbox.extension.workspace import Workspace
@@ -54,6 +55,8 @@ class ContainerProcess:
         Called with every line of output, from a thread of its own.
     lost
         What Batch says when the machine is taken away.
+    memory_mib
+        What the container may use; none is without bound.
     """
 
     def __init__(
@@ -65,17 +68,22 @@ class ContainerProcess:
         workspace: Workspace,
         on_line: Callable[[str], None],
         lost: str,
+        memory_mib: float | None = None,
     ) -> None:
         self._lost = lost
+        self._memory_mib = memory_mib
         self._command = command
         self._environment = environment
         self._workspace = workspace
-        self._scratch = workspace.temporary / "batch" / name
+        # The id of an array's child has a colon, which paths and tools' arguments do not take well.
+        self._scratch = workspace.temporary / "batch" / name.replace(":", "-")
         self._on_line = on_line
         self._stop_reason: str | None = None
         self._timers: list[threading.Timer] = []
         self._process: subprocess.Popen[str] | None = None
         self._starting = threading.Lock()
+        self._ended = threading.Event()
+        self._is_out_of_memory = False
 
     def run(self, *, timeout_seconds: float | None) -> Outcome:
         """Run to the end, or until it is stopped or its time is over."""
@@ -85,7 +93,9 @@ class ContainerProcess:
         except OSError as error:
             shutil.rmtree(self._scratch, ignore_errors=True)
             return Outcome(
-                exit_code=None, reason=f"CannotStartContainerError: {error}", status_reason="Task failed to start"
+                exit_code=None,
+                reason=f"CannotStartContainerError: {error}",
+                status_reason=self._stop_reason or "Task failed to start",
             )
         record = self._workspace.process_groups / str(process.pid)
         record.touch()
@@ -93,7 +103,10 @@ class ContainerProcess:
         reader.start()
         if timeout_seconds is not None:
             self._later(timeout_seconds, lambda: self.stop(TIMED_OUT))
+        if self._memory_mib is not None:
+            threading.Thread(target=self._watch_memory, args=(process.pid, self._memory_mib), daemon=True).start()
         code = process.wait()
+        self._ended.set()
         for timer in self._timers:
             timer.cancel()
         # Children that outlive the main process would hold its output open, and the machine's processors.
@@ -103,15 +116,19 @@ class ContainerProcess:
         shutil.rmtree(self._scratch, ignore_errors=True)
         return self._outcome(code)
 
+    def reclaim(self, *, notice_seconds: float) -> None:
+        """Take the machine away: the container is told at once, and what is left of it is killed after the notice."""
+        self.stop(self._lost, grace_seconds=notice_seconds)
+
     def stop(self, reason: str, *, grace_seconds: float = _GRACE_SECONDS) -> None:
-        """Ask the whole process group to end; it is killed after a grace period."""
+        """Ask the container's main process to end, as ECS does; all of the group is killed after a grace period."""
         with self._starting:
             if self._stop_reason is not None:
                 return
             self._stop_reason = reason
             process = self._process
         if process is not None and process.poll() is None:
-            signal_group(process.pid, signal.SIGTERM)
+            process.terminate()
             self._later(grace_seconds, lambda: signal_group(process.pid, signal.SIGKILL))
 
     def _start(self) -> "subprocess.Popen[str]":
@@ -124,6 +141,8 @@ class ContainerProcess:
                 env={
                     **os.environ,
                     "PYTHONUNBUFFERED": "1",
+                    # The server writes none; without it every job would compile the encoder again.
+                    "PYTHONDONTWRITEBYTECODE": "",
                     **self._environment,
                     "TMPDIR": str(self._scratch),
                 },
@@ -143,6 +162,13 @@ class ContainerProcess:
             for line in process.stdout:
                 self._on_line(line.rstrip("\n"))
 
+    def _watch_memory(self, group: int, limit_mib: float) -> None:
+        def kill() -> None:
+            self._is_out_of_memory = True
+            signal_group(group, signal.SIGKILL)
+
+        watch_memory(group, limit_mib=limit_mib, ended=self._ended, on_excess=kill)
+
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         timer = threading.Timer(seconds, action)
         timer.daemon = True
@@ -154,6 +180,8 @@ class ContainerProcess:
         exit_code = 128 - code if code < 0 else code
         if self._stop_reason is not None:
             return Outcome(exit_code=exit_code, reason="", status_reason=self._stop_reason)
+        if code == -signal.SIGKILL and self._is_out_of_memory:
+            return Outcome(exit_code=exit_code, reason=OUT_OF_MEMORY, status_reason=EXITED)
         if code == -signal.SIGKILL:
             return Outcome(exit_code=exit_code, reason="", status_reason=self._lost)
         return Outcome(exit_code=exit_code, reason="", status_reason=EXITED)

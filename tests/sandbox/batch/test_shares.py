@@ -3,21 +3,18 @@
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.sandbox.batch.resources import definition, environment, queue
+
 pytestmark = pytest.mark.embedded
 
 
 @pytest.fixture(scope="module")
 def farm(deploy):
     """A queue of one processor with a policy of two shares, one without a policy, and a job of one processor."""
+    shared = {"SchedulingPolicyArn": {"Fn::GetAtt": ["Policy", "Arn"]}}
     return deploy(
         {
-            "Compute": {
-                "Type": "AWS::Batch::ComputeEnvironment",
-                "Properties": {
-                    "Type": "MANAGED",
-                    "ComputeResources": {"Type": "FARGATE_SPOT", "MaxvCpus": 1, "Subnets": []},
-                },
-            },
+            "Compute": environment("FARGATE_SPOT", 1),
             "Policy": {
                 "Type": "AWS::Batch::SchedulingPolicy",
                 "Properties": {
@@ -29,38 +26,20 @@ def farm(deploy):
                     }
                 },
             },
-            "Shared": _queue(SchedulingPolicyArn={"Fn::GetAtt": ["Policy", "Arn"]}),
-            "Plain": _queue(),
-            "Definition": {
-                "Type": "AWS::Batch::JobDefinition",
-                "Properties": {
-                    "Type": "container",
-                    "ContainerProperties": {
-                        "Image": "encoder",
-                        "Command": ["true"],
-                        "ResourceRequirements": [{"Type": "VCPU", "Value": "1"}, {"Type": "MEMORY", "Value": "512"}],
-                    },
-                },
-            },
+            "Shared": queue("Compute", **shared),
+            "Plain": queue("Compute"),
+            "Definition": definition(vcpus="1"),
         },
         {name: {"Ref": name} for name in ("Shared", "Plain", "Definition")},
     )
 
 
-def _queue(**properties):
-    order = [{"Order": 1, "ComputeEnvironment": {"Ref": "Compute"}}]
-    return {
-        "Type": "AWS::Batch::JobQueue",
-        "Properties": {"Priority": 1, "ComputeEnvironmentOrder": order} | properties,
-    }
-
-
 @pytest.fixture(scope="module")
 def submit(aws, farm):
-    def start(name, script="true", *, queue="Shared", **options):
+    def start(name, script="true", *, to="Shared", **options):
         return aws("batch").submit_job(
             jobName=name,
-            jobQueue=farm[queue],
+            jobQueue=farm[to],
             jobDefinition=farm["Definition"],
             containerOverrides={"command": [script]},
             **options,
@@ -104,7 +83,7 @@ def test_a_priority_counts_for_nothing_beside_another_share(in_order):
 
 
 @pytest.mark.parametrize(
-    ("queue", "options", "complaint"),
+    ("to", "options", "complaint"),
     [
         ("Shared", {}, "shareIdentifier is required"),
         ("Shared", {"shareIdentifier": "film"}, "schedulingPriorityOverride should be specified"),
@@ -112,6 +91,6 @@ def test_a_priority_counts_for_nothing_beside_another_share(in_order):
         ("Plain", _of("film", 1), "need a JobQueue with a scheduling policy"),
     ],
 )
-def test_a_submission_that_does_not_fit_its_queue_is_refused(submit, queue, options, complaint):
+def test_a_submission_that_does_not_fit_its_queue_is_refused(submit, to, options, complaint):
     with pytest.raises(ClientError, match=complaint):
-        submit("job", queue=queue, **options)
+        submit("job", to=to, **options)
