@@ -7,11 +7,13 @@ or border makes another name, so that a result is never taken for what it is not
 from __future__ import annotations
 
 import hashlib
+import re
 
 from pydantic import BaseModel
 
 from lambdas.encoding.models import EncodingPlan, VideoRecipe
 
+_ENCODE = re.compile(r"(?P<version>[cv][0-9a-f]{16})-")
 _METHOD = 1
 """Jobs that are done otherwise give other results: another number is another name for each."""
 
@@ -67,6 +69,25 @@ class JobIds:
     def _rung(self, rung: str) -> str:
         plan = self._plan
         return _digest(plan.source, self._recipe(rung), *plan.chunks, plan.frame_rate, plan.segment_frames)
+
+
+def batch_name(version_id: str, job: str) -> str | None:
+    """Return the name of the Batch jobs that do a job, by its id, with or without the digest; none of anything else."""
+    match job.strip("/").split("/"):
+        case ["chunk", rung, index, *_] if index.isdecimal():
+            return f"{version_id}-{rung}-chunk-{int(index)}"
+        case ["join" | "score" as task, rung, *_]:
+            return f"{version_id}-{rung}-{task}"
+        case ["audio" | "package" | "verify" as task, *_]:
+            return f"{version_id}-{task}"
+        case _:
+            return None
+
+
+def version_of(batch_name: str) -> str | None:
+    """Return the version that a Batch job works for, by its name; none of an inspection, an analysis or a checksum."""
+    found = _ENCODE.match(batch_name)
+    return found["version"] if found else None
 
 
 def _digest(*depends_on: BaseModel | str | int | None) -> str:

@@ -1,0 +1,148 @@
+"""The farm's watch: what counts its queues, ends what is stuck in them, and tells operators of both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from aws_cdk import CfnOutput, Duration
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from lambdas.encoding.environment import DescribeEnvironment, WatchEnvironment
+from lambdas.encoding.watch import DRAIN_METRIC, METRICS, STUCK_METRIC, WAIT_METRIC
+from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
+from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.service_function import ServiceFunction
+from stacks.constructs.table import allow
+
+HANDLERS = "lambdas.encoding.watch_handlers"
+OFTEN = Duration.minutes(5)
+_TIMEOUT = Duration.minutes(2)
+
+
+class FarmWatch(Construct):
+    """A function that looks at the queues every five minutes, one that tells of them, and the alarms.
+
+    Parameters
+    ----------
+    stack
+        The encoding stack.
+    queues
+        The farm's, by name.
+    jobs
+        The table in which encodes claim what they do.
+    """
+
+    def __init__(
+        self, stack: ContextStack, construct_id: str, *, queues: Mapping[str, batch.IJobQueue], jobs: dynamodb.ITableV2
+    ) -> None:
+        super().__init__(stack, construct_id)
+        self._stack, self._jobs = stack, jobs
+        encoding = stack.settings.encoding
+        environment = WatchEnvironment(
+            queues=json.dumps({name: queue.job_queue_arn for name, queue in queues.items()}),
+            jobs_table=jobs.table_name,
+            heartbeat_minutes=encoding.heartbeat_minutes,
+            starting_minutes=encoding.starting_minutes,
+            runnable_minutes=encoding.runnable_minutes,
+        )
+        watch = ServiceFunction(
+            stack,
+            "WatchFarm",
+            handler=f"{HANDLERS}.watch_farm",
+            environment=environment,
+            description="Counts what waits in the farm, and ends jobs that are stuck so that they are tried again.",
+            timeout=_TIMEOUT,
+        )
+        self._let_look(watch)
+        self._let_end(watch)
+        events.Rule(
+            stack,
+            "WatchFarmSchedule",
+            description="Looks at the farm's queues.",
+            schedule=events.Schedule.rate(OFTEN),
+            # The next round comes soon, and sees more than a repeated one.
+            targets=[targets.LambdaFunction(watch, dead_letter_queue=stack.dead_letters, retry_attempts=0)],
+        )
+        describe = ServiceFunction(
+            stack,
+            "DescribeFarm",
+            handler=f"{HANDLERS}.describe_farm",
+            environment=DescribeEnvironment(
+                **environment.model_dump(),
+                first_pause_s=encoding.first_retry_pause_s,
+                most_memory_mib=encoding.most_memory_mib,
+            ),
+            description="Tells how the farm's queues are, and why a job is where it is.",
+            timeout=_TIMEOUT,
+        )
+        self._let_look(describe)
+        CfnOutput(stack, "FarmFunction", value=describe.function_name)
+        self._alarms(queues)
+
+    def _let_look(self, function: ServiceFunction) -> None:
+        """Let `function` read queues, jobs, their tasks and their claims."""
+        role, task = function.execution_role, self._stack.format_arn(service="ecs", resource="task", resource_name="*")
+        for actions, resource in ((["batch:ListJobs", "batch:DescribeJobs"], "*"), (["ecs:DescribeTasks"], task)):
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        acknowledge(
+            role,
+            reason="Batch's ListJobs and DescribeJobs know no resources; they only read.",
+            rules=("AwsSolutions-IAM5[Resource::*]",),
+        )
+        acknowledge(
+            role,
+            reason="AWS Batch draws its clusters' names and ECS its tasks' ids; the role may only describe them.",
+            rules=(wildcard_finding(self, task),),
+        )
+        allow(self._jobs, role, "dynamodb:Query")
+
+    def _let_end(self, function: ServiceFunction) -> None:
+        job = self._stack.format_arn(service="batch", resource="job", resource_name="*")
+        function.execution_role.add_to_policy(iam.PolicyStatement(actions=["batch:TerminateJob"], resources=[job]))
+        acknowledge(
+            function.execution_role,
+            reason="A job's id is drawn when it is submitted; the function ends what it found in the queues.",
+            rules=(wildcard_finding(self, job),),
+        )
+
+    def _alarms(self, queues: Mapping[str, batch.IJobQueue]) -> None:
+        """Declare the alarms; where an alarm for each function is too many, stuck jobs are all that is watched."""
+        stack, encoding = self._stack, self._stack.settings.encoding
+        stack.alarm(
+            "JobsStuck",
+            metric=self._metric(STUCK_METRIC),
+            description="Jobs of the farm are stuck: `marquee queue` says which and why.",
+        )
+        if not stack.settings.governance.alarm_a_function:
+            return
+        for name in queues:
+            beginning = name.title().replace("-", "")
+            stack.alarm(
+                f"{beginning}WaitsLong",
+                metric=self._metric(WAIT_METRIC, queue=name),
+                threshold=Duration.hours(encoding.longest_wait_hours).to_seconds(),
+                description=f"A job of the queue {name} has waited for more than {encoding.longest_wait_hours} hours.",
+            )
+            stack.alarm(
+                f"{beginning}BehindSla",
+                metric=self._metric(DRAIN_METRIC, queue=name),
+                threshold=Duration.hours(encoding.sla_hours).to_seconds(),
+                description=f"At its pace the queue {name} takes more than {encoding.sla_hours} hours to drain.",
+            )
+
+    def _metric(self, name: str, **dimensions: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=METRICS,
+            metric_name=name,
+            dimensions_map={"service": self._stack.node.id, **dimensions},
+            # Two rounds: one of them is always in it.
+            period=Duration.minutes(10),
+            statistic="Maximum",
+        )
