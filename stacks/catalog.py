@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput
+from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.catalog.environment import PublishEnvironment, ReadEnvironment, RecordEnvironment, RollbackEnvironment
+from lambdas.catalog.environment import (
+    CampaignEnvironment,
+    PublishEnvironment,
+    ReadEnvironment,
+    RecordEnvironment,
+    RollbackEnvironment,
+)
 from lambdas.common.events import SourceAccepted, VersionPackaged
 from lambdas.common.keys import ANY_MANIFEST
 from stacks.constructs.bus_subscription import subscribe
@@ -55,6 +61,7 @@ class CatalogStack(ContextStack):
         )
         self._follow_the_bus()
         self._operators(media)
+        self._campaigns()
         self.list_titles = ServiceFunction(
             self,
             "ListTitles",
@@ -113,3 +120,28 @@ class CatalogStack(ContextStack):
         allow(self._titles, versions, "dynamodb:GetItem", "dynamodb:Query")
         CfnOutput(self, "RollbackFunction", value=rollback.function_name)
         CfnOutput(self, "VersionsFunction", value=versions.function_name)
+
+    def _campaigns(self) -> None:
+        """What encodes published titles anew: operators call it, too."""
+        start = ServiceFunction(
+            self,
+            "StartCampaign",
+            handler=f"{HANDLERS}.start_campaign",
+            environment=CampaignEnvironment(titles_table=self._titles.table_name, event_bus=self._bus.event_bus_name),
+            description="Asks for published titles to be encoded anew.",
+            timeout=Duration.minutes(5),
+        )
+        allow(self._titles, start, "dynamodb:GetItem", "dynamodb:PutItem")
+        allow(self._titles, start, "dynamodb:Query", index=PUBLISHED_INDEX)
+        self._bus.grant_put_events_to(start)
+        show = ServiceFunction(
+            self,
+            "ShowCampaign",
+            handler=f"{HANDLERS}.show_campaign",
+            environment=ReadEnvironment(titles_table=self._titles.table_name),
+            description="Tells what became of each version that a campaign asked for.",
+            timeout=Duration.minutes(1),
+        )
+        allow(self._titles, show, "dynamodb:GetItem", "dynamodb:Query")
+        CfnOutput(self, "StartCampaignFunction", value=start.function_name)
+        CfnOutput(self, "ShowCampaignFunction", value=show.function_name)

@@ -16,11 +16,11 @@ from constructs import Construct
 from pydantic import TypeAdapter
 
 from lambdas.common.environment import Environment
-from lambdas.common.events import SourceAccepted
+from lambdas.common.events import ReencodeRequested, SourceAccepted
 from lambdas.common.keys import CHECKS_PREFIX, INVENTORY_PREFIX, RESTORES_PREFIX
 from lambdas.storage.environment import CheckEnvironment, FindEnvironment, RecordEnvironment, ReportEnvironment
 from lambdas.storage.models import ReplicaPair
-from stacks.constructs.bus_subscription import subscribe
+from stacks.constructs.bus_subscription import subscribe_to_any
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.encoder_farm import EncoderFarm
 from stacks.constructs.object_access import Access, grant_objects
@@ -109,7 +109,7 @@ class RecoveryStack(ContextStack):
         )
         allow(self._sources, record, "dynamodb:PutItem")
         grant_objects(self._storage.raw, record.execution_role, Access.READ)
-        subscribe(self, SourceAccepted, bus=self._bus, function=record)
+        subscribe_to_any(self, "OnSourceAccepted", (SourceAccepted, ReencodeRequested), bus=self._bus, function=record)
 
     def _workflow(self) -> Workflow:
         """Find the objects, ask for copies, look until they are there, read every byte, report."""

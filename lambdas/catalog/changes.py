@@ -80,8 +80,10 @@ class Change:
 
     @property
     def newest(self) -> Delivered:
-        """The latest delivery that was ever current, after the change."""
-        return max(self.before.newest, self.version.delivered) if self.before else self.version.delivered
+        """The latest delivery that was ever current, after the change. What a campaign made is none."""
+        if self.before is None:
+            return self.version.delivered
+        return self.before.newest if self.version.replaces else max(self.before.newest, self.version.delivered)
 
     @property
     def state_of_replaced(self) -> VersionState:

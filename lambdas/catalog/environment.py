@@ -26,7 +26,14 @@ class RollbackEnvironment(Environment):
     event_bus: str
 
 
+class CampaignEnvironment(Environment):
+    """`start_campaign`: asks for published titles to be encoded anew."""
+
+    titles_table: str
+    event_bus: str
+
+
 class ReadEnvironment(Environment):
-    """`list_titles`, `versions`: read what there is."""
+    """`list_titles`, `versions`, `show_campaign`: read what there is."""
 
     titles_table: str

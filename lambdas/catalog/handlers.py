@@ -1,4 +1,4 @@
-"""The catalog's functions: two that follow the bus, one that answers the API, and two that operators call."""
+"""The catalog's functions: two that follow the bus, one that answers the API, and four that operators call."""
 
 from __future__ import annotations
 
@@ -7,10 +7,23 @@ from functools import cache, partial
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.catalog import rollback as rolling_back
+from lambdas.catalog.campaigns import Outcome, asked_for, progress
 from lambdas.catalog.changes import announcement
-from lambdas.catalog.environment import PublishEnvironment, ReadEnvironment, RecordEnvironment, RollbackEnvironment
+from lambdas.catalog.environment import (
+    CampaignEnvironment,
+    PublishEnvironment,
+    ReadEnvironment,
+    RecordEnvironment,
+    RollbackEnvironment,
+)
 from lambdas.catalog.media import in_place
-from lambdas.catalog.models import AuditRecord, RollbackRequest, VersionsRequest
+from lambdas.catalog.models import (
+    AuditRecord,
+    CampaignRequest,
+    RollbackRequest,
+    ShowCampaignRequest,
+    VersionsRequest,
+)
 from lambdas.catalog.overview import overview
 from lambdas.catalog.publishing import Step, known, next_step, publication
 from lambdas.catalog.store import CatalogStore
@@ -113,6 +126,63 @@ def rollback(event: Payload, _context: LambdaContext) -> Payload:
         "replaced": record.previous_version if change else None,
         "changed": change is not None,
     }
+
+
+@entry_point
+def start_campaign(event: Payload, _context: LambdaContext) -> Payload:
+    """Ask for published titles to be encoded anew, from the sources they have; an operator calls this.
+
+    Whatever was asked for already under the same name is not asked for twice: say it again if it was interrupted.
+
+    Parameters
+    ----------
+    event
+        A `CampaignRequest`: ``campaign`` (its name), ``titles``, ``degraded``, ``now`` and ``by`` (an ARN).
+
+    Returns
+    -------
+    dict
+        ``campaign``, and ``titles``: of each its ``title_id``, ``outcome`` (an `Outcome`), ``version_id`` and
+        ``message``.
+
+    Raises
+    ------
+    TransientError
+        If the table or the bus is away: ask again.
+    """
+    environment = CampaignEnvironment.load()
+    request = parse(CampaignRequest, event)
+    store, bus = _store(environment.titles_table), publisher(environment.event_bus)
+    told = []
+    for title_id in dict.fromkeys((*request.titles, *(_degraded(store) if request.degraded else ()))):
+        title = store.title(title_id)
+        version = store.version(title_id=title_id, version_id=title.current_version) if title else None
+        asked = asked_for(request, title_id=title_id, version=version)
+        if asked.event:
+            new = store.add_reencode(asked.event, at=now())
+            # Whoever asks again may do so because this was lost; the workflow begins a version once.
+            bus.publish(asked.event)
+            asked = asked if new else asked.with_outcome(Outcome.KNOWN)
+        told.append(asked)
+    logger.info("campaign", extra={"campaign": request.campaign, "titles": len(told), "by": request.by})
+    return {"campaign": request.campaign, "titles": [each.told for each in told]}
+
+
+@entry_point
+def show_campaign(event: Payload, _context: LambdaContext) -> Payload:
+    """Tell an operator what became of each version that a campaign asked for; see `progress`."""
+    store = _store(ReadEnvironment.load().titles_table)
+    campaign = parse(ShowCampaignRequest, event).campaign
+    entries = store.campaign(campaign)
+    found = {entry.version_id: store.version(title_id=entry.title_id, version_id=entry.version_id) for entry in entries}
+    return progress(campaign, entries=entries, versions=found)
+
+
+def _degraded(store: CatalogStore) -> list[str]:
+    """Return the published titles whose current version was made in degraded mode."""
+    listed = store.published()
+    versions = (store.version(title_id=title.title_id, version_id=title.version_id) for title in listed)
+    return [title.title_id for title, version in zip(listed, versions, strict=True) if version and version.degraded]
 
 
 @entry_point

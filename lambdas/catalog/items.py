@@ -1,12 +1,13 @@
 """The items of the catalog's table, and how Python's values become DynamoDB's and back.
 
-================ ================================ =====================================================
-pk               sk                               item
-================ ================================ =====================================================
-``TITLE#{id}``   ``TITLE``                        the title; ``listing`` and ``name`` put it in the index
-``TITLE#{id}``   ``VERSION#{version}``            a version
-``TITLE#{id}``   ``AUDIT#{revision}``             who replaced what, when and why; never changed
-================ ================================ =====================================================
+================== ============================ =====================================================
+pk                 sk                           item
+================== ============================ =====================================================
+``TITLE#{id}``     ``TITLE``                    the title; ``listing`` and ``name`` put it in the index
+``TITLE#{id}``     ``VERSION#{version}``        a version
+``TITLE#{id}``     ``AUDIT#{revision}``         who replaced what, when and why; never changed
+``CAMPAIGN#{n}``   ``TITLE#{id}#{version}``     a version that a campaign asked for; never changed
+================== ============================ =====================================================
 
 The sparse index ``published`` (``listing``, ``name``) holds the published titles, by name.
 """
@@ -23,12 +24,13 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import BaseModel
 
 from lambdas.catalog.changes import Change
-from lambdas.catalog.models import AuditRecord, Version, VersionState
-from lambdas.common.events import SourceAccepted
+from lambdas.catalog.models import AuditRecord, CampaignEntry, Version, VersionState
+from lambdas.common.events import ReencodeRequested, SourceAccepted
 
 INDEX = "published"
 LISTED = "PUBLISHED"
 VERSIONS = "VERSION#"
+TITLES = "TITLE#"
 AUDIT = "AUDIT#"
 
 Item = dict[str, Any]
@@ -38,7 +40,7 @@ _deserializer = TypeDeserializer()
 
 def partition(title_id: str) -> str:
     """Return the partition of a title."""
-    return f"TITLE#{title_id}"
+    return f"{TITLES}{title_id}"
 
 
 def title_key(title_id: str) -> Item:
@@ -56,8 +58,15 @@ def audit_key(title_id: str, revision: int) -> Item:
     return to_dynamodb({"pk": partition(title_id), "sk": f"{AUDIT}{revision:08d}"})
 
 
-def new_version(source: SourceAccepted, *, at: datetime) -> Item:
-    """Return the item of a version whose source was just accepted."""
+def campaign_partition(campaign: str) -> str:
+    """Return the partition of a campaign."""
+    return f"CAMPAIGN#{campaign}"
+
+
+def new_version(
+    source: SourceAccepted, *, at: datetime, campaign: str | None = None, replaces: str | None = None
+) -> Item:
+    """Return the item of a version whose source was just accepted, or is to be encoded anew."""
     version = Version(
         version_id=source.version_id,
         state=VersionState.ENCODING,
@@ -71,8 +80,28 @@ def new_version(source: SourceAccepted, *, at: datetime) -> Item:
         analysis=source.analysis,
         facts=source.facts,
         rights=source.rights,
+        thumbnails=source.thumbnails,
+        subtitles=source.subtitles,
+        fixity=source.fixity,
+        campaign=campaign,
+        replaces=replaces,
     )
     return version_key(source.title.title_id, source.version_id) | to_dynamodb(plain(version))
+
+
+def campaign_entry(request: ReencodeRequested, *, at: datetime) -> Item:
+    """Return the item that says that a campaign asked for a version."""
+    entry = CampaignEntry(
+        campaign=request.campaign,
+        title_id=request.accepted.title.title_id,
+        version_id=request.accepted.version_id,
+        replaces=request.replaces,
+        off_peak=request.off_peak,
+        at=at,
+        by=request.by,
+    )
+    key = {"pk": campaign_partition(entry.campaign), "sk": f"{TITLES}{entry.title_id}#{entry.version_id}"}
+    return to_dynamodb(key | plain(entry))
 
 
 def changed_title(change: Change, *, at: datetime) -> Item:

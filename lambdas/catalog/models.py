@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from lambdas.common.events import VersionPackaged
-from lambdas.common.media import MediaFacts, ObjectRef, Priority, RightsWindow, Slug, TitleMetadata
+from lambdas.common.events import Fixity, VersionPackaged
+from lambdas.common.media import (
+    EncodingMode,
+    MediaFacts,
+    ObjectRef,
+    Priority,
+    RightsWindow,
+    Slug,
+    SubtitleSource,
+    TitleMetadata,
+)
 
 
 class Stored(BaseModel):
@@ -22,14 +31,14 @@ class VersionState(StrEnum):
 
     ::
 
-        encoding ──> packaged ──> published ──> replaced   by a newer delivery
+        encoding ──> packaged ──> published ──> replaced   by a newer delivery, or by a campaign
             └────────────────────────^ ^ └────> withdrawn  by a rollback
                                        └─────── by a rollback, from packaged, replaced or withdrawn
     """
 
     ENCODING = "encoding"
     PACKAGED = "packaged"
-    """Ready, and not published: a newer delivery was there before it."""
+    """Ready, and not published: a newer delivery was there before it, or what it was to replace was not current."""
     PUBLISHED = "published"
     """The title's current version; a title has one at most."""
     REPLACED = "replaced"
@@ -58,6 +67,11 @@ class Version(Stored):
     analysis: ObjectRef
     facts: MediaFacts
     rights: tuple[RightsWindow, ...]
+    thumbnails: ObjectRef | None = Field(default=None, description="none: recorded before there were campaigns")
+    subtitles: tuple[SubtitleSource, ...] = ()
+    fixity: tuple[Fixity, ...] = ()
+    campaign: Slug | None = Field(default=None, description="that encoded it anew; none: it was delivered")
+    replaces: str | None = Field(default=None, description="the version that a campaign made it of")
     packaged: VersionPackaged | None = None
     packaged_at: AwareDatetime | None = None
     published_at: AwareDatetime | None = None
@@ -71,6 +85,11 @@ class Version(Stored):
     def verified(self) -> bool:
         """Whether the check before publication passed."""
         return bool(self.packaged and self.packaged.verification and self.packaged.verification.verified)
+
+    @property
+    def degraded(self) -> bool:
+        """Whether less trouble was taken over it than usual."""
+        return bool(self.packaged and self.packaged.mode is EncodingMode.DEGRADED)
 
 
 class Title(Stored):
@@ -123,6 +142,45 @@ class RollbackRequest(Request):
 
 class VersionsRequest(Request):
     """Input of `versions`."""
+
+
+class CampaignEntry(Stored):
+    """A version that a campaign asked for."""
+
+    campaign: str
+    title_id: str
+    version_id: str
+    replaces: str
+    off_peak: bool
+    at: AwareDatetime
+    by: str
+
+
+class CampaignRequest(BaseModel):
+    """Input of `start_campaign`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    campaign: Slug
+    titles: Annotated[tuple[Slug, ...], Field(max_length=500, description="at most 500 at a time")] = ()
+    degraded: Annotated[bool, Field(description="every title whose current version was made in degraded mode")] = False
+    now: Annotated[bool, Field(description="whether it does not wait for off-peak hours")] = False
+    by: Annotated[str, Field(min_length=1, max_length=2048, description="who asks: an ARN")]
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not self.titles and not self.degraded:
+            message = "name titles, or ask for the degraded ones"
+            raise ValueError(message)
+        return self
+
+
+class ShowCampaignRequest(BaseModel):
+    """Input of `show_campaign`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    campaign: Slug
 
 
 class ListedTitle(Stored):

@@ -35,7 +35,7 @@ def _told(version: Version) -> dict[str, Any]:
     known = version.model_dump(
         mode="json",
         include={
-            *("version_id", "state", "studio", "delivery_id", "priority", "rights", "facts"),
+            *("version_id", "state", "studio", "delivery_id", "priority", "rights", "facts", "campaign", "replaces"),
             *("delivered_at", "accepted_at", "packaged_at", "published_at"),
         },
     )
@@ -43,6 +43,7 @@ def _told(version: Version) -> dict[str, Any]:
     top = max(renditions, key=lambda rendition: rendition.height * rendition.width, default=None)
     return known | {
         "verified": version.verified,
+        "degraded": version.degraded,
         "rungs": [rendition.rung for rendition in renditions],
         "vmaf_top": top.vmaf_mean if top else None,
     }

@@ -16,7 +16,7 @@ class Step(Enum):
     PUBLISH = auto()
     """Flip the title to it, then announce it."""
     KEEP = auto()
-    """Record it, and leave the title as it is: a newer delivery was published before it."""
+    """Record it, and leave the title as it is: see `next_step`."""
     ANNOUNCE = auto()
     """It is current already; its announcement may have been lost."""
     NOTHING = auto()
@@ -40,7 +40,8 @@ def next_step(packaged: VersionPackaged, *, version: Version, title: Title | Non
     """Return what to do about `packaged`, given what the catalog knows of its version and its title.
 
     A version is published if it was delivered after every version that was ever current. So an older delivery
-    whose encode takes longer replaces nothing, and a rollback is not undone by what was delivered before it.
+    whose encode takes longer replaces nothing, and a rollback is not undone by what was delivered before it. What a
+    campaign made of a version is published if that version is the current one, and else replaces nothing.
 
     Raises
     ------
@@ -51,10 +52,16 @@ def next_step(packaged: VersionPackaged, *, version: Version, title: Title | Non
         message = f"title {packaged.title_id!r} belongs to {title.studio!r}, and {version.studio!r} sent a version"
         raise ConflictError(message)
     if version.state is VersionState.ENCODING:
-        return Step.PUBLISH if title is None or version.delivered > title.newest else Step.KEEP
+        return Step.PUBLISH if _comes_next(version, title=title) else Step.KEEP
     if title and title.current_version == packaged.version_id:
         return Step.ANNOUNCE
     return Step.NOTHING
+
+
+def _comes_next(version: Version, *, title: Title | None) -> bool:
+    if version.replaces is not None:
+        return title is not None and title.current_version == version.replaces
+    return title is None or version.delivered > title.newest
 
 
 def publication(packaged: VersionPackaged, *, version: Version, title: Title | None) -> Change:

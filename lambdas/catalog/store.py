@@ -10,10 +10,10 @@ from botocore.exceptions import ClientError
 
 from lambdas.catalog import items
 from lambdas.catalog.changes import Change
-from lambdas.catalog.models import AuditRecord, ListedTitle, Stored, Title, Version, VersionState
+from lambdas.catalog.models import AuditRecord, CampaignEntry, ListedTitle, Stored, Title, Version, VersionState
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.errors import NotFoundError, TransientError
-from lambdas.common.events import SourceAccepted, VersionPackaged
+from lambdas.common.events import ReencodeRequested, SourceAccepted, VersionPackaged
 
 StoredT = TypeVar("StoredT", bound=Stored)
 _LOST = {"ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
@@ -41,6 +41,34 @@ class CatalogStore:
                 return False
             raise
         return True
+
+    @transient_errors()
+    def add_reencode(self, request: ReencodeRequested, *, at: datetime) -> bool:
+        """Record a version that a campaign asks for; return whether it was new.
+
+        Raises
+        ------
+        TransientError
+            If the same was asked for at the same moment.
+        """
+        version = items.new_version(request.accepted, at=at, campaign=request.campaign, replaces=request.replaces)
+        new = {"TableName": self._table, "ConditionExpression": _NEW}
+        writes = [{"Put": {"Item": item} | new} for item in (version, items.campaign_entry(request, at=at))]
+        try:
+            client("dynamodb").transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+            if "ConditionalCheckFailed" in reasons:
+                return False
+            if reasons & _LOST:
+                raise _overtaken(request.accepted.title.title_id) from error
+            raise
+        return True
+
+    def campaign(self, campaign: str) -> tuple[CampaignEntry, ...]:
+        """Return what a campaign asked for, by title."""
+        found = self._query(items.campaign_partition(campaign), items.TITLES)
+        return tuple(CampaignEntry.model_validate(item) for item in found)
 
     def version(self, *, title_id: str, version_id: str) -> Version | None:
         """Return a version as it is now, if the catalog has it."""
@@ -148,16 +176,19 @@ class CatalogStore:
         answer = client("dynamodb").get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return model.model_validate(items.from_dynamodb(answer["Item"])) if "Item" in answer else None
 
-    @transient_errors()
     def _below(self, title_id: str, prefix: str) -> list[items.Item]:
+        return self._query(items.partition(title_id), prefix)
+
+    @transient_errors()
+    def _query(self, partition: str, prefix: str) -> list[items.Item]:
         pages = (
             client("dynamodb")
             .get_paginator("query")
             .paginate(
                 TableName=self._table,
                 ConsistentRead=True,
-                KeyConditionExpression="pk = :title AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=items.to_dynamodb({":title": items.partition(title_id), ":prefix": prefix}),
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=items.to_dynamodb({":pk": partition, ":prefix": prefix}),
             )
         )
         return [items.from_dynamodb(item) for page in pages for item in page["Items"]]

@@ -11,7 +11,7 @@ from lambdas.common.media import Priority
 SHARE = "studios"
 """The share identifier of every job. Batch orders jobs by their priority within one share, so there is just one."""
 
-_PRIORITIES = {Priority.ORIGINAL: 100, Priority.LICENSED: 10}
+_PRIORITIES = {Priority.ORIGINAL: 100, Priority.LICENSED: 10, Priority.CAMPAIGN: 1}
 
 
 class Job(BaseModel):
@@ -25,5 +25,5 @@ class Job(BaseModel):
 
 
 def scheduling_priority(priority: Priority) -> int:
-    """Return the scheduling priority of the jobs of a delivery: originals before licensed titles."""
+    """Return the scheduling priority of the jobs of a delivery: originals, then licensed titles, then campaigns."""
     return _PRIORITIES[priority]

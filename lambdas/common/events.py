@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from lambdas.common.media import (
+    EncodingMode,
     Manifests,
     MediaFacts,
     ObjectRef,
@@ -135,6 +136,20 @@ class SourceAccepted(Event):
     fixity: tuple[Fixity, ...] = Field(default=(), description="one a file: two may be versions of one key")
 
 
+class ReencodeRequested(Event):
+    """A published title shall be encoded anew, from the same source, as part of a campaign.
+
+    `accepted` is what was accepted then, as the source of a new version of priority `campaign`.
+    """
+
+    source: ClassVar[str] = "marquee.catalog"
+    campaign: Slug
+    replaces: str = Field(description="the version that the new one is to replace, and no other")
+    off_peak: bool = Field(description="whether it waits for the hours in which machines are cheap")
+    by: str
+    accepted: SourceAccepted
+
+
 class EncodingStarted(Event):
     """The ladder of a version is planned and its jobs are queued."""
 
@@ -145,6 +160,42 @@ class EncodingStarted(Event):
     version_id: str
     rungs: tuple[str, ...]
     jobs: int
+    mode: EncodingMode = EncodingMode.NORMAL
+
+
+class JobCounts(Record):
+    """How many jobs there are, and how they stand. A job that is none of the three waits, or will be submitted."""
+
+    total: Annotated[int, Field(ge=0)]
+    done: Annotated[int, Field(ge=0)]
+    running: Annotated[int, Field(ge=0, description="somebody works at it, and was heard of lately")]
+    failed: Annotated[int, Field(ge=0, description="its last attempt failed, and nobody has begun another")]
+
+
+class QueueDepth(Record):
+    """How many jobs, of whatever title, are in the farm's queue of encodes; of each kind 1,000 are counted at most."""
+
+    waiting: Annotated[int, Field(ge=0)]
+    running: Annotated[int, Field(ge=0)]
+
+
+class EncodingProgressed(Event):
+    """Something has changed among the jobs of a version.
+
+    It says how things stand and not what has changed: of two, the one with the later `at` is true.
+    """
+
+    source: ClassVar[str] = "marquee.encoding"
+    studio: Slug
+    delivery_id: str
+    title_id: Slug
+    version_id: str
+    at: AwareDatetime = Field(description="when the jobs were looked at")
+    jobs: JobCounts
+    chunks: JobCounts = Field(description="those of the jobs that encode chunks")
+    eta: AwareDatetime | None = Field(description="when all should be done; none: nobody can say, or all is")
+    usd: float | None = Field(description="what was spent up to now; none: something that was used has no price")
+    queue: QueueDepth
 
 
 class Verification(Record):
@@ -170,6 +221,7 @@ class VersionPackaged(Event):
     renditions: tuple[Rendition, ...]
     key_ids: dict[Tier, str]
     verification: Verification | None = Field(default=None, description="none: nobody has looked")
+    mode: EncodingMode = Field(default=EncodingMode.NORMAL, description="in which it was planned")
 
 
 class TitlePublished(Event):
@@ -211,6 +263,18 @@ class SourceRestored(Event):
     size_bytes: int
     until: datetime | None = Field(description="when the copies lapse; none if nothing was archived")
     by: str
+
+
+class FarmModeChanged(Event):
+    """The farm takes less trouble over each title from now on, or again as much as ever."""
+
+    source: ClassVar[str] = "marquee.encoding"
+    revision: Annotated[int, Field(ge=1, description="grows by one with every change")]
+    degraded: bool
+    until: AwareDatetime | None = Field(description="when a degraded mode ends, if nobody ends it before")
+    reason: str
+    by: str
+    at: AwareDatetime
 
 
 class PipelineFailed(Event):

@@ -30,10 +30,20 @@ class Record(BaseModel):
 
 
 class Priority(StrEnum):
-    """How soon a delivery is wanted."""
+    """How soon an encode is wanted, the most urgent first."""
 
     ORIGINAL = "original"
     LICENSED = "licensed"
+    CAMPAIGN = "campaign"
+    """What is published already, and encoded anew: it waits for everything else. No studio may ask for it."""
+
+
+class EncodingMode(StrEnum):
+    """How much trouble is taken over an encode."""
+
+    NORMAL = "normal"
+    DEGRADED = "degraded"
+    """Fewer rungs and a faster preset, while there is more to encode than can be done in time."""
 
 
 class Tier(StrEnum):

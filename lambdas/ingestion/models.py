@@ -79,7 +79,7 @@ class DeliveryManifest(Record):
         ),
     ]
     title: TitleMetadata = Field(description="what is delivered, as viewers will read it")
-    priority: Priority = Field(
+    priority: Literal[Priority.ORIGINAL, Priority.LICENSED] = Field(
         default=Priority.LICENSED, description="`original` goes before `licensed`, which it is if left out"
     )
     rights: Annotated[

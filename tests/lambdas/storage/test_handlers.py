@@ -7,8 +7,8 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.bus import EventPublisher
 from lambdas.common.errors import NotFoundError
-from lambdas.common.events import Fixity
-from lambdas.common.media import ObjectRef, SubtitleSource
+from lambdas.common.events import Fixity, ReencodeRequested
+from lambdas.common.media import ObjectRef, Priority, SubtitleSource
 from lambdas.storage import handlers
 from lambdas.storage.environment import CheckEnvironment, FindEnvironment, RecordEnvironment, ReportEnvironment
 from lambdas.storage.models import ReplicaPair
@@ -150,6 +150,17 @@ class TestSources:
         first = table.of_title(samples.TITLE)
         record(event)
         assert table.of_title(samples.TITLE) == first
+
+    def test_a_version_that_a_campaign_makes_is_of_the_same_objects(self, deliver, record, table):
+        event = deliver()
+        record(event)
+        anew = event.model_copy(update={"version_id": "c0123456789abcdef", "priority": Priority.CAMPAIGN})
+        record(
+            ReencodeRequested(campaign="spring", replaces=event.version_id, off_peak=True, by="arn:ops", accepted=anew)
+        )
+        first, second = table.of_title(samples.TITLE)
+        assert {first.version_id, second.version_id} == {event.version_id, anew.version_id}
+        assert first.objects == second.objects
 
     def test_a_source_that_is_gone_is_not_kept(self, deliver, record, table):
         event = deliver()

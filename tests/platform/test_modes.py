@@ -1,0 +1,112 @@
+"""The farm in degraded mode and back, and a campaign that encodes a published title anew."""
+
+import json
+
+import pytest
+
+from tests.platform.viewer import TITLE
+from tests.platform.waiting import eventually
+
+pytestmark = pytest.mark.embedded
+
+CAMPAIGN, ANEW = "spring-recipes", "encoded-anew"
+
+
+@pytest.fixture
+def planned(platform, published):
+    """Announce a film in high definition; return its plan, and stop it: nobody wants it encoded."""
+    states, machine = platform.client("stepfunctions"), platform.output("encoding", "WorkflowArn")
+    begun = []
+    film = platform.bus.event("SourceAccepted", version_id=published.outcome.version_id)
+    assert film["title"]["title_id"] == TITLE
+
+    def planned(version_id):
+        video = film["facts"]["video"] | {"width": 1280, "height": 720}
+        announced = film | {
+            "version_id": version_id,
+            "title": film["title"] | {"title_id": "planned-only"},
+            "facts": film["facts"] | {"video": video},
+        }
+        begun.append(version_id)
+        platform.announce({"source": "marquee.ingestion", "detail-type": "SourceAccepted", "detail": announced})
+        started = platform.bus.event("EncodingStarted", version_id=version_id)
+        body = platform.client("s3").get_object(
+            Bucket=platform.output("encoding", "WorkBucket"), Key=f"work/{version_id}/plan.json"
+        )["Body"]
+        plan = json.loads(body.read())
+        assert (plan["mode"], started["rungs"]) == (started["mode"], [rung["rung"] for rung in plan["video"]])
+        return plan["mode"], {rung["rung"]: rung["preset"] for rung in plan["video"]}
+
+    yield planned
+    for version_id in begun:
+        states.stop_execution(executionArn=f"{machine.replace(':stateMachine:', ':execution:')}:{version_id}")
+
+
+@pytest.fixture
+def mode(marquee):
+    """``marquee farm mode``; whatever happens, it is normal in the end."""
+
+    def mode(*arguments):
+        result = marquee("farm", "mode", *arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    yield mode
+    mode("normal")
+
+
+def test_a_degraded_farm_takes_less_trouble_until_it_is_normal_again(platform, planned, mode):
+    assert "Mode: degraded until" in mode("degrade", "--hours", "1", "--reason", "500 titles wait")
+    assert planned("v00000000000000d1") == ("degraded", {"720p": "superfast", "360p": "superfast"})
+    platform.invoke("encoding", "KeepFarmMode", {})
+    assert "Mode: normal" in mode("normal", "--reason", "the backlog is over")
+    assert planned("v00000000000000d2") == (
+        "normal",
+        {"720p": "veryfast", "480p": "veryfast", "360p": "veryfast"},
+    )
+    shown = mode("show")
+    assert "500 titles wait" in shown
+    assert "the backlog is over" in shown
+    events = platform.bus.events("FarmModeChanged")
+    assert [(event["revision"], event["degraded"]) for event in events] == [(1, True), (2, False)]
+
+
+def test_when_it_is_normal_again_the_stack_can_be_destroyed(platform, mode):
+    mode("degrade", "--hours", "1", "--reason", "again")
+    mode("normal")
+    platform.invoke("encoding", "KeepFarmMode", {})
+    appconfig = platform.client("appconfig")
+    ids = {
+        "ApplicationId": platform.resource("encoding", "FarmModeApplication", kind="AWS::AppConfig::Application"),
+        "ConfigurationProfileId": platform.resource(
+            "encoding", "FarmModeConfigurationProfile", kind="AWS::AppConfig::ConfigurationProfile"
+        ),
+    }
+    assert len(appconfig.list_hosted_configuration_versions(**ids)["Items"]) == 1
+
+
+def test_a_campaign_encodes_a_published_title_anew_and_its_studio_hears_nothing_of_it(
+    platform, deliver, clips, marquee
+):
+    deliver(ANEW, clips.short)
+    delivered = platform.bus.event("TitlePublished", delivery_id=ANEW)["version_id"]
+    started = marquee("campaign", "start", CAMPAIGN, ANEW)
+    assert started.exit_code == 0, started.output
+    request = platform.bus.event("ReencodeRequested", campaign=CAMPAIGN)
+    version_id = request["accepted"]["version_id"]
+    assert request["replaces"] == delivered
+    published = platform.bus.event("TitlePublished", version_id=version_id)
+    assert (published["title"]["title_id"], published["delivery_id"]) == (ANEW, ANEW)
+    platform.playable(ANEW, version_id=version_id)
+    shown = eventually(
+        lambda: (told := marquee("campaign", "show", CAMPAIGN).output) and "1 done" in told and told,
+        waiting_for="the campaign's end",
+    )
+    assert version_id in shown
+    again = marquee("campaign", "start", CAMPAIGN, ANEW)
+    assert "known" in again.output
+    assert len(platform.bus.events("ReencodeRequested", campaign=CAMPAIGN)) == 1
+    jobs = platform.claims(version_id)
+    assert {job.state.value for job in jobs.values()} == {"done"}
+    platform.letters.event("TitlePublished", version_id=delivered)
+    assert not platform.letters.matching(lambda letter: letter["detail"]["version_id"] == version_id)
