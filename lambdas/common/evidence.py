@@ -21,10 +21,12 @@ _STUDIO_REMEDY = (
     "Nothing is needed from you: what you sent is safe where you put it. "
     "Our operators have been told, and restart the work when the fault is removed."
 )
-_OPERATOR_REMEDY = (
-    "Read the cause and the log tail, and remove the fault. Then start the state machine again with its "
-    "input, under the name {name}-again-1 (a used name is refused), and delete this message."
-)
+_OPERATOR_REMEDIES = {
+    "ingestion": "Read the cause and the log tail, and remove the fault. Then start the state machine again with its "
+    "input, under the name {name}-again-1 (a used name is refused), and delete this message.",
+    "encoding": "Read the cause, what was decided about it, and the log tail, and remove the fault. Then "
+    "`marquee jobs retry {title} --version {version}`: what is done is not done again. Delete this message.",
+}
 
 
 class _Seen(BaseModel):
@@ -66,10 +68,15 @@ class _Error(_Seen):
     cause: str = Field(default="", alias="Cause")
 
 
+class _Title(_Seen):
+    title_id: str = UNKNOWN
+
+
 class _Input(_Seen):
     """The failed execution's input: encoding's names the delivery, ingestion's only its manifest."""
 
     version_id: str = UNKNOWN
+    title: _Title = Field(default_factory=_Title)
     studio: str | None = None
     delivery_id: str | None = None
     manifest_key: str | None = None
@@ -81,6 +88,7 @@ class Failure(_Seen):
     execution: str
     input: _Input = Field(default_factory=_Input)
     error: _Error = Field(default_factory=_Error)
+    decision: str | None = Field(default=None, description="why a failed job was not tried again")
 
     @property
     def version_id(self) -> str:
@@ -161,6 +169,7 @@ def evidence(failure: Failure, *, pipeline: str, log_tail: tuple[str, ...]) -> d
         "version_id": failure.version_id,
         "error": failure.error.name,
         "cause": failure.error.cause[:_CAUSE_CHARS],
+        "decision": failure.decision,
         "job": job
         and {
             "name": job.job_name,
@@ -173,7 +182,9 @@ def evidence(failure: Failure, *, pipeline: str, log_tail: tuple[str, ...]) -> d
             "log_stream": job.log_stream,
         },
         "log_tail": log_tail,
-        "remedy": _OPERATOR_REMEDY.format(name=failure.execution.rpartition(":")[2]),
+        "remedy": _OPERATOR_REMEDIES[pipeline].format(
+            name=failure.execution.rpartition(":")[2], title=failure.input.title.title_id, version=failure.version_id
+        ),
     }
 
 

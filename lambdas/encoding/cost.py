@@ -9,14 +9,14 @@ from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 from math import fsum
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from lambdas.common.errors import PermanentError
 from lambdas.common.media import Record
 from lambdas.encoding.claims import Attempt, JobRecord, Outcome, Worker
-from lambdas.encoding.models import EncodingPlan, VideoRecipe
+from lambdas.encoding.models import EncodingPlan, JobSize, VideoRecipe
 from lambdas.encoding.prices import PriceList
 
 _PIXELS_A_MEGAPIXEL = 1_000_000
@@ -41,6 +41,29 @@ class Stage(StrEnum):
     SCORE = "score"
     PACKAGE = "package"
     VERIFY = "verify"
+
+
+_THREADED = frozenset({Stage.ENCODE, Stage.SCORE})
+"""x264 and VMAF use every thread that they get; whatever else a job does, one thread does it."""
+
+
+class JobSizes(Record):
+    """How large the farm's jobs are, by how many threads they can use."""
+
+    threaded: JobSize
+    single: JobSize
+
+    def of(self, stage: Stage) -> JobSize:
+        """Return the size of a stage's jobs."""
+        return self.threaded if stage in _THREADED else self.single
+
+
+class Place(NamedTuple):
+    """Where a job belongs."""
+
+    stage: Stage
+    rung: str | None
+    """None: the stage is not divided by rungs."""
 
 
 class CostLine(Record):
@@ -108,21 +131,28 @@ def cost_of(records: Iterable[JobRecord], prices: PriceList) -> TitleCost:
     UnknownCapacityError
         If an attempt ran on what has no price.
     """
-    groups: defaultdict[tuple[Stage, str | None], list[JobRecord]] = defaultdict(list)
+    groups: defaultdict[Place, list[JobRecord]] = defaultdict(list)
     for record in records:
-        groups[_place_of(record.job)].append(record)
+        groups[place_of(record.job)].append(record)
     lines = (_line(stage, rung, jobs, prices=prices) for (stage, rung), jobs in groups.items())
     return TitleCost(as_of=prices.as_of, lines=tuple(sorted(lines, key=_order)))
 
 
-def _place_of(job: str) -> tuple[Stage, str | None]:
+def place_of(job: str) -> Place:
+    """Return the stage and the rung that the job of an id belongs to.
+
+    Raises
+    ------
+    UnknownJobError
+        If the id is none of those that a version's jobs have.
+    """
     match job.split("/"):
         case ["chunk", rung, _, _]:
-            return Stage.ENCODE, rung
+            return Place(Stage.ENCODE, rung)
         case ["join" | "score" as kind, rung, _]:
-            return Stage(kind), rung
+            return Place(Stage(kind), rung)
         case ["audio" | "package" | "verify" as kind, _]:
-            return Stage(kind), None
+            return Place(Stage(kind), None)
         case _:
             raise UnknownJobError(f"which stage does the job {job!r} belong to? Say so in lambdas/encoding/cost.py")
 
@@ -259,9 +289,15 @@ class PredictedLine(Record):
     stage: Stage
     rung: str | None = None
     jobs: int
+    vcpus: float = Field(default=1.0, gt=0, description="of each job")
     vcpu_seconds: float
     usd_low: float
     usd_expected: float
+
+    @property
+    def job_usd(self) -> float:
+        """What one of the jobs should cost; they are nearly equal."""
+        return self.usd_expected / self.jobs
 
 
 class Prediction(Record):
@@ -270,6 +306,11 @@ class Prediction(Record):
     as_of: date = Field(description="the day that the prices are of")
     capacity: str
     lines: tuple[PredictedLine, ...] = Field(description="by stage, then in the ladder's order")
+
+    def of(self, stage: Stage, rung: str | None = None) -> PredictedLine:
+        """Return the line of a stage, or of a stage and rung."""
+        [line] = [line for line in self.lines if (line.stage, line.rung) == (stage, rung)]
+        return line
 
     @property
     def usd_low(self) -> float:
@@ -297,12 +338,11 @@ def predict(
     plan: EncodingPlan,
     *,
     worker_capacity: str,
-    vcpus: float,
-    memory_mib: int,
+    sizes: JobSizes,
     prices: PriceList,
     speed: SpeedTable = MEASURED,
 ) -> Prediction:
-    """Return what the jobs of `plan` will use and cost on workers of `vcpus` and `memory_mib`.
+    """Return what the jobs of `plan` will use and cost on workers of `sizes`.
 
     A job lasts as long as its start, and its work on one vCPU times ``(1 - p) + p / vcpus`` (Amdahl's law), where p is
     the table's `parallel_share` for encoding and scoring, and 0 for the rest; it pays for every vCPU all the while.
@@ -314,23 +354,29 @@ def predict(
     UnknownCapacityError
         If `worker_capacity` has no price.
     """
-    worker = Worker(
-        batch_job="predicted", batch_attempt=1, vcpus=vcpus, memory_mib=memory_mib, capacity=worker_capacity
-    )
     source_mpx = plan.width * plan.height / _PIXELS_A_MEGAPIXEL
     duration_s = float(plan.frames / Fraction(plan.frame_rate))
     sound_mb = plan.audio.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE if plan.audio else 0.0
     size_mb = {recipe.rung: recipe.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE for recipe in plan.video}
 
     def line(stage: Stage, *works: tuple[int, Span], rung: str | None = None) -> PredictedLine:
-        shared = speed.parallel_share if stage in {Stage.ENCODE, Stage.SCORE} else 0.0
-        # Less than one vCPU slows down what cannot be shared, too.
-        factor = max(1 / vcpus, (1 - shared) + shared / vcpus)
+        size = sizes.of(stage)
+        vcpus = size.vcpus
+        worker = Worker(
+            batch_job="predicted",
+            batch_attempt=1,
+            vcpus=vcpus,
+            memory_mib=size.memory_mib,
+            capacity=worker_capacity,
+        )
+        shared = speed.parallel_share if stage in _THREADED else 0.0
+        factor = (1 - shared) + shared / vcpus
         jobs = [(count, speed.job_start_s + work * factor) for count, work in works]
         return PredictedLine(
             stage=stage,
             rung=rung,
             jobs=sum(count for count, _ in jobs),
+            vcpus=vcpus,
             vcpu_seconds=fsum(count * job.expected * vcpus for count, job in jobs),
             usd_low=fsum(count * prices.price(worker, job.low) for count, job in jobs),
             usd_expected=fsum(count * prices.price(worker, job.expected) for count, job in jobs),

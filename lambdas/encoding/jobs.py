@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from itertools import chain
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from lambdas.common.batch import Job, scheduling_priority
+from lambdas.encoding.cost import JobSizes, Prediction, Stage
 from lambdas.encoding.models import EncodingPlan
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""It is never too late."""
+
+
+class FarmJob(Job):
+    """A job of an encode: how large it is, what it should cost, and how long it may wait for spot capacity.
+
+    None of it is in the job's id: a result is the same, whatever machine made it.
+    """
+
+    vcpus: int
+    memory_mib: int
+    usd: float | None = Field(description="what an attempt should cost; none: nobody can say")
+    spot_until: AwareDatetime = Field(description="when it has to be on demand, so that the title is ready in time")
 
 
 class RungJobs(BaseModel):
@@ -15,8 +33,8 @@ class RungJobs(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    join: Job
-    score: Job
+    join: FarmJob
+    score: FarmJob
 
 
 class Jobs(BaseModel):
@@ -24,10 +42,10 @@ class Jobs(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    chunk_jobs: tuple[Job, ...]
+    chunk_jobs: tuple[FarmJob, ...]
     rung_jobs: tuple[RungJobs, ...]
-    package: Job
-    verify: Job
+    package: FarmJob
+    verify: FarmJob
 
     @property
     def count(self) -> int:
@@ -35,36 +53,63 @@ class Jobs(BaseModel):
         return len(self.chunk_jobs) + 2 * len(self.rung_jobs) + 2
 
 
-def jobs_of(plan: EncodingPlan, *, uri: str) -> Jobs:
+def jobs_of(
+    plan: EncodingPlan,
+    *,
+    uri: str,
+    sizes: JobSizes,
+    prediction: Prediction | None = None,
+    spot_until: Mapping[Stage, datetime] | None = None,
+) -> Jobs:
     """Return the jobs of `plan`, which lies at `uri`.
 
     Chunks come in the ladder's order and the film's, then the audio track, if there is one. Names are unique
     and fit AWS Batch (letters, digits, hyphens and underscores, at most 128).
+
+    Parameters
+    ----------
+    sizes
+        How large the jobs are.
+    prediction
+        What they should cost, where that can be said.
+    spot_until
+        When it is too late to wait for spot capacity, by stage; without it, never.
     """
 
-    def job(task: str, *arguments: str, label: str) -> Job:
-        return Job(
+    def job(stage: Stage, task: str, *arguments: str, label: str, rung: str | None = None) -> FarmJob:
+        size = sizes.of(stage)
+        return FarmJob(
             name=f"{plan.version_id}-{label}",
-            command=(task, "--plan", uri, *arguments),
+            command=(task, "--plan", uri, *(("--rung", rung) if rung else ()), *arguments),
             priority=scheduling_priority(plan.priority),
+            vcpus=size.vcpus,
+            memory_mib=size.memory_mib,
+            usd=prediction.of(stage, rung).job_usd if prediction else None,
+            spot_until=(spot_until or {}).get(stage, NEVER),
         )
 
     rungs = [recipe.rung for recipe in plan.video]
     chunks = (
-        job("encode-chunk", "--rung", rung, "--chunk", str(chunk.index), label=f"{rung}-chunk-{chunk.index}")
+        job(
+            Stage.ENCODE,
+            "encode-chunk",
+            *("--chunk", str(chunk.index)),
+            rung=rung,
+            label=f"{rung}-chunk-{chunk.index}",
+        )
         for rung in rungs
         for chunk in plan.chunks
     )
-    audio = [job("encode-audio", label="audio")] if plan.audio else []
+    audio = [job(Stage.AUDIO, "encode-audio", label="audio")] if plan.audio else []
     return Jobs(
         chunk_jobs=tuple(chain(chunks, audio)),
         rung_jobs=tuple(
             RungJobs(
-                join=job("join", "--rung", rung, label=f"{rung}-join"),
-                score=job("score", "--rung", rung, label=f"{rung}-score"),
+                join=job(Stage.JOIN, "join", rung=rung, label=f"{rung}-join"),
+                score=job(Stage.SCORE, "score", rung=rung, label=f"{rung}-score"),
             )
             for rung in rungs
         ),
-        package=job("package", label="package"),
-        verify=job("verify", label="verify"),
+        package=job(Stage.PACKAGE, "package", label="package"),
+        verify=job(Stage.VERIFY, "verify", label="verify"),
     )

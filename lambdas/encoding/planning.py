@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 from pydantic import TypeAdapter, ValidationError
 
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import EncodingStarted, SourceAccepted
-from lambdas.common.media import UNDETERMINED, AudioFacts, Language, Tier
+from lambdas.common.media import UNDETERMINED, AudioFacts, EncodingMode, Language, Tier
+from lambdas.encoding.farm_mode import Shortcuts, left_by
 from lambdas.encoding.ladder import cut_to
-from lambdas.encoding.models import AudioRecipe, Chunk, ContentKey, EncodingPlan, VideoRecipe
+from lambdas.encoding.models import VMAF_TARGET, AudioRecipe, Chunk, ContentKey, EncodingPlan, VideoRecipe
 
+UNSEEN_S = 0.1
+"""How long after a cut a change of quality passes unseen, cautiously: the eye takes in a new scene's detail slowly
+(Seyler and Budrikis, *Detail Perception after Scene Changes in Television Image Presentations*, 1965)."""
 _KBPS_A_CHANNEL = 64
 _MOST_CHANNELS = 2
 _LANGUAGE = TypeAdapter[str](Language)
@@ -35,8 +39,10 @@ def plan_of(
     segment_s: float,
     work_bucket: str,
     media_bucket: str,
+    cuts: Collection[int] = (),
+    shortcuts: Shortcuts | None = None,
 ) -> EncodingPlan:
-    """Return the plan of a source. The same source gives the same plan.
+    """Return the plan of a source. The same source, cuts and shortcuts give the same plan.
 
     Parameters
     ----------
@@ -52,6 +58,10 @@ def plan_of(
         Seconds a segment, nominally; it is rounded to whole frames.
     work_bucket, media_bucket
         Where artefacts and the packaged version go.
+    cuts
+        The first frames of the film's shots, as far as they are known.
+    shortcuts
+        What is left out; none: nothing, the mode is normal.
 
     Raises
     ------
@@ -65,12 +75,16 @@ def plan_of(
         raise NoPictureError(f"{source.media.uri} has no picture")
     frame_rate = Fraction(video.frame_rate)
     segment_frames = max(1, round(Fraction(segment_s) * frame_rate))
-    rungs = cut_to(ladder, width=video.width, height=video.height)
+    rungs = left_by(shortcuts, cut_to(ladder, width=video.width, height=video.height))
     audio = _audio(source.facts.audio)
     return EncodingPlan(
+        studio=source.studio,
+        delivery_id=source.delivery_id,
         title_id=source.title.title_id,
         version_id=source.version_id,
         priority=source.priority,
+        mode=EncodingMode.DEGRADED if shortcuts else EncodingMode.NORMAL,
+        vmaf_target=shortcuts.vmaf_target if shortcuts else VMAF_TARGET,
         source=source.media,
         subtitles=source.subtitles,
         thumbnails=source.thumbnails,
@@ -82,19 +96,48 @@ def plan_of(
         height=video.height,
         segment_frames=segment_frames,
         segment_s=float(segment_frames / frame_rate),
-        chunks=chunks_of(frames=video.frames, segment_frames=segment_frames, chunk_segments=chunk_segments),
+        chunks=chunks_of(
+            frames=video.frames,
+            segment_frames=segment_frames,
+            chunk_segments=chunk_segments,
+            cuts=cuts,
+            unseen_frames=int(UNSEEN_S * frame_rate),
+        ),
         video=rungs,
         audio=audio,
         keys=_keys_in_use(keys, rungs=rungs, audio=audio),
     )
 
 
-def chunks_of(*, frames: int, segment_frames: int, chunk_segments: int) -> tuple[Chunk, ...]:
-    """Return runs of `chunk_segments` whole segments that cover `frames`; the last may be shorter."""
-    stride = segment_frames * chunk_segments
+def chunks_of(
+    *, frames: int, segment_frames: int, chunk_segments: int, cuts: Collection[int] = (), unseen_frames: int = 0
+) -> tuple[Chunk, ...]:
+    """Return runs of whole segments that cover `frames`: of `chunk_segments` each, or so that they begin with a shot.
+
+    Each border may move by up to half of `chunk_segments`, to the segment nearest to its place that begins with a shot,
+    or at most `unseen_frames` after it does. So the number of chunks is what it would be without cuts, and a
+    chunk has from half to one and a half times `chunk_segments`; only the last may be shorter.
+
+    Parameters
+    ----------
+    cuts
+        The first frames of shots.
+    unseen_frames
+        How long after a cut a viewer does not see what else changes.
+    """
+    segments = -(-frames // segment_frames)
+    begins = {cut + late for cut in cuts for late in range(unseen_frames + 1)}
+    least, aside = -(-chunk_segments // 2), chunk_segments // 2
+    borders = [0]
+    for place in range(chunk_segments, segments, chunk_segments):
+        first = max(place - aside, borders[-1] + least)
+        last = min(place + aside, borders[-1] + chunk_segments + aside, segments - 1)
+        near = [(abs(border - place), border) for border in range(first, last + 1) if border * segment_frames in begins]
+        borders.append(min(near)[1] if near else place)
+    ends = [*(border * segment_frames for border in borders[1:]), frames]
     return tuple(
-        Chunk(index=index, first_frame=first, frames=min(stride, frames - first))
-        for index, first in enumerate(range(0, frames, stride))
+        Chunk(index=index, first_frame=border * segment_frames, frames=end - border * segment_frames)
+        for index, (border, end) in enumerate(zip(borders, ends, strict=True))
     )
 
 
@@ -107,6 +150,7 @@ def started(plan: EncodingPlan, *, source: SourceAccepted, jobs: int) -> Encodin
         version_id=plan.version_id,
         rungs=tuple(recipe.rung for recipe in plan.video),
         jobs=jobs,
+        mode=plan.mode,
     )
 
 

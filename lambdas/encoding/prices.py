@@ -32,6 +32,9 @@ class OnDemand(Record):
     usd_per_job_hour: dict[str, Usd] = Field(
         default={}, description="what a job needs besides, whatever its size, and what that costs"
     )
+    besides_usd_per_vcpu_hour: dict[str, Usd] = Field(
+        default={}, description="what a job needs besides, and shares with the others on its host by their vCPUs"
+    )
     least_seconds: float = Field(default=0.0, ge=0, description="a shorter job is billed as one of this length")
 
 
@@ -48,8 +51,10 @@ class PriceList(Record):
     What is counted is the time that a job works, at the price of its vCPUs and memory, disk and address included. Not
     counted: pulling the image, hosts that wait for a job, requests, storage, transfer, tax, and commitments.
 
-    An EC2 job pays for the vCPUs that it reserves, which are all of a 4xlarge and half of an 8xlarge, and for a disk of
-    its own, which is too much by half where two jobs share an 8xlarge.
+    An EC2 job pays for the share of a host that it reserves, by its vCPUs: a large one holds a 4xlarge or half of an
+    8xlarge, a small one an eighth or a sixteenth. What of a host nobody reserves is paid for as well, and not counted:
+    least where Batch packs the hosts, most where a small job has one to itself. The disk is counted as that of a
+    4xlarge, which is twice what it is on an 8xlarge.
     """
 
     as_of: date
@@ -90,7 +95,7 @@ class PriceList(Record):
         _, base, share = self._terms(worker.capacity)
         vcpus = worker.vcpus * base.usd_per_vcpu_hour
         memory = worker.memory_mib / _MIB_A_GIB * base.usd_per_gib_hour
-        besides = fsum(base.usd_per_job_hour.values())
+        besides = fsum((*base.usd_per_job_hour.values(), worker.vcpus * fsum(base.besides_usd_per_vcpu_hour.values())))
         hours = max(seconds, base.least_seconds) / _SECONDS_AN_HOUR
         return hours * (share * (vcpus + memory) + besides)
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from lambdas.common.evidence import BatchJob
 from lambdas.common.media import Record
@@ -20,8 +19,10 @@ from lambdas.common.media import Record
 STUCK_REASON = "marquee: stuck"
 """How the reason begins with which a stuck job is terminated (``aws batch terminate-job``); the rest is for people.
 
-Operators give it: no watch of ours does so yet.
+The watch gives it (`watch_handlers.watch_farm`), and an operator may.
 """
+LATE_REASON = "marquee: too late to wait for spot"
+"""How the reason begins with which a waiting job is cancelled that has to go on demand."""
 RECLAIM_REASONS = ("Host EC2", "Your Spot Task was interrupted")
 """How Batch's status reason begins when a spot machine was taken away: on EC2, on Fargate."""
 AT_ONCE_S = 5
@@ -40,6 +41,8 @@ class FailureKind(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     TRANSIENT = "transient"
     STUCK = "stuck"
+    LATE = "late"
+    """It waited for spot capacity, and its title cannot wait any longer."""
     TIMED_OUT = "timed_out"
     BAD_INPUT = "bad_input"
     DEFECT = "defect"
@@ -58,23 +61,13 @@ class Action(StrEnum):
     FAIL = "fail"
 
 
-def _rising(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    if list(sizes) != sorted(set(sizes)):
-        message = "each size must be larger than the one before it"
-        raise ValueError(message)
-    return sizes
-
-
-MemorySizes = Annotated[tuple[PositiveInt, ...], Field(min_length=1), AfterValidator(_rising)]
-"""MiB, smallest first; the first is the job definition's own."""
-
-
 class Tried(Record):
     """The retries that a job has had, by their reason: the state machine carries it from one to the next."""
 
     transient: NonNegativeInt = 0
     reclaimed: NonNegativeInt = 0
     stuck: NonNegativeInt = 0
+    late: NonNegativeInt = 0
     enlarged: NonNegativeInt = 0
     timed_out: NonNegativeInt = Field(default=0, description="how many of the transient ones were time-outs")
     memory_mib: PositiveInt | None = Field(default=None, description="what it has now; none is the job's own")
@@ -86,8 +79,9 @@ class RetryRules(Record):
     first_pause_s: NonNegativeInt = Field(default=60, description="the longest first pause; it doubles every time")
     most_transient: NonNegativeInt = 3
     most_stuck: NonNegativeInt = 3
+    most_late: NonNegativeInt = 3
     most_reclaimed: NonNegativeInt = 20
-    memory_sizes: MemorySizes
+    most_memory_mib: PositiveInt = Field(description="no job gets more")
 
 
 class Decision(Record):
@@ -130,6 +124,7 @@ _ERRORS = {
 }
 _STATUS_REASONS = {
     STUCK_REASON: FailureKind.STUCK,
+    LATE_REASON: FailureKind.LATE,
     "Canceled by JobStateTimeLimit action": FailureKind.NEVER_STARTED,
     "Job attempt duration exceeded timeout": FailureKind.TIMED_OUT,
     "Task failed to start": FailureKind.TRANSIENT,
@@ -141,12 +136,15 @@ _EXIT_CODES = {
     os.EX_TEMPFAIL: FailureKind.TRANSIENT,
     _WRONG_ARGUMENTS: FailureKind.DEFECT,
 }
+_AT_ONCE = {FailureKind.RECLAIMED, FailureKind.LATE}
+_OFF_SPOT = {FailureKind.RECLAIMED, FailureKind.LATE, FailureKind.NEVER_STARTED}
 _HOPELESS = {FailureKind.BAD_INPUT, FailureKind.DEFECT, FailureKind.CANCELLED}
 _WHAT_HAPPENED = {
     FailureKind.RECLAIMED: "the job's spot machine was taken away",
     FailureKind.OUT_OF_MEMORY: "the job ran out of memory",
     FailureKind.TRANSIENT: "something failed that may work the next time",
     FailureKind.STUCK: "the job was stuck, and was ended to be tried again",
+    FailureKind.LATE: "the job could not wait for spot capacity any longer",
     FailureKind.TIMED_OUT: "the job took longer than it may",
     FailureKind.BAD_INPUT: "the input is at fault",
     FailureKind.DEFECT: "the encoder, or how it was called, is at fault",
@@ -172,37 +170,45 @@ def cause_of(error_name: str, cause_json: str) -> FailureKind:
     return _stopped(job) or _ended(job)
 
 
-def decide(kind: FailureKind, tried: Tried, rules: RetryRules, *, draw: Callable[[], float]) -> Decision:
+def decide(
+    kind: FailureKind, tried: Tried, rules: RetryRules, *, memory_mib: int, draw: Callable[[], float]
+) -> Decision:
     """Return what to do about a job that failed in the way of `kind`, after the retries in `tried`.
 
-    A reclaimed job, and one that gets more memory, go again almost at once. The n-th retry (from 0) after another
-    failure waits for 0 to ``first_pause_s * 2**n`` seconds, evenly distributed ("full jitter", Brooker, *Exponential
-    Backoff And Jitter*, AWS Architecture Blog, 2015). Reclaims and stuck jobs are each counted for themselves;
-    everything else is counted as transient, time-outs moreover by themselves.
+    A job that ran out of memory gets twice what it had, and never more than `most_memory_mib`: for a small job that is
+    still a small one, and it finds a machine beside others.
+
+    A reclaimed or late job, and one that gets more memory, go again almost at once. The n-th retry (from 0) after
+    another failure waits for 0 to ``first_pause_s * 2**n`` seconds, evenly distributed ("full jitter", Brooker,
+    *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015). Reclaims, stuck and late jobs are each counted for
+    themselves; everything else is counted as transient, time-outs moreover by themselves.
 
     Parameters
     ----------
+    memory_mib
+        What the job has by itself.
     draw
         Draws a number that is evenly distributed in [0, 1).
     """
+    had = tried.memory_mib or memory_mib
     if kind in _HOPELESS:
-        return _failed(kind, tried, rules, why="another try would end the same")
+        return _failed(kind, tried, had, why="another try would end the same")
     if kind is FailureKind.OUT_OF_MEMORY:
-        return _enlarged(tried, rules, draw=draw)
+        return _enlarged(tried, rules, had, draw=draw)
     name, done, most = _count(kind, tried, rules)
     if done >= most:
-        return _failed(kind, tried, rules, why=f"it has had its {most} retries")
+        return _failed(kind, tried, had, why=f"it has had its {most} retries")
     change = {name: done + 1}
     if kind is FailureKind.TIMED_OUT:
         if tried.timed_out >= MOST_TIMED_OUT:
-            return _failed(kind, tried, rules, why="it did so before")
+            return _failed(kind, tried, had, why="it did so before")
         change["timed_out"] = tried.timed_out + 1
-    longest_s = AT_ONCE_S if kind is FailureKind.RECLAIMED else rules.first_pause_s * 2**done
+    longest_s = AT_ONCE_S if kind in _AT_ONCE else rules.first_pause_s * 2**done
     pause_s = _jitter(longest_s, draw=draw)
     return Decision(
         action=Action.RETRY,
         pause_s=pause_s,
-        memory_mib=_memory(tried, rules),
+        memory_mib=had,
         tried=tried.model_copy(update=change),
         reason=f"{_WHAT_HAPPENED[kind]}: retry {done + 1} of {most} in {pause_s} s",
     )
@@ -215,6 +221,8 @@ def _count(kind: FailureKind, tried: Tried, rules: RetryRules) -> tuple[str, int
             return "reclaimed", tried.reclaimed, rules.most_reclaimed
         case FailureKind.STUCK:
             return "stuck", tried.stuck, rules.most_stuck
+        case FailureKind.LATE:
+            return "late", tried.late, rules.most_late
         case _:
             return "transient", tried.transient, rules.most_transient
 
@@ -237,12 +245,31 @@ def _ended(job: _EndedJob) -> FailureKind:
     return FailureKind.UNKNOWN if job.exit_code is None else _EXIT_CODES.get(job.exit_code, FailureKind.UNKNOWN)
 
 
-def _enlarged(tried: Tried, rules: RetryRules, *, draw: Callable[[], float]) -> Decision:
+def leaves_spot(kind: FailureKind) -> bool:
+    """Say whether a job that failed in the way of `kind` is better off on demand.
+
+    AWS Batch itself makes ten attempts before it gives back a job that was reclaimed, and one that never started has
+    waited for hours: there is no spot capacity to be had for it.
+    """
+    return kind in _OFF_SPOT
+
+
+def refused(decision: Decision, *, why: str) -> Decision:
+    """Return the decision not to try again after all, for a reason that is not the job's."""
+    return decision.model_copy(
+        update={
+            "action": Action.FAIL,
+            "pause_s": 0,
+            "reason": f"{decision.reason.partition(':')[0]}, and is not tried again: {why}",
+        }
+    )
+
+
+def _enlarged(tried: Tried, rules: RetryRules, had: int, *, draw: Callable[[], float]) -> Decision:
     kind = FailureKind.OUT_OF_MEMORY
-    had = _memory(tried, rules)
-    larger = next((size for size in rules.memory_sizes if size > had), None)
-    if larger is None:
-        return _failed(kind, tried, rules, why=f"there is no larger size than {had} MiB")
+    larger = min(2 * had, rules.most_memory_mib)
+    if larger <= had:
+        return _failed(kind, tried, had, why=f"there is no larger size than {had} MiB")
     pause_s = _jitter(AT_ONCE_S, draw=draw)
     return Decision(
         action=Action.RETRY_LARGER,
@@ -253,17 +280,13 @@ def _enlarged(tried: Tried, rules: RetryRules, *, draw: Callable[[], float]) -> 
     )
 
 
-def _failed(kind: FailureKind, tried: Tried, rules: RetryRules, *, why: str) -> Decision:
+def _failed(kind: FailureKind, tried: Tried, had: int, *, why: str) -> Decision:
     return Decision(
         action=Action.FAIL,
-        memory_mib=_memory(tried, rules),
+        memory_mib=had,
         tried=tried,
         reason=f"{_WHAT_HAPPENED[kind]}, and is not tried again: {why}",
     )
-
-
-def _memory(tried: Tried, rules: RetryRules) -> int:
-    return tried.memory_mib or rules.memory_sizes[0]
 
 
 def _jitter(longest_s: int, *, draw: Callable[[], float]) -> int:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, Field
 
-from lambdas.common.batch import Job
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
+from lambdas.encoding.caps import CostCapError
+from lambdas.encoding.deadlines import is_late
 from lambdas.encoding.environment import RetryEnvironment
-from lambdas.encoding.retries import Tried, cause_of, decide
+from lambdas.encoding.jobs import FarmJob
+from lambdas.encoding.retries import Action, Decision, Tried, cause_of, decide, leaves_spot, refused
+from lambdas.encoding.spending import Spending
 
 
 class _Error(BaseModel):
@@ -24,43 +28,74 @@ class _Error(BaseModel):
 class _FailedJob(BaseModel):
     """What `decide_retry` needs of the state."""
 
-    job: Job
+    version_id: str
+    title_id: str
+    job: FarmJob
+    queue: str
     tried: Tried | None = None
     error: _Error
 
 
 @entry_point
 def decide_retry(event: Payload, _context: LambdaContext) -> Payload:
-    """Decide whether a failed job is tried again, when, and with how much memory.
+    """Decide whether a failed job is tried again, when, where, and with how much memory.
 
     Parameters
     ----------
     event
-        ``job``, a `lambdas.common.batch.Job`; ``error``, the caught ``Error`` and ``Cause``; and ``tried``, what this
-        function answered under that name after the job's last failure, absent after the first.
+        ``version_id`` and ``title_id``; ``job``, a `FarmJob`, and ``queue``, the ARN of where it waited; ``error``, the
+        caught ``Error`` and ``Cause``; and ``tried``, what this function answered under that name after the job's last
+        failure, absent after the first.
 
     Returns
     -------
     dict
-        ``action`` (``retry``, ``retry_larger`` or ``fail``), ``pause_s`` (whole seconds to wait first), ``tried``, and
-        ``memory``: MiB as a string, which is how the ``ResourceRequirements`` of Batch want it.
+        ``action`` (``retry``, ``retry_larger`` or ``fail``), ``reason`` (a sentence), ``pause_s`` (whole seconds to
+        wait first), ``tried``, ``queue``, and ``memory``: MiB as a string, which is how the ``ResourceRequirements`` of
+        Batch want it.
 
     Raises
     ------
     InvalidInputError
         If the state is not of this form. No cause, whatever it holds, raises anything.
+    TransientError
+        If the table of the jobs, or of the caps, cannot be read.
     """
-    rules = RetryEnvironment.load().rules
+    environment = RetryEnvironment.load()
     failed = parse(_FailedJob, event)
+    logger.append_keys(version_id=failed.version_id)
     kind = cause_of(failed.error.name, failed.error.cause)
-    decision = decide(kind, failed.tried or Tried(), rules, draw=random.random)
+    decision = decide(
+        kind, failed.tried or Tried(), environment.rules, memory_mib=failed.job.memory_mib, draw=random.random
+    )
+    if decision.action is not Action.FAIL:
+        decision = _if_it_may_cost_that(decision, failed, environment=environment)
+    late = leaves_spot(kind) or is_late(failed.job.spot_until, now=datetime.now(UTC))
+    queue = environment.on_demand_queue if late else failed.queue
     logger.info(
         decision.reason,
-        extra={"job": failed.job.name, "error": failed.error.name, "kind": kind.value, "action": decision.action.value},
+        extra={
+            "job": failed.job.name,
+            "error": failed.error.name,
+            "kind": kind.value,
+            "action": decision.action.value,
+            "queue": queue,
+        },
     )
     return {
         "action": decision.action.value,
+        "reason": decision.reason,
         "pause_s": decision.pause_s,
         "tried": decision.tried.model_dump(mode="json"),
+        "queue": queue,
         "memory": str(decision.memory_mib),
     }
+
+
+def _if_it_may_cost_that(decision: Decision, failed: _FailedJob, *, environment: RetryEnvironment) -> Decision:
+    """Return the decision, or that the job is not tried again, because the version has cost as much as it may."""
+    try:
+        Spending(environment, title_id=failed.title_id, version_id=failed.version_id).hold_attempt(failed.job.usd)
+    except CostCapError as error:
+        return refused(decision, why=str(error))
+    return decision

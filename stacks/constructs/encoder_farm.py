@@ -31,9 +31,10 @@ SPOT_RECLAIM_REASONS = {"ec2": "Host EC2*", "fargate": "Your Spot Task was inter
 
 
 class EncoderFarm(Construct):
-    """Two compute environments, spot before on demand, behind two queues.
+    """Two compute environments, spot before on demand, behind two queues; a third is for what cannot wait for spot.
 
-    A studio waits for its inspection, so a backlog of encodes must not hold it up: inspections go first. Within a
+    A studio waits for its inspection, so a backlog of encodes must not hold it up: inspections go first. Where they
+    meet on demand, encodes that must be ready in time go before those that only found no room on spot. Within a
     queue the order is that of the jobs' scheduling priorities, and of their submission where those are equal.
 
     Parameters
@@ -69,6 +70,11 @@ class EncoderFarm(Construct):
             self, "Order", shares=[batch.Share(share_identifier=SHARE, weight_factor=1)]
         )
         self.inspection_queue = self._queue("InspectionQueue", priority=10, capacity=capacity)
+        self.on_demand_queue = self._queue(
+            "OnDemandQueue",
+            priority=5,
+            capacity=[batch.OrderedComputeEnvironment(compute_environment=on_demand, order=1)],
+        )
         self.encoding_queue = self._queue("EncodingQueue", priority=1, capacity=capacity)
         self.log_group = stack.log_group("JobLogs", scope=self)
         self._image = (
@@ -97,6 +103,15 @@ class EncoderFarm(Construct):
                 reason="ECR's GetAuthorizationToken knows no resources; the pull itself names one repository.",
                 rules=("AwsSolutions-IAM5[Resource::*]",),
             )
+
+    @property
+    def queues(self) -> dict[str, batch.IJobQueue]:
+        """Every queue, by name, in the order in which they are served."""
+        return {
+            "inspection": self.inspection_queue,
+            "on-demand": self.on_demand_queue,
+            "encoding": self.encoding_queue,
+        }
 
     def _existing_image(self, uri: str) -> ecs.ContainerImage:
         """Return the image at `uri`; of a private ECR repository the jobs' hosts are let in."""

@@ -7,8 +7,6 @@ this job was tried, none of which a ``Retry`` of Step Functions can tell apart.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import cast
 
 from aws_cdk import ArnFormat, Aws, CfnElement
@@ -17,8 +15,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from lambdas.encoding.environment import RetryEnvironment
+from lambdas.encoding.environment import CapEnvironment, RetryEnvironment
 from lambdas.encoding.retries import Action
+from lambdas.encoding.spot_handlers import SPOT_UNTIL
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.failure_recorder import FailureRecorder
@@ -30,17 +29,24 @@ JOB_FAILED = "JobFailedError"
 MAP_FAILED = "States.ExceedToleratedFailureThreshold"
 """The same, of one of the jobs of a Distributed Map."""
 LABEL = "Jobs"
+_UNDECIDED = {"reason": "nobody could decide what becomes of it"}
 
 
 class FarmJobs(Construct):
-    """The states that run jobs of one definition on one queue.
+    """The states that run jobs of one definition, each of the size that it says.
+
+    A job waits in the queue whose ARN the state has as ``farm.queue``, until it is decided otherwise.
 
     Parameters
     ----------
     stack
         The encoding stack.
-    definition, queue
-        What the jobs are, and where they wait.
+    definition
+        What the jobs are.
+    on_demand
+        Where those wait that are moved off spot.
+    spending
+        What the function that decides needs to hold a version to its cap.
     failures
         Keeps the evidence of a job that fails for good.
     """
@@ -51,27 +57,29 @@ class FarmJobs(Construct):
         construct_id: str,
         *,
         definition: batch.IJobDefinition,
-        queue: batch.IJobQueue,
+        on_demand: batch.IJobQueue,
+        spending: CapEnvironment,
         failures: FailureRecorder,
     ) -> None:
         super().__init__(stack, construct_id)
-        self._stack, self._definition, self._queue, self._failures = stack, definition, queue, failures
+        self._stack, self._definition, self._failures = stack, definition, failures
         encoding = stack.settings.encoding
-        self._memory = str(encoding.job_memory_mib)
         self.decide = ServiceFunction(
             stack,
             "DecideRetry",
             handler="lambdas.encoding.retry_handlers.decide_retry",
             environment=RetryEnvironment(
+                **spending.model_dump(),
                 first_pause_s=encoding.first_retry_pause_s,
-                memory_sizes=json.dumps([encoding.job_memory_mib, *encoding.larger_memory_mib]),
+                most_memory_mib=encoding.most_memory_mib,
+                on_demand_queue=on_demand.job_queue_arn,
             ),
-            description="Says whether a failed job is tried again, when, and how large.",
+            description="Says whether a failed job is tried again, when, where, and how large.",
         )
 
     def one(self, name: str, *, job: str) -> sfn.Parallel:
         """Return a step that runs the job at the path `job`; it leaves the state as it is."""
-        step = sfn.Parallel(self, name, parameters=self._item({"job.$": job}), result_path=sfn.JsonPath.DISCARD)
+        step = sfn.Parallel(self, name, parameters=self._item(job), result_path=sfn.JsonPath.DISCARD)
         return step.branch(self._loop(name))
 
     def each(self, name: str, *, bucket: str, key: str, at_once: int) -> sfn.CustomState:
@@ -98,7 +106,7 @@ class FarmJobs(Construct):
                     "ReaderConfig": {"InputType": "JSON"},
                     "Parameters": {"Bucket.$": bucket, "Key.$": key},
                 },
-                "ItemSelector": self._item({"job.$": "$$.Map.Item.Value"}),
+                "ItemSelector": self._item("$$.Map.Item.Value"),
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
                     **processor,
@@ -139,12 +147,16 @@ class FarmJobs(Construct):
             rules=(wildcard_finding(self, executions_of(f"<{machine_id}.Name>")),),
         )
 
-    def _item(self, job: Mapping[str, object]) -> dict[str, object]:
-        """Return what a loop begins with."""
+    def _item(self, job: str) -> dict[str, object]:
+        """Return what the loop of the job at the path `job` begins with."""
         return {
-            **job,
-            "memory": self._memory,
+            "job.$": job,
+            # Text, which is how Batch wants a size.
+            "vcpus.$": f"States.Format('{{}}', {job}.vcpus)",
+            "memory.$": f"States.Format('{{}}', {job}.memory_mib)",
+            "queue.$": "$.farm.queue",
             "tried": {},
+            "next": _UNDECIDED,
             "execution.$": "$$.Execution.Id",
             "input.$": "$$.Execution.Input",
         }
@@ -153,13 +165,27 @@ class FarmJobs(Construct):
         """Return the states of one job: run, and where that fails, decide, wait and run again, or record and fail."""
         scope = Construct(self, f"{name} loop")
         running = batch_step(
-            scope, f"{name}: run", definition=self._definition, queue=self._queue, job="$.job", memory="$.memory"
+            scope,
+            f"{name}: run",
+            definition=self._definition,
+            queue="$.queue",
+            job="$.job",
+            vcpus="$.vcpus",
+            memory="$.memory",
+            parameters={f"{SPOT_UNTIL}.$": "$.job.spot_until"},
         )
         deciding = lambda_step(
             scope,
             f"{name}: decide",
             function=self.decide,
-            payload={"job.$": "$.job", "tried.$": "$.tried", "error.$": "$.error"},
+            payload={
+                "version_id.$": "$.input.version_id",
+                "title_id.$": "$.input.title.title_id",
+                "job.$": "$.job",
+                "queue.$": "$.queue",
+                "tried.$": "$.tried",
+                "error.$": "$.error",
+            },
             result_path="$.next",
         )
         again = sfn.Pass(
@@ -167,8 +193,11 @@ class FarmJobs(Construct):
             f"{name}: again",
             parameters={
                 "job.$": "$.job",
+                "vcpus.$": "$.vcpus",
                 "memory.$": "$.next.memory",
+                "queue.$": "$.next.queue",
                 "tried.$": "$.next.tried",
+                "next": _UNDECIDED,
                 "execution.$": "$.execution",
                 "input.$": "$.input",
             },
@@ -177,7 +206,12 @@ class FarmJobs(Construct):
             scope,
             f"{name}: record",
             function=self._failures.function,
-            payload={"execution.$": "$.execution", "input.$": "$.input", "error.$": "$.error"},
+            payload={
+                "execution.$": "$.execution",
+                "input.$": "$.input",
+                "error.$": "$.error",
+                "decision.$": "$.next.reason",
+            },
             result_path=sfn.JsonPath.DISCARD,
         )
         waiting = sfn.Wait(scope, f"{name}: wait", time=sfn.WaitTime.seconds_path("$.next.pause_s"))

@@ -195,9 +195,11 @@ def batch_step(
     construct_id: str,
     *,
     definition: batch.IJobDefinition,
-    queue: batch.IJobQueue,
+    queue: batch.IJobQueue | str,
     job: str,
+    vcpus: str | None = None,
     memory: str | None = None,
+    parameters: Mapping[str, object] | None = None,
     result_path: str = sfn.JsonPath.DISCARD,
 ) -> sfn.CustomState:
     """Return a step that runs a Batch job and waits for it.
@@ -206,15 +208,22 @@ def batch_step(
 
     Parameters
     ----------
+    queue
+        Where it waits, or the path of that queue's ARN.
     job
         The path of a `lambdas.common.batch.Job`.
-    memory
-        The path of the MiB that it gets, as text; by default what the definition says.
+    vcpus, memory
+        The paths of the vCPUs and the MiB that it gets, as text; by default what the definition says.
+    parameters
+        What else DescribeJobs shall tell of it.
     """
     overrides: dict[str, object] = {"Command.$": f"{job}.command"}
-    if memory is not None:
-        overrides["ResourceRequirements"] = [{"Type": "MEMORY", "Value.$": memory}]
-        overrides["Environment"] = [{"Name": "ENCODER_MEMORY_MIB", "Value.$": memory}]
+    sizes = {"VCPU": vcpus, "MEMORY": memory}
+    told = {"ENCODER_VCPUS": vcpus, "ENCODER_THREADS": vcpus, "ENCODER_MEMORY_MIB": memory}
+    if vcpus or memory:
+        overrides["ResourceRequirements"] = [{"Type": kind, "Value.$": path} for kind, path in sizes.items() if path]
+        overrides["Environment"] = [{"Name": name, "Value.$": path} for name, path in told.items() if path]
+    waits = {"JobQueue.$": queue} if isinstance(queue, str) else {"JobQueue": queue.job_queue_arn}
     step = sfn.CustomState(
         scope,
         construct_id,
@@ -223,7 +232,8 @@ def batch_step(
             "Resource": f"arn:{Aws.PARTITION}:states:::batch:submitJob.sync",
             "Parameters": {
                 "JobDefinition": definition.job_definition_arn,
-                "JobQueue": queue.job_queue_arn,
+                **waits,
+                **({"Parameters": parameters} if parameters else {}),
                 "JobName.$": f"{job}.name",
                 "ShareIdentifier": SHARE,
                 "SchedulingPriorityOverride.$": f"{job}.priority",

@@ -10,6 +10,7 @@ from lambdas.common.media import Tier
 from lambdas.encoding.claims import Attempt, JobRecord, Outcome, Worker
 from lambdas.encoding.cost import (
     MEASURED,
+    JobSizes,
     Prediction,
     Span,
     Stage,
@@ -20,7 +21,7 @@ from lambdas.encoding.cost import (
     predict,
 )
 from lambdas.encoding.job_ids import JobIds
-from lambdas.encoding.models import Chunk
+from lambdas.encoding.models import Chunk, JobSize
 from lambdas.encoding.planning import plan_of
 from lambdas.encoding.prices import PriceList, UnknownCapacityError
 from stacks.settings import PRODUCTION, PROFILES, SANDBOX
@@ -88,8 +89,10 @@ def planned(*, frames=600, profile=SANDBOX, ladder=None, audio=samples.FACTS.aud
     )
 
 
-def prediction(plan, *, capacity="fargate-arm", vcpus=1.0, memory_mib=4096, **changes):
-    return predict(plan, worker_capacity=capacity, vcpus=vcpus, memory_mib=memory_mib, **{"prices": PRICES, **changes})
+def prediction(plan, *, capacity="fargate-arm", vcpus=1, memory_mib=4096, single=None, **changes):
+    size = JobSize(vcpus=vcpus, memory_mib=memory_mib)
+    sizes = JobSizes(threaded=size, single=single or size)
+    return predict(plan, worker_capacity=capacity, sizes=sizes, **{"prices": PRICES, **changes})
 
 
 class TestCost:
@@ -246,12 +249,30 @@ class TestPrediction:
         assert list(MEASURED.encode_s) == list(order)
         assert all(faster.expected < slower.expected for faster, slower in pairwise(MEASURED.encode_s.values()))
 
-    def test_more_vcpus_are_used_worse_and_a_part_of_one_is_slower(self):
+    def test_more_vcpus_are_used_worse(self):
         plan = planned(frames=24 * 600, profile=PRODUCTION)
         used = [prediction(plan, capacity="c7g", vcpus=vcpus).vcpu_seconds for vcpus in (1, 4, 16)]
         assert used[0] < used[1] < used[2] < 16 * used[0]
-        quarter = prediction(plan, vcpus=0.25).vcpu_seconds
-        assert quarter == pytest.approx(used[0], rel=0.05)
+
+    def test_what_one_thread_does_is_paid_for_by_the_size_of_its_own_job(self):
+        plan = planned(frames=24 * 7200, profile=PRODUCTION)
+        large = prediction(plan, capacity="c7g-spot", vcpus=16, memory_mib=28_000)
+        small = prediction(
+            plan, capacity="c7g-spot", vcpus=16, memory_mib=28_000, single=JobSize(vcpus=2, memory_mib=3500)
+        )
+        for before, now in zip(large.lines, small.lines, strict=True):
+            if before.stage in {Stage.ENCODE, Stage.SCORE}:
+                assert now == before
+            else:
+                # It takes no longer, and holds an eighth of a host.
+                assert now.vcpu_seconds == pytest.approx(before.vcpu_seconds / 8)
+                assert now.usd_expected == pytest.approx(before.usd_expected / 8)
+
+    def test_what_one_of_a_stages_jobs_costs_is_its_share(self):
+        found = prediction(planned(frames=600))
+        chunks = found.of(Stage.ENCODE, "720p")
+        assert chunks.job_usd * chunks.jobs == pytest.approx(chunks.usd_expected)
+        assert found.of(Stage.PACKAGE).job_usd == found.of(Stage.PACKAGE).usd_expected
 
     def test_a_span_knows_its_ends_apart(self):
         with pytest.raises(ValidationError, match=r"2\.0 is more than 1\.0"):
@@ -280,7 +301,7 @@ class TestPrediction:
     @given(
         st.integers(1, 200_000),
         st.sampled_from(sorted(PRICES.capacities)),
-        st.sampled_from([0.25, 0.5, 1.0, 4.0, 16.0]),
+        st.sampled_from([1, 2, 4, 16]),
     )
     def test_an_easy_film_is_no_dearer_and_spot_is_no_dearer(self, frames, capacity, vcpus):
         plan = planned(frames=frames)

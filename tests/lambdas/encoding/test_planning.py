@@ -1,4 +1,5 @@
 import re
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
@@ -6,11 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.common.media import AudioFacts, Tier
-from lambdas.encoding.jobs import jobs_of
+from lambdas.encoding.cost import JobSizes, Stage, predict
+from lambdas.encoding.jobs import NEVER, jobs_of
+from lambdas.encoding.models import JobSize
 from lambdas.encoding.planning import KeyMissingError, NoPictureError, chunks_of, plan_of, started
+from lambdas.encoding.prices import PriceList
 from tests.lambdas import samples
 
 URI = "s3://work/work/v0123456789abcdef/plan.json"
+LARGE, SMALL = JobSize(vcpus=16, memory_mib=28_000), JobSize(vcpus=2, memory_mib=3500)
+SIZES = JobSizes(threaded=LARGE, single=SMALL)
 
 
 def source(*, audio=samples.FACTS.audio, **picture):
@@ -30,17 +36,74 @@ def planned(accepted=None, **changes):
     return plan_of(accepted or source(), **settings | changes)
 
 
-@given(st.integers(1, 100_000), st.integers(1, 240), st.integers(1, 30))
-def test_chunks_cover_every_frame_once_and_break_only_between_segments(frames, segment_frames, chunk_segments):
-    chunks = chunks_of(frames=frames, segment_frames=segment_frames, chunk_segments=chunk_segments)
+cut_lists = st.sets(st.integers(0, 20_000), max_size=40)
+
+
+@given(st.integers(1, 20_000), st.integers(8, 240), st.integers(1, 30), cut_lists, st.integers(0, 6))
+def test_chunks_cover_every_frame_once_in_whole_segments_and_no_cut_makes_one_too_short_or_too_long(
+    frames, segment_frames, chunk_segments, cuts, unseen_frames
+):
+    chunks = chunks_of(
+        frames=frames,
+        segment_frames=segment_frames,
+        chunk_segments=chunk_segments,
+        cuts=cuts,
+        unseen_frames=unseen_frames,
+    )
     at = 0
     for index, chunk in enumerate(chunks):
         assert (chunk.index, chunk.first_frame) == (index, at)
         assert chunk.first_frame % segment_frames == 0
-        assert 0 < chunk.frames <= segment_frames * chunk_segments
+        assert 0 < chunk.frames <= segment_frames * (chunk_segments + chunk_segments // 2)
         at += chunk.frames
     assert at == frames
-    assert all(chunk.frames == segment_frames * chunk_segments for chunk in chunks[:-1])
+    assert all(2 * chunk.frames >= segment_frames * chunk_segments for chunk in chunks[:-1])
+    # As many as without cuts: neither the number of jobs nor how many run at once depends on them.
+    assert len(chunks) == -(-frames // (segment_frames * chunk_segments))
+
+
+@given(st.integers(1, 20_000), st.integers(8, 240), st.integers(1, 30), cut_lists)
+def test_a_border_moves_only_to_a_cut(frames, segment_frames, chunk_segments, cuts):
+    chunks = chunks_of(frames=frames, segment_frames=segment_frames, chunk_segments=chunk_segments, cuts=cuts)
+    for chunk in chunks[1:]:
+        nominal = chunk.index * segment_frames * chunk_segments
+        assert chunk.first_frame == nominal or chunk.first_frame in cuts
+        # A cut where the border belongs is never left for another.
+        assert nominal not in cuts or chunk.first_frame == nominal
+
+
+def borders(cuts, *, frames=40 * 100, unseen_frames=2):
+    chunks = chunks_of(frames=frames, segment_frames=100, chunk_segments=10, cuts=cuts, unseen_frames=unseen_frames)
+    return [chunk.first_frame // 100 for chunk in chunks]
+
+
+class TestShots:
+    def test_without_cuts_every_chunk_is_as_long_as_it_should_be(self):
+        assert borders([]) == borders([0, 33, 1050]) == [0, 10, 20, 30]
+
+    @pytest.mark.parametrize(("cut", "border"), [(700, 7), (1300, 13), (1500, 15), (500, 5), (1600, 10), (400, 10)])
+    def test_a_border_moves_by_up_to_half_a_chunk(self, cut, border):
+        assert borders([cut])[1] == border
+
+    @pytest.mark.parametrize(("cut", "border"), [(1200, 12), (1199, 12), (1198, 12), (1197, 10), (1201, 10)])
+    def test_a_border_is_on_the_cut_or_so_soon_after_it_that_nobody_sees_it(self, cut, border):
+        assert borders([cut])[1] == border
+
+    def test_of_several_cuts_the_nearest_is_taken_and_of_two_as_near_the_earlier(self):
+        assert borders([700, 900, 1200])[1] == 9
+        assert borders([800, 1200])[1] == 8
+
+    def test_the_borders_behind_one_that_moved_stay_where_they_belong(self):
+        assert borders([700, 3300]) == [0, 7, 20, 33]
+
+    def test_a_chunk_that_moved_borders_would_make_too_short_is_not_made(self):
+        # The second border could be at 16 for itself.
+        assert borders([1400, 1600]) == [0, 14, 20, 30]
+
+    def test_a_plan_says_how_long_nobody_sees_it_in_seconds(self):
+        film = source(frames=2400, frame_rate="24/1")
+        at, late = (planned(film, cuts=[cut]).chunks[1].first_frame for cut in (2 * 96 - 2, 2 * 96 - 3))
+        assert (at, late) == (2 * 96, 3 * 96)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +132,7 @@ class TestAudio:
         plan = planned(source(audio=()))
         assert plan.audio is None
         assert Tier.AUDIO not in {key.tier for key in plan.keys}
-        names = [job.command[0] for job in jobs_of(plan, uri=URI).chunk_jobs]
+        names = [job.command[0] for job in jobs_of(plan, uri=URI, sizes=SIZES).chunk_jobs]
         assert "encode-audio" not in names
 
     @pytest.mark.parametrize(("channels", "expected"), [(1, (1, 64)), (2, (2, 128)), (6, (2, 128))])
@@ -104,11 +167,20 @@ def test_a_source_without_a_picture_is_refused(facts):
         planned(accepted)
 
 
+def every_job(jobs):
+    return [
+        *jobs.chunk_jobs,
+        *(job for rung in jobs.rung_jobs for job in (rung.join, rung.score)),
+        jobs.package,
+        jobs.verify,
+    ]
+
+
 class TestJobs:
     @given(st.integers(1, 5_000), st.integers(1, 5), st.sampled_from([(640, 360), (1280, 720), (4096, 2160)]))
     def test_names_are_unique_and_fit_batch(self, frames, chunk_segments, size):
         plan = planned(source(frames=frames, width=size[0], height=size[1]), chunk_segments=chunk_segments)
-        jobs = jobs_of(plan, uri=URI)
+        jobs = jobs_of(plan, uri=URI, sizes=SIZES)
         rungs = [job for rung in jobs.rung_jobs for job in (rung.join, rung.score)]
         every = [*jobs.chunk_jobs, *rungs, jobs.package, jobs.verify]
         names = [job.name for job in every]
@@ -119,7 +191,7 @@ class TestJobs:
     @given(st.integers(1, 5_000))
     def test_every_chunk_of_every_rung_has_its_job_in_order(self, frames):
         plan = planned(source(frames=frames))
-        commands = [job.command for job in jobs_of(plan, uri=URI).chunk_jobs]
+        commands = [job.command for job in jobs_of(plan, uri=URI, sizes=SIZES).chunk_jobs]
         assert commands == [
             *(
                 ("encode-chunk", "--plan", URI, "--rung", recipe.rung, "--chunk", str(chunk.index))
@@ -129,8 +201,25 @@ class TestJobs:
             ("encode-audio", "--plan", URI),
         ]
 
+    def test_only_what_uses_many_threads_is_large(self):
+        jobs = every_job(jobs_of(planned(), uri=URI, sizes=SIZES))
+        size_of = {job.command[0]: (job.vcpus, job.memory_mib) for job in jobs}
+        large = {task for task, size in size_of.items() if size == (LARGE.vcpus, LARGE.memory_mib)}
+        small = {task for task, size in size_of.items() if size == (SMALL.vcpus, SMALL.memory_mib)}
+        assert large == {"encode-chunk", "score"}
+        assert small == {"encode-audio", "join", "package", "verify"}
+
+    def test_a_job_knows_what_it_should_cost_and_how_long_it_may_wait(self):
+        plan, moment = planned(), datetime(2026, 11, 22, 12, tzinfo=UTC)
+        prediction = predict(plan, worker_capacity="c7g-spot", sizes=SIZES, prices=PriceList.load())
+        jobs = every_job(jobs_of(plan, uri=URI, sizes=SIZES, prediction=prediction, spot_until={Stage.SCORE: moment}))
+        assert sum(job.usd for job in jobs) == pytest.approx(prediction.usd_expected)
+        assert {job.command[0] for job in jobs if job.spot_until == moment} == {"score"}
+        assert {job.spot_until for job in jobs} == {moment, NEVER}
+        assert {job.usd for job in every_job(jobs_of(plan, uri=URI, sizes=SIZES))} == {None}
+
     def test_a_rung_is_joined_then_scored_and_the_version_packaged(self):
-        jobs = jobs_of(planned(source(width=1280, height=720)), uri=URI)
+        jobs = jobs_of(planned(source(width=1280, height=720)), uri=URI, sizes=SIZES)
         assert [(rung.join.command, rung.score.command) for rung in jobs.rung_jobs] == [
             (("join", "--plan", URI, "--rung", rung), ("score", "--plan", URI, "--rung", rung))
             for rung in ("720p", "480p", "360p")
@@ -140,7 +229,7 @@ class TestJobs:
 
 def test_the_announcement_names_the_rungs_and_counts_the_jobs():
     plan = planned()
-    event = started(plan, source=source(), jobs=jobs_of(plan, uri=URI).count)
+    event = started(plan, source=source(), jobs=jobs_of(plan, uri=URI, sizes=SIZES).count)
     assert event.rungs == ("1080p", "720p", "480p", "360p")
     # 600 frames are 6.25 segments of 96, thus 3 chunks; and one audio job, four joins, four scores, a package, a check.
     assert event.jobs == 4 * 3 + 1 + 4 + 4 + 1 + 1

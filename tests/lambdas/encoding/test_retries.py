@@ -1,15 +1,13 @@
 import json
-from itertools import islice
+from math import ceil, log2
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from lambdas.common.errors import InvalidInputError
-from lambdas.encoding.environment import RetryEnvironment
 from lambdas.encoding.retries import (
     AT_ONCE_S,
+    LATE_REASON,
     STUCK_REASON,
     Action,
     FailureKind,
@@ -17,10 +15,12 @@ from lambdas.encoding.retries import (
     Tried,
     cause_of,
     decide,
+    leaves_spot,
+    refused,
 )
-from lambdas.encoding.retry_handlers import decide_retry
 
-RULES = RetryRules(memory_sizes=(4096, 8192))
+RULES = RetryRules(most_memory_mib=8192)
+SIZE_MIB = 4096
 EXITED = "Essential container in task exited"
 HOST_LOST = "Host EC2 (instance i-0f3d1c2b4a5968778) terminated."
 SPOT_TASK_LOST = "Your Spot Task was interrupted."
@@ -125,6 +125,7 @@ CAUSES = {
         FailureKind.STUCK,
     ),
     "our watch, and it did not go": (batch_job(STUCK_REASON, (137,), IsTerminated=True), FailureKind.STUCK),
+    "too late for spot": (batch_job(f"{LATE_REASON}: due at noon", IsCancelled=True), FailureKind.LATE),
     "took too long": (batch_job(TIMED_OUT, (137,)), FailureKind.TIMED_OUT),
     "took too long, and said so": (batch_job(TIMED_OUT, (75,), IsTerminated=True), FailureKind.TIMED_OUT),
     "an operator ended it": (batch_job("wrong title", (75,), IsTerminated=True), FailureKind.CANCELLED),
@@ -185,8 +186,8 @@ def test_an_error_that_is_no_jobs_own_is_told_by_its_name(error, cause, kind):
     assert cause_of(error, cause) is kind
 
 
-def decided(kind, rules=RULES, draw=0.5, **tried):
-    return decide(kind, Tried(**tried), rules, draw=lambda: draw)
+def decided(kind, rules=RULES, draw=0.5, own_mib=SIZE_MIB, **tried):
+    return decide(kind, Tried(**tried), rules, memory_mib=own_mib, draw=lambda: draw)
 
 
 @pytest.mark.parametrize("kind", COUNTED)
@@ -224,39 +225,55 @@ def test_a_job_may_take_too_long_once():
     assert decided(FailureKind.TIMED_OUT, transient=3).action is Action.FAIL
 
 
-def test_a_job_without_enough_memory_climbs_the_sizes_and_stays_up_there():
-    rules = RetryRules(memory_sizes=(4096, 8192, 16384))
-    first = decided(FailureKind.OUT_OF_MEMORY, rules)
-    assert (first.action, first.memory_mib) == (Action.RETRY_LARGER, 8192)
-    assert first.tried == Tried(enlarged=1, memory_mib=8192)
+def test_a_job_without_enough_memory_gets_twice_as_much_and_keeps_it():
+    rules = RetryRules(most_memory_mib=14_000)
+    first = decided(FailureKind.OUT_OF_MEMORY, rules, own_mib=3500)
+    assert (first.action, first.memory_mib) == (Action.RETRY_LARGER, 7000)
+    assert first.tried == Tried(enlarged=1, memory_mib=7000)
     assert 0 <= first.pause_s <= AT_ONCE_S
-    then = decide(FailureKind.TRANSIENT, first.tried, rules, draw=lambda: 0.5)
-    assert (then.action, then.memory_mib) == (Action.RETRY, 8192)
-    last = decide(FailureKind.OUT_OF_MEMORY, then.tried, rules, draw=lambda: 0.5)
-    assert (last.action, last.memory_mib) == (Action.RETRY_LARGER, 16384)
-    assert last.tried == Tried(transient=1, enlarged=2, memory_mib=16384)
-    over = decide(FailureKind.OUT_OF_MEMORY, last.tried, rules, draw=lambda: 0.5)
-    assert (over.action, over.memory_mib) == (Action.FAIL, 16384)
-    assert "no larger size than 16384 MiB" in over.reason
+    then = decided(FailureKind.TRANSIENT, rules, own_mib=3500, **first.tried.model_dump())
+    assert (then.action, then.memory_mib) == (Action.RETRY, 7000)
+    last = decided(FailureKind.OUT_OF_MEMORY, rules, own_mib=3500, **then.tried.model_dump())
+    assert (last.action, last.memory_mib) == (Action.RETRY_LARGER, 14_000)
+    assert last.tried == Tried(transient=1, enlarged=2, memory_mib=14_000)
+    over = decided(FailureKind.OUT_OF_MEMORY, rules, own_mib=3500, **last.tried.model_dump())
+    assert (over.action, over.memory_mib) == (Action.FAIL, 14_000)
+    assert "no larger size than 14000 MiB" in over.reason
 
 
-def test_sizes_that_a_deployment_changed_meanwhile_are_climbed_from_where_the_job_is():
-    rules = RetryRules(memory_sizes=(2048, 6000, 12000))
-    assert decided(FailureKind.OUT_OF_MEMORY, rules, enlarged=1, memory_mib=8192).memory_mib == 12000
-    assert decided(FailureKind.RECLAIMED, rules, enlarged=1, memory_mib=8192).memory_mib == 8192
+def test_the_most_is_given_where_twice_is_more():
+    assert decided(FailureKind.OUT_OF_MEMORY, RetryRules(most_memory_mib=6000)).memory_mib == 6000
+
+
+def test_a_job_that_a_deployment_has_made_smaller_keeps_what_it_has():
+    assert decided(FailureKind.OUT_OF_MEMORY, RetryRules(most_memory_mib=6000), own_mib=8192).action is Action.FAIL
+    assert decided(FailureKind.RECLAIMED, own_mib=2048, enlarged=1, memory_mib=8192).memory_mib == 8192
+
+
+def test_a_job_that_was_too_late_for_spot_goes_again_almost_at_once_and_is_counted_for_itself():
+    decision = decided(FailureKind.LATE, draw=1 - 2**-53, transient=3)
+    assert (decision.action, decision.pause_s, decision.tried) == (Action.RETRY, AT_ONCE_S, Tried(transient=3, late=1))
+    assert decided(FailureKind.LATE, late=3).action is Action.FAIL
+
+
+def test_only_what_spot_is_to_blame_for_goes_on_demand():
+    off = {kind for kind in FailureKind if leaves_spot(kind)}
+    assert off == {FailureKind.RECLAIMED, FailureKind.LATE, FailureKind.NEVER_STARTED}
+
+
+@given(kinds, st.text())
+def test_a_retry_that_is_refused_is_none_and_says_why(kind, why):
+    decision = decided(kind)
+    refusal = refused(decision, why=why)
+    assert (refusal.action, refusal.pause_s, refusal.tried) == (Action.FAIL, 0, decision.tried)
+    assert refusal.reason.endswith(f"and is not tried again: {why}")
 
 
 @pytest.mark.parametrize("kind", [FailureKind.BAD_INPUT, FailureKind.DEFECT, FailureKind.CANCELLED])
 def test_what_another_try_cannot_help_fails_at_once(kind):
     decision = decided(kind)
     assert (decision.action, decision.pause_s, decision.tried) == (Action.FAIL, 0, Tried())
-    assert decision.memory_mib == 4096
-
-
-@pytest.mark.parametrize("sizes", [(), (8192, 4096), (4096, 4096), (0, 4096)])
-def test_sizes_that_are_no_ladder_are_refused(sizes):
-    with pytest.raises(ValidationError, match="memory_sizes"):
-        RetryRules(memory_sizes=sizes)
+    assert decision.memory_mib == SIZE_MIB
 
 
 rules_of_any_size = st.builds(
@@ -265,7 +282,8 @@ rules_of_any_size = st.builds(
     most_transient=st.integers(0, 5),
     most_stuck=st.integers(0, 5),
     most_reclaimed=st.integers(0, 25),
-    memory_sizes=st.sets(st.integers(1, 100_000), min_size=1, max_size=4).map(lambda sizes: tuple(sorted(sizes))),
+    most_late=st.integers(0, 5),
+    most_memory_mib=st.integers(1, 100_000),
 )
 
 
@@ -273,7 +291,7 @@ def run(failures, rules, draw=lambda: 0.5):
     """Yield the decisions upon one failure after another, to the one that ends it."""
     tried = Tried()
     for kind in failures:
-        decision = decide(kind, tried, rules, draw=draw)
+        decision = decide(kind, tried, rules, memory_mib=SIZE_MIB, draw=draw)
         yield decision
         if decision.action is Action.FAIL:
             return
@@ -282,7 +300,8 @@ def run(failures, rules, draw=lambda: 0.5):
 
 @given(rules_of_any_size, st.data())
 def test_any_sequence_of_failures_comes_to_an_end(rules, data):
-    most = rules.most_transient + rules.most_stuck + rules.most_reclaimed + len(rules.memory_sizes) - 1
+    larger = ceil(log2(max(1, rules.most_memory_mib / SIZE_MIB)))
+    most = rules.most_transient + rules.most_stuck + rules.most_reclaimed + rules.most_late + larger
     failures = (data.draw(kinds) for _ in range(most + 1))
     decisions = list(run(failures, rules))
     *retries, last = decisions
@@ -291,7 +310,8 @@ def test_any_sequence_of_failures_comes_to_an_end(rules, data):
     assert last.tried.transient <= rules.most_transient
     assert last.tried.stuck <= rules.most_stuck
     assert last.tried.reclaimed <= rules.most_reclaimed
-    counted = last.tried.transient + last.tried.stuck + last.tried.reclaimed + last.tried.enlarged
+    assert last.tried.late <= rules.most_late
+    counted = sum(getattr(last.tried, name) for name in ("transient", "stuck", "reclaimed", "late", "enlarged"))
     assert counted == len(retries)
 
 
@@ -317,10 +337,10 @@ def test_a_pause_lies_within_its_bounds(kind, transient, stuck, reclaimed, draw,
     tried = {"transient": transient, "stuck": stuck, "reclaimed": reclaimed}
     decision = decided(kind, rules, draw, **tried)
     done = stuck if kind is FailureKind.STUCK else transient
-    at_once = kind in {FailureKind.RECLAIMED, FailureKind.OUT_OF_MEMORY}
+    at_once = kind in {FailureKind.RECLAIMED, FailureKind.LATE, FailureKind.OUT_OF_MEMORY}
     assert 0 <= decision.pause_s <= (AT_ONCE_S if at_once else rules.first_pause_s * 2**done)
     assert decision.action is not Action.FAIL or decision.pause_s == 0
-    assert decision.memory_mib in rules.memory_sizes
+    assert SIZE_MIB <= decision.memory_mib <= max(SIZE_MIB, rules.most_memory_mib)
 
 
 def test_every_second_of_a_pause_is_as_likely_as_any_other():
@@ -343,91 +363,3 @@ def test_whatever_stands_in_a_jobs_fields_there_is_a_decision(job, data):
         name = data.draw(st.sampled_from(["ExitCode", "Reason", "LogStreamName", "Command"]))
         damaged["Container"] = damaged["Container"] | {name: data.draw(json_values)}
     assert decided(cause_of("States.TaskFailed", json.dumps(damaged))).action in Action
-
-
-@pytest.fixture
-def decide_on(deployed, context):
-    """Call the function with a failed job, or what else stands in the state."""
-    deployed(RetryEnvironment(first_pause_s=60, memory_sizes="[4096, 8192]"))
-
-    def call(cause, **state):
-        error = {"Error": "States.TaskFailed", "Cause": json.dumps(cause)}
-        return decide_retry({"job": JOB, "error": error} | state, context)
-
-    return call
-
-
-def test_the_function_answers_what_the_state_machine_goes_by(decide_on):
-    answer = decide_on(batch_job(EXITED, (75,)))
-    assert answer.keys() == {"action", "pause_s", "tried", "memory"}
-    assert answer["action"] == "retry"
-    assert 0 <= answer["pause_s"] <= 60
-    assert answer["memory"] == "4096"
-    assert json.loads(json.dumps(answer)) == answer
-
-
-def test_the_history_goes_round_through_the_state_machine(decide_on):
-    def answers():
-        tried = {}
-        while True:
-            answer = json.loads(json.dumps(decide_on(batch_job(EXITED, (75,)), **tried)))
-            yield answer
-            tried = {"tried": answer["tried"]}
-
-    assert [answer["action"] for answer in islice(answers(), 4)] == ["retry", "retry", "retry", "fail"]
-
-
-def test_more_memory_is_asked_for_and_kept(decide_on):
-    larger = decide_on(batch_job(EXITED, (137, OUT_OF_MEMORY)), tried=None)
-    assert (larger["action"], larger["memory"]) == ("retry_larger", "8192")
-    again = decide_on(batch_job(HOST_LOST, ()), tried=larger["tried"])
-    assert (again["action"], again["memory"]) == ("retry", "8192")
-    over = decide_on(batch_job(EXITED, (137, OUT_OF_MEMORY)), tried=again["tried"])
-    assert (over["action"], over["memory"], over["pause_s"]) == ("fail", "8192", 0)
-
-
-def test_the_pauses_are_drawn(decide_on):
-    pauses = {decide_on(batch_job(EXITED, (75,)), tried={"transient": 2})["pause_s"] for _ in range(50)}
-    assert len(pauses) > 5
-    assert max(pauses) <= 240
-
-
-def test_a_cause_that_is_not_a_job_is_decided_upon(decide_on):
-    answer = decide_on({}, error={"Error": "Batch.ServerException"}, more="of the state")
-    assert answer["tried"] == Tried(transient=1).model_dump()
-    assert decide_on({}, error={"Error": "Surprise", "Cause": "not JSON"})["action"] == "retry"
-
-
-def test_the_log_says_why(decide_on, caplog):
-    decide_on(batch_job(EXITED, (65,)))
-    [line] = [record for record in caplog.records if hasattr(record, "kind")]
-    assert line.message == "the input is at fault, and is not tried again: another try would end the same"
-    assert (line.job, line.kind, line.action) == (JOB["name"], "bad_input", "fail")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "field"),
-    [
-        ({"error": {}}, r"error\.Error"),
-        ({"job": {"name": "a"}}, r"job\.command"),
-        ({"tried": {"transient": -1}}, r"tried\.transient"),
-        ({"tried": {"patience": 1}}, r"tried\.patience"),
-    ],
-)
-def test_a_state_of_another_form_is_refused(decide_on, wrong, field):
-    with pytest.raises(InvalidInputError, match=field):
-        decide_on(batch_job(EXITED, (75,)), **wrong)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"first_pause_s": -1},
-        {"memory_sizes": "[]"},
-        {"memory_sizes": "4096,8192"},
-        {"memory_sizes": "[8192, 4096]"},
-    ],
-)
-def test_wrong_rules_cannot_be_deployed(wrong):
-    with pytest.raises(ValidationError, match=next(iter(wrong))):
-        RetryEnvironment(**{"first_pause_s": 60, "memory_sizes": "[4096, 8192]"} | wrong)
