@@ -1,4 +1,4 @@
-"""What an operator is told of a version's jobs: each with its attempts, what they cost, and what was expected. Pure."""
+"""What an operator is told of a version's jobs: each with its attempts, how far they are, what they cost. Pure."""
 
 from __future__ import annotations
 
@@ -9,21 +9,32 @@ from lambdas.common.errors import NotFoundError
 from lambdas.encoding.claims import Attempt, JobRecord
 from lambdas.encoding.cost import Prediction, TitleCost, cost_of
 from lambdas.encoding.prices import PriceList
+from lambdas.encoding.progress import Progress
 
 
 def overview(
-    version_id: str, *, records: Sequence[JobRecord], prediction: Prediction | None, prices: PriceList
+    version_id: str,
+    *,
+    records: Sequence[JobRecord],
+    progress: Progress | None,
+    prediction: Prediction | None,
+    prices: PriceList,
 ) -> dict[str, Any]:
-    """Return a version's jobs by their ids, their cost up to now, and its prediction; as JSON values.
+    """Return a version's jobs by their ids, how far they are, their cost up to now, and its prediction; as JSON values.
+
+    Parameters
+    ----------
+    progress
+        None, if nobody knows the version's plan any more.
 
     Raises
     ------
     NotFoundError
-        If no job of it has begun.
+        If no job of it has begun, and none is planned.
     UnknownJobError, UnknownCapacityError
         If a job cannot be told or priced; see `cost_of`.
     """
-    if not records:
+    if not records and progress is None:
         raise NotFoundError(
             f"no job of version {version_id!r} has begun: `marquee versions TITLE` lists a title's versions, "
             f"`marquee status` what is being encoded"
@@ -31,6 +42,7 @@ def overview(
     return {
         "version_id": version_id,
         "jobs": [_job(record) for record in records],
+        "progress": progress and _progress(progress),
         "cost": _cost(cost_of(records, prices)),
         "predicted": prediction and _predicted(prediction),
     }
@@ -40,6 +52,14 @@ def _job(record: JobRecord) -> dict[str, Any]:
     return {
         **record.model_dump(mode="json", include={"job", "state", "token"}),
         "attempts": [_attempt(attempt) for attempt in record.attempts],
+    }
+
+
+def _progress(progress: Progress) -> dict[str, Any]:
+    return {
+        **progress.model_dump(mode="json"),
+        "jobs": progress.jobs.model_dump(),
+        "chunks": progress.chunks.model_dump(),
     }
 
 

@@ -15,6 +15,7 @@ from lambdas.common.bus import anything_of, received
 from lambdas.common.errors import PermanentError, TransientError
 from lambdas.common.events import Event
 from lambdas.common.handling import Payload, entry_point, logger
+from lambdas.common.versions import is_reencoded
 from lambdas.ingestion.notices import TOLD, Letter, letter
 from lambdas.ingestion.status_environment import NotifyEnvironment, WebhookEnvironment
 from lambdas.ingestion.webhook_client import post
@@ -25,10 +26,16 @@ _processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_fail
 
 @entry_point
 def notify(event: Payload, _context: LambdaContext) -> None:
-    """Write the letter of an event, and give it to the topic: to people as text, to queues as the event itself."""
+    """Write the letter of an event, and give it to the topic: to people as text, to queues as the event itself.
+
+    What a campaign does with a film is our business, and its studio is not written to.
+    """
     environment = NotifyEnvironment.load()
     said, _ = anything_of(TOLD, event)
     written = letter(said)
+    if is_reencoded(written.version_id):
+        logger.info("nobody to tell: a campaign's", extra={"event": written.event})
+        return
     told = {"detail-type": said.detail_type(), "time": event["time"], "detail": said.model_dump(mode="json")}
     message = {"default": written.subject, "email": written.text, "sqs": json.dumps(told, ensure_ascii=False)}
     with transient_errors():

@@ -18,11 +18,14 @@ from pydantic import AwareDatetime, Field
 from lambdas.common.events import (
     DeliveryReceived,
     DeliveryRejected,
+    EncodingProgressed,
     EncodingStarted,
     Event,
     Finding,
+    JobCounts,
     PipelineFailed,
     QualityJudged,
+    QueueDepth,
     ReviewDecided,
     ReviewRequested,
     SourceAccepted,
@@ -33,7 +36,7 @@ from lambdas.common.events import (
 from lambdas.common.media import Record
 from lambdas.common.qc import QcCheck
 
-FOLLOWED: tuple[type[Event], ...] = (
+REMEMBERED: tuple[type[Event], ...] = (
     DeliveryReceived,
     QualityJudged,
     ReviewRequested,
@@ -46,6 +49,9 @@ FOLLOWED: tuple[type[Event], ...] = (
     TitleRolledBack,
     PipelineFailed,
 )
+"""The events that are each an entry of a delivery's history."""
+
+FOLLOWED: tuple[type[Event], ...] = (*REMEMBERED, EncodingProgressed)
 """The events that a delivery's status is made of."""
 
 
@@ -72,6 +78,8 @@ _FURTHER_AND_FURTHER: tuple[tuple[str, Stage], ...] = (
     ("PipelineFailed/ingestion", Stage.FAILED),
     ("DeliveryRejected", Stage.REJECTED),
     ("SourceAccepted", Stage.ACCEPTED),
+    # Before the one that tells since when: it comes again and again.
+    ("EncodingProgressed", Stage.ENCODING),
     ("EncodingStarted", Stage.ENCODING),
     ("PipelineFailed/encoding", Stage.FAILED),
     ("VersionPackaged", Stage.PACKAGED),
@@ -90,6 +98,7 @@ _KEPT: Mapping[type[Event], frozenset[str]] = {
     DeliveryRejected: frozenset({"findings"}),
     SourceAccepted: frozenset({"title", "priority", "delivered_at"}),
     EncodingStarted: frozenset({"title_id", "rungs"}),
+    EncodingProgressed: frozenset({"title_id", "jobs", "chunks", "eta", "usd", "queue"}),
     VersionPackaged: frozenset({"title_id", "duration_s", "renditions"}),
     TitlePublished: frozenset({"title", "revision"}),
     TitleRolledBack: frozenset({"title", "revision"}),
@@ -101,7 +110,7 @@ _KEPT: Mapping[type[Event], frozenset[str]] = {
 class Seen(Record):
     """An event as a status keeps it."""
 
-    at: AwareDatetime = Field(description="when the bus took it")
+    at: AwareDatetime = Field(description="when the bus took it, or what it says was so")
     facts: dict[str, Any]
 
     @property
@@ -117,6 +126,18 @@ class ReviewStatus(Record):
     escalated: bool = False
     approved: bool | None = Field(default=None, description="none: nobody has decided yet")
     note: str = ""
+
+
+class EncodingStatus(Record):
+    """How far the encoding of a version is."""
+
+    at: AwareDatetime = Field(description="when somebody looked")
+    finished: bool = Field(description="the version is packaged, and checked")
+    jobs: JobCounts
+    chunks: JobCounts = Field(description="those of the jobs that encode chunks")
+    eta: AwareDatetime | None = Field(description="when all should be done; none: nobody can say, or all is")
+    usd: float | None = Field(description="what was spent up to then; none: not known")
+    queue: QueueDepth
 
 
 class RenditionStatus(Record):
@@ -220,6 +241,19 @@ class Status(Record):
         )
 
     @property
+    def encoding(self) -> EncodingStatus | None:
+        """How far its encoding is, once somebody has looked. A version that is packaged needs no other proof."""
+        seen = self.seen.get("EncodingProgressed")
+        if seen is None:
+            return None
+        finished = "VersionPackaged" in self.seen
+        facts = {name: fact for name, fact in seen.facts.items() if name in EncodingStatus.model_fields}
+        told = EncodingStatus(at=seen.at, finished=finished, **facts)
+        if not finished:
+            return told.model_copy(update={"eta": None}) if self.stage is Stage.FAILED else told
+        return told.model_copy(update={"jobs": _all_done(told.jobs), "chunks": _all_done(told.chunks), "eta": None})
+
+    @property
     def renditions(self) -> tuple[RenditionStatus, ...]:
         """What it was encoded to, once it is packaged."""
         known = RenditionStatus.model_fields
@@ -238,7 +272,12 @@ class Status(Record):
 
     @property
     def _furthest(self) -> str:
-        return max(self.seen, key=_RANK.__getitem__)
+        kinds = set(self.seen)
+        failed, started = self.seen.get("PipelineFailed/encoding"), self.seen.get("EncodingStarted")
+        if failed and started and started.at > failed.at:
+            # Operators have started it again.
+            kinds.remove("PipelineFailed/encoding")
+        return max(kinds, key=_RANK.__getitem__)
 
     @property
     def _title(self) -> dict[str, Any]:
@@ -256,8 +295,10 @@ def followed(event: Event, *, at: datetime) -> Status:
     Parameters
     ----------
     at
-        When the bus took it.
+        When the bus took it. Of progress, which may overtake itself, the time counts at which it was so.
     """
+    if isinstance(event, EncodingProgressed):
+        at = event.at
     facts = event.model_dump(mode="json")
     return Status(
         studio=facts["studio"],
@@ -294,3 +335,7 @@ def listed_at(status: Status) -> str:
 def _kind(event: Event) -> str:
     kind = event.detail_type()
     return f"{kind}/{event.pipeline}" if isinstance(event, PipelineFailed) else kind
+
+
+def _all_done(counts: JobCounts) -> JobCounts:
+    return JobCounts(total=counts.total, done=counts.total, running=0, failed=0)

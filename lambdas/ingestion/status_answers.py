@@ -14,6 +14,7 @@ from lambdas.ingestion.status_store import HistoryEntry
 
 def listed(status: Status) -> dict[str, Any]:
     """Return a status as one line of a list."""
+    encoding = status.encoding
     return {
         "delivery_id": status.delivery_id,
         "version_id": status.version_id,
@@ -27,6 +28,7 @@ def listed(status: Status) -> dict[str, Any]:
         "size_bytes": status.size_bytes,
         "verdict": status.verdict,
         "findings_count": len(status.findings),
+        "encoding": encoding and encoding.model_dump(mode="json"),
     }
 
 

@@ -16,8 +16,9 @@ from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.media import Record
 from lambdas.common.objects import read_object
 from lambdas.common.problem import Answer, json_answer, parse_query, problem_documents
+from lambdas.common.versions import is_reencoded
 from lambdas.ingestion.identity import studio_of
-from lambdas.ingestion.status import FOLLOWED, Stage, followed
+from lambdas.ingestion.status import FOLLOWED, REMEMBERED, Stage, followed
 from lambdas.ingestion.status_answers import detailed, listed, still_key
 from lambdas.ingestion.status_environment import FollowEnvironment, StatusEnvironment, StillEnvironment
 from lambdas.ingestion.status_store import StatusStore
@@ -37,13 +38,17 @@ class _ListQuery(Record):
 
 @entry_point
 def on_event(event: Payload, _context: LambdaContext) -> None:
-    """Add an event of the bus to the status and the history of its delivery."""
+    """Add an event of the bus to the status and the history of its delivery, if it is about one."""
     store = _store(FollowEnvironment.load().deliveries_table)
     said, at = anything_of(FOLLOWED, event)
     news = followed(said, at=at)
     logger.append_keys(version_id=news.version_id)
+    if is_reencoded(news.version_id):
+        logger.info("no delivery: a campaign's")
+        return
     status = store.add(news)
-    store.remember(said, about=news, at=at)
+    if isinstance(said, REMEMBERED):
+        store.remember(said, about=news, at=at)
     logger.info("followed", extra={"event": said.detail_type(), "stage": status.stage.value})
 
 

@@ -14,6 +14,26 @@ import { SignedInClient } from "../api.js";
  * @property {string} delivered_at
  * @property {string} updated_at
  * @property {number | null} size_bytes
+ * @property {Encoding | null} encoding  none: nobody has looked yet
+ */
+
+/**
+ * @typedef {object} JobCounts
+ * @property {number} total
+ * @property {number} done
+ * @property {number} running
+ * @property {number} failed
+ */
+
+/**
+ * @typedef {object} Encoding
+ * @property {string} at              when somebody looked
+ * @property {boolean} finished
+ * @property {JobCounts} jobs         all steps
+ * @property {JobCounts} chunks       those of them that encode chunks
+ * @property {string | null} eta      when all should be done; none: nobody can say, or all is
+ * @property {number | null} usd      what was spent up to then
+ * @property {{waiting: number, running: number}} queue  jobs of all titles; at most 1,000 are counted
  */
 
 /**

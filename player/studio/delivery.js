@@ -3,6 +3,7 @@
 import { byId, el } from "../dom.js";
 import { stillPath } from "./api.js";
 import { dash, stageBadge, verdictBadge } from "./badges.js";
+import { encodedLine, encodingSection } from "./encoding.js";
 import { icon } from "./icons.js";
 import { morph } from "./morph.js";
 import { kindOf, STAGES, wayOf } from "./stages.js";
@@ -110,14 +111,15 @@ export class DeliveryPage {
       morph(this.#root, this.#wayBack(), panel(fault), this.#versions(this.#loaded.versions));
       return;
     }
-    const { checks, findings, history, renditions, review, stage } = version;
+    const { checks, encoding, findings, history, renditions, review, stage } = version;
     const main = el(
       "div",
       { class: "found" },
       ...(review && stage === "in_review" ? [reviewNotice(review)] : []),
       ...(findings.length ? [findingsOf(findings)] : []),
+      ...(encoding && !encoding.finished ? [encodingSection(encoding, stage === "failed")] : []),
       this.#quality(checks, version),
-      ...(renditions.length ? [renditionsOf(renditions)] : []),
+      ...(renditions.length ? [renditionsOf(renditions, encoding)] : []),
     );
     const side = el(
       "aside",
@@ -341,8 +343,11 @@ function findingsOf(findings) {
   );
 }
 
-/** @param {Version["renditions"]} renditions */
-function renditionsOf(renditions) {
+/**
+ * @param {Version["renditions"]} renditions
+ * @param {Version["encoding"]} encoding
+ */
+function renditionsOf(renditions, encoding) {
   const heads = ["Rendition", "Picture", "Rate", "VMAF"];
   return el(
     "section",
@@ -367,6 +372,7 @@ function renditionsOf(renditions) {
         ),
       ),
     ),
+    encoding ? encodedLine(encoding) : "",
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { byId, el } from "../dom.js";
 import { dash, stageBadge, verdictBadge } from "./badges.js";
+import { encodingLine } from "./encoding.js";
 import { morph } from "./morph.js";
 import { STAGES } from "./stages.js";
 import { panel } from "./trouble.js";
@@ -186,7 +187,8 @@ function table(deliveries) {
 
 /** @param {Listed} delivery */
 function row(delivery) {
-  const { delivery_id, version_id, title_id, title_name, stage, verdict, priority, size_bytes, delivered_at } = delivery;
+  const { delivery_id, version_id, title_id, title_name, priority, size_bytes, delivered_at } = delivery;
+  const { encoding, stage, verdict } = delivery;
   const address = `#/deliveries/${encodeURIComponent(delivery_id)}/versions/${encodeURIComponent(version_id)}`;
   /** @type {(name: string, ...content: (Node | string)[]) => HTMLElement} */
   const cell = (name, ...content) => el("td", { role: "cell", class: name }, ...content);
@@ -199,7 +201,7 @@ function row(delivery) {
       el("a", { href: address }, title_name ?? title_id ?? "Unreadable manifest"),
       el("span", { class: "where" }, delivery_id),
     ),
-    cell("at-stage", stageBadge(stage)),
+    cell("at-stage", stageBadge(stage), stage === "encoding" && encoding ? encodingLine(encoding) : ""),
     cell("quality", verdictBadge(verdict)),
     cell("priority", priority ?? dash()),
     cell("size", size_bytes === null ? dash() : size(size_bytes)),

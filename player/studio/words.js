@@ -5,6 +5,8 @@ import { el } from "../dom.js";
 const EXACT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const DOLLARS = new Intl.NumberFormat("en", { style: "currency", currency: "USD" });
+const CENTS = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 4 });
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -65,6 +67,15 @@ export function size(bytes) {
  */
 export function measurement(value, unit) {
   return `${NUMBER.format(value)} ${unit}`.trim();
+}
+
+/**
+ * Return an amount of money: "$12.50"; of less than a dollar, what can be told of it.
+ *
+ * @param {number} usd
+ */
+export function money(usd) {
+  return (usd < 1 ? CENTS : DOLLARS).format(usd);
 }
 
 /** @type {Record<string, string>} */

@@ -77,6 +77,7 @@ def test_json_of_another_shape_is_invalid_as_a_whole(raw):
     ("manifest", "subject"),
     [
         (samples.manifest(priority="urgent"), "priority"),
+        (samples.manifest(priority="campaign"), "priority"),
         (samples.manifest(surprise=1), "surprise"),
         (samples.manifest(title={"title_id": "Big Bunny", "name": "x"}), "title.title_id"),
         (samples.manifest(title={"title_id": "bunny"}), "title.name"),

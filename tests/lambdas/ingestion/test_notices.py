@@ -125,6 +125,13 @@ def test_the_longest_letter_fits_into_a_message(letters, context):
     assert len(letters()) == 1
 
 
+def test_nobody_is_told_of_what_a_campaign_encodes_anew(letters, context):
+    notify_handlers.notify(
+        envelope(EVENTS["published"].model_copy(update={"version_id": "c0123456789abcdef"})), context
+    )
+    assert letters() == []
+
+
 def test_nobody_is_told_of_what_is_in_the_history_only(letters, context):
     with pytest.raises(PermanentError, match="correct the rule's pattern"):
         notify_handlers.notify(envelope(EVENTS["encoding"]), context)

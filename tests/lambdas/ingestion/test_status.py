@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from lambdas.common.events import (
     DeliveryReceived,
     DeliveryRejected,
+    EncodingProgressed,
     EncodingStarted,
     Finding,
+    JobCounts,
     PipelineFailed,
     QualityJudged,
+    QueueDepth,
     ReviewDecided,
     ReviewRequested,
     TitlePublished,
@@ -22,7 +25,7 @@ from lambdas.common.events import (
 from lambdas.common.keys import Analysis
 from lambdas.common.qc import QcCheck, TimeSpan, Verdict
 from lambdas.ingestion.notices import TOLD, letter, sentence
-from lambdas.ingestion.status import _FURTHER_AND_FURTHER, _KEPT, FOLLOWED, Stage, followed, together
+from lambdas.ingestion.status import _FURTHER_AND_FURTHER, _KEPT, FOLLOWED, REMEMBERED, Stage, followed, together
 from tests.lambdas import samples
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -46,6 +49,20 @@ BLACK = QcCheck(
     ),
 )
 FOUND = Finding(code="CHECKSUM_MISMATCH", subject="bunny.mov", message="another checksum", remedy="upload it again")
+
+
+def progressed(**changes):
+    """Half of the chunks are done."""
+    values = {
+        "title_id": samples.TITLE,
+        "at": START,
+        "jobs": JobCounts(total=31, done=12, running=8, failed=1),
+        "chunks": JobCounts(total=24, done=12, running=8, failed=1),
+        "eta": START + timedelta(hours=1),
+        "usd": 0.0123,
+        "queue": QueueDepth(waiting=5, running=8),
+    }
+    return EncodingProgressed(**WHO, **(values | changes))
 
 
 def all_of(*statuses):
@@ -73,6 +90,7 @@ EVENTS = {
     "rejected": DeliveryRejected(**WHO, findings=(FOUND,)),
     "accepted": samples.source_accepted(),
     "encoding": EncodingStarted(**WHO, title_id=samples.TITLE, rungs=("1080p", "720p"), jobs=8),
+    "progressed": progressed(),
     "packaged": samples.version_packaged(),
     "published": published(),
     "rolled back": published(
@@ -84,7 +102,8 @@ EVENTS = {
 
 
 def news(name, *, minute=0):
-    return followed(EVENTS[name], at=START + timedelta(minutes=minute))
+    event, at = EVENTS[name], START + timedelta(minutes=minute)
+    return followed(event.model_copy(update={"at": at}) if isinstance(event, EncodingProgressed) else event, at=at)
 
 
 def status(*names):
@@ -100,6 +119,8 @@ def test_every_event_of_a_delivery_is_understood_wherever_it_is_looked_at():
     assert set(_KEPT) == set(FOLLOWED)
     assert {type(event) for event in EVENTS.values()} == set(FOLLOWED)
     for event in EVENTS.values():
+        if type(event) not in REMEMBERED:
+            continue
         assert sentence(event).endswith((".", "step")) or ":" in sentence(event)
         if type(event) in TOLD:
             assert letter(event).subject
@@ -163,11 +184,16 @@ def test_the_time_of_a_delivery_is_that_of_its_manifest_where_it_is_known(said):
         (("received", "ingestion failed"), "failed"),
         (("received", "ingestion failed", "accepted"), "accepted"),
         (("received", "ingestion failed", "rejected"), "rejected"),
+        (("accepted", "progressed"), "encoding"),
         (("accepted", "encoding", "encoding failed"), "failed"),
+        (("accepted", "encoding", "encoding failed", "progressed"), "failed"),
+        (("encoding", "packaged", "progressed"), "packaged"),
         (("accepted", "encoding", "encoding failed", "packaged"), "packaged"),
         # Only the last to arrive was the first to happen.
         (("published", "received"), "published"),
-        (("encoding failed", "encoding"), "failed"),
+        # Operators have started it again.
+        (("encoding failed", "encoding"), "encoding"),
+        (("encoding failed", "encoding", "encoding failed"), "failed"),
     ],
 )
 def test_a_delivery_is_as_far_as_the_furthest_of_its_events(names, stage):
@@ -209,6 +235,47 @@ def test_of_two_publications_the_higher_revision_counts_whenever_it_comes():
     early = followed(published(revision=2), at=START + timedelta(minutes=9))
     late = followed(published(revision=4), at=START)
     assert together(early, late).seen["TitlePublished"].facts["revision"] == 4
+
+
+@given(st.permutations(range(5)))
+def test_of_all_that_is_said_of_progress_the_latest_look_counts_whenever_it_is_heard(order):
+    looks = [
+        followed(
+            progressed(at=START + timedelta(seconds=look), chunks=JobCounts(total=24, done=look, running=0, failed=0)),
+            # What was seen last may be heard first.
+            at=START + timedelta(minutes=9 - look),
+        )
+        for look in range(5)
+    ]
+    known = all_of(*(looks[look] for look in order))
+    assert (known.encoding.chunks.done, known.encoding.at) == (4, START + timedelta(seconds=4))
+
+
+def test_progress_is_told_as_it_was_said():
+    encoding = status("encoding", "progressed").encoding
+    said = EVENTS["progressed"]
+    assert (encoding.jobs, encoding.chunks, encoding.queue) == (said.jobs, said.chunks, said.queue)
+    assert (encoding.eta, encoding.usd, encoding.finished) == (said.eta, said.usd, False)
+    assert status("encoding").encoding is None
+
+
+def test_progress_does_not_change_since_when_a_title_is_encoded():
+    assert status("encoding", "progressed", "progressed").since == START
+
+
+@pytest.mark.parametrize(
+    "names", [("progressed", "packaged"), ("packaged", "progressed"), ("published", "packaged", "progressed")]
+)
+def test_what_is_packaged_is_all_done_whatever_was_heard_last(names):
+    encoding = status(*names).encoding
+    assert encoding.finished
+    assert encoding.jobs == JobCounts(total=31, done=31, running=0, failed=0)
+    assert encoding.chunks == JobCounts(total=24, done=24, running=0, failed=0)
+    assert encoding.eta is None
+
+
+def test_nobody_says_when_a_failed_encode_will_be_done():
+    assert status("progressed", "encoding failed").encoding.eta is None
 
 
 def test_deliveries_are_not_mixed_up():

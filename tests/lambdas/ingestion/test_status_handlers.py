@@ -112,6 +112,25 @@ def test_a_delivery_is_told_with_all_that_is_known_of_it(follow, ask):
     assert all(entry["message"] and entry["at"] for entry in version["history"])
 
 
+def test_progress_is_told_and_is_no_entry_of_the_history(follow, ask):
+    follow(EVENTS["encoding"])
+    follow(EVENTS["progressed"])
+    _, page = ask(status_handlers.list_deliveries)
+    _, body = ask(status_handlers.get_delivery, delivery_id=samples.DELIVERY)
+    [version] = body["versions"]
+    assert version["encoding"] == page["deliveries"][0]["encoding"]
+    assert version["encoding"] == {
+        "at": "2026-11-02T09:30:00Z",
+        "finished": False,
+        "jobs": {"total": 31, "done": 12, "running": 8, "failed": 1},
+        "chunks": {"total": 24, "done": 12, "running": 8, "failed": 1},
+        "eta": "2026-11-02T10:30:00Z",
+        "usd": 0.0123,
+        "queue": {"waiting": 5, "running": 8},
+    }
+    assert [entry["event"] for entry in version["history"]] == ["EncodingStarted"]
+
+
 def test_an_event_that_comes_again_is_one_entry_of_the_time_when_it_came_first(follow, ask):
     for minutes in (5, 2, 9):
         follow(EVENTS["received"], at=START + timedelta(minutes=minutes))
@@ -131,6 +150,14 @@ def test_the_versions_of_a_delivery_are_told_newest_first(follow, ask):
     _, body = ask(status_handlers.get_delivery, delivery_id=samples.DELIVERY)
     assert [version["version_id"] for version in body["versions"]] == ["v3", "v2", "v1"]
     assert all(len(version["history"]) == 1 for version in body["versions"])
+
+
+def test_what_a_campaign_encodes_anew_is_no_version_of_the_delivery(follow, ask):
+    follow(EVENTS["published"])
+    for name in ("encoding", "packaged", "published", "progressed"):
+        follow(EVENTS[name].model_copy(update={"version_id": "c0123456789abcdef"}))
+    _, body = ask(status_handlers.get_delivery, delivery_id=samples.DELIVERY)
+    assert [version["version_id"] for version in body["versions"]] == [samples.VERSION]
 
 
 def test_another_studio_sees_nothing_of_it(follow, ask, table):
