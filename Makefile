@@ -49,6 +49,7 @@ check: $(READY) ## ruff, mypy --strict, cfn-lint
 	$(BIN)/cfn-lint --regions us-east-1 us-west-2 --template cdk.out/*/assembly-*/*.template.json
 
 bench: setup ## Print what was measured, each figure beside a peer of the same run
+	@$(BIN)/pip install --quiet --requirement requirements-bench.txt
 	@$(BIN)/python -m bench
 
 docs: $(READY) ## Build the documentation

@@ -13,14 +13,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
+from bench import queueing
+from bench.announcements import Announcements
+from bench.queueing import QueuedJob
 from bench.row import Row
 from lambdas.common.keys import DeliveryLocation
 from lambdas.common.media import Priority
@@ -37,16 +39,6 @@ _DEADLINE_S = 1200.0
 
 
 @dataclass(frozen=True)
-class Inspection:
-    """One delivery's inspection, as Batch did it; times in seconds since the epoch."""
-
-    version_id: str
-    priority: Priority
-    queued: float
-    started: float
-
-
-@dataclass(frozen=True)
 class Flood:
     """What became of many deliveries that came at once."""
 
@@ -58,7 +50,7 @@ class Flood:
     """How many terminal events there were, by version."""
     failed: int
     """Ends that were failures of ours."""
-    inspections: tuple[Inspection, ...]
+    inspections: tuple[QueuedJob, ...]
     order: tuple[Priority, ...]
     """The deliveries in the order in which they ended."""
 
@@ -79,30 +71,6 @@ class Flood:
         inspected = Counter(inspection.version_id for inspection in self.inspections)
         return sum(count - 1 for count in (*inspected.values(), *self.ends.values()))
 
-    def _of(self, priority: Priority) -> list[Inspection]:
-        return [inspection for inspection in self.inspections if inspection.priority is priority]
-
-    def out_of_turn(self, *, tolerance_s: float) -> list[tuple[Inspection, Inspection]]:
-        """Return the pairs of an original and a licensed title's inspection in which the original was passed over.
-
-        That is: it was in the queue when the licensed one started, and for longer than `tolerance_s` already, and
-        it started later.
-        """
-        return [
-            (original, licensed)
-            for original in self._of(Priority.ORIGINAL)
-            for licensed in self._of(Priority.LICENSED)
-            if original.queued + tolerance_s < licensed.started < original.started
-        ]
-
-    def overtakings(self) -> int:
-        """Return in how many pairs an original that came later started earlier: none would prove nothing."""
-        return sum(
-            licensed.queued < original.queued and original.started < licensed.started
-            for original in self._of(Priority.ORIGINAL)
-            for licensed in self._of(Priority.LICENSED)
-        )
-
 
 def flood(platform: Deployed, *, deliveries: int, prefix: str) -> Flood:
     """Send `deliveries` at once, licensed titles first and then as many originals, and wait for their ends.
@@ -113,7 +81,12 @@ def flood(platform: Deployed, *, deliveries: int, prefix: str) -> Flood:
         How their folders' and titles' names begin: no two floods of one platform may share it.
     """
     names = {f"{prefix}-{number:03}": _priority(number, of=deliveries) for number in range(deliveries)}
-    ends = _listen(platform, prefix=prefix)
+    ends = Announcements(
+        platform,
+        name=f"ends-{prefix}",
+        detail_types=("SourceAccepted", "DeliveryRejected", "PipelineFailed"),
+        detail={"delivery_id": [{"prefix": f"{prefix}-"}]},
+    )
     begun = time.monotonic()
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda name: _send(platform, name, names[name]), names))
@@ -122,13 +95,13 @@ def flood(platform: Deployed, *, deliveries: int, prefix: str) -> Flood:
     versions: dict[str, str] = {}
     failed = 0
     while len(versions) < deliveries and time.monotonic() - begun < _DEADLINE_S:
-        for event in ends():
+        for event in ends.take():
             seen[event["version_id"]] += 1
             versions[event["delivery_id"]] = event["version_id"]
             failed += "error" in event
     seconds = time.monotonic() - begun
     # What comes twice comes late: until nothing comes any more.
-    while late := list(ends()):
+    while late := list(ends.take()):
         seen.update(event["version_id"] for event in late)
     return Flood(
         sent=deliveries,
@@ -166,40 +139,18 @@ def _send(platform: Deployed, name: str, priority: Priority) -> None:
     s3.put_object(Bucket=bucket, Key=where.manifest, Body=json.dumps(manifest).encode())
 
 
-def _listen(platform: Deployed, *, prefix: str) -> Callable[[], Iterator[dict[str, Any]]]:
-    """Let a queue listen for the ends of deliveries; return what takes them out of it."""
-    sqs, events = platform.client("sqs"), platform.client("events")
-    url = sqs.create_queue(QueueName=f"ends-{prefix}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    bus = f"{platform.namespace}-{platform.profile}"
-    pattern = {
-        "detail-type": ["SourceAccepted", "DeliveryRejected", "PipelineFailed"],
-        "detail": {"delivery_id": [{"prefix": f"{prefix}-"}]},
-    }
-    events.put_rule(Name=f"ends-{prefix}", EventBusName=bus, EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=f"ends-{prefix}", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
-
-    def take() -> Iterator[dict[str, Any]]:
-        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-        for message in messages:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            yield json.loads(message["Body"])["detail"]
-
-    return take
-
-
 def _executions(platform: Deployed) -> Iterator[str]:
     machine = platform.output("ingestion", "WorkflowArn")
     for page in platform.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine):
         yield from (execution["name"] for execution in page["executions"])
 
 
-def _inspections(platform: Deployed, version_id: str, priority: Priority) -> Iterator[Inspection]:
+def _inspections(platform: Deployed, version_id: str, priority: Priority) -> Iterator[QueuedJob]:
     """Yield the inspection of a delivery; of one that failed before it, nothing."""
     batch, queue = platform.client("batch"), platform.output("encoding", "InspectionQueueArn")
     wanted = [{"name": "JOB_NAME", "values": [f"inspect-{version_id}"]}]
     for job in batch.list_jobs(jobQueue=queue, filters=wanted)["jobSummaryList"]:
-        yield Inspection(
+        yield QueuedJob(
             version_id=version_id, priority=priority, queued=job["createdAt"] / 1000, started=job["startedAt"] / 1000
         )
 
@@ -220,7 +171,7 @@ def rows() -> Iterator[Row]:
         demo = Demo(console=Console(quiet=True), work_dir=Path(folder))
         with demo.up() as up:
             result = flood(up.platform, deliveries=DELIVERIES, prefix="flood")
-            out_of_turn = len(result.out_of_turn(tolerance_s=1.0))
+            out_of_turn = len(queueing.out_of_turn(result.inspections, tolerance_s=1.0))
             said = (
                 f"{DELIVERIES} deliveries at once: {result.lost} lost, {result.twice} twice, {result.failed} failed, "
                 f"{out_of_turn} out of turn, {result.licensed_first} licensed before the last original"

@@ -120,7 +120,7 @@ def _by_jobs(plan: EncodingPlan, *, film: SampleDelivery, folder: Path) -> float
                 stdout=subprocess.DEVNULL,
             )
 
-        jobs = jobs_of(plan, uri=f"s3://{_BUCKET}/{key}").chunk_jobs
+        jobs = jobs_of(plan, uri=f"s3://{_BUCKET}/{key}", sizes=SANDBOX.encoding.sizes).chunk_jobs
         started = time.monotonic()
         with ThreadPoolExecutor(_SLOTS) as slots:
             list(slots.map(run, (job.command for job in jobs)))

@@ -24,7 +24,9 @@ def test_none_is_lost_and_none_comes_twice(flood):
 
 
 def test_no_licensed_title_starts_while_an_original_waits(flood):
-    assert flood.out_of_turn(tolerance_s=ON_THE_WAY_S) == []
+    from bench.queueing import out_of_turn  # noqa: PLC0415
+
+    assert out_of_turn(flood.inspections, tolerance_s=ON_THE_WAY_S) == []
 
 
 def test_originals_end_first_but_for_what_had_begun(flood):
@@ -33,4 +35,6 @@ def test_originals_end_first_but_for_what_had_begun(flood):
 
 
 def test_originals_that_came_later_were_there_to_overtake(flood):
-    assert flood.overtakings() > 0
+    from bench.queueing import overtakings  # noqa: PLC0415
+
+    assert overtakings(flood.inspections)

@@ -1,0 +1,33 @@
+"""Small titles that are accepted at once, and an original that comes late; `python -m bench.backlog` queues 500."""
+
+import pytest
+
+pytestmark = pytest.mark.embedded
+
+TITLES = 6
+
+
+@pytest.fixture(scope="module")
+def backlog(platform, clips, tmp_path_factory):
+    from bench.backlog import queue  # noqa: PLC0415 - it needs what may be missing
+    from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
+
+    files = {FEATURE: clips.short}
+    folder = tmp_path_factory.mktemp("backlog")
+    send(platform.up, name="backlog", files=files, manifest=manifest_of("backlog", files), folder=folder)
+    accepted = platform.bus.event("SourceAccepted", delivery_id="backlog")
+    return queue(platform.up.platform, accepted=accepted, titles=TITLES, prefix="crowded")
+
+
+def test_every_title_is_packaged_once(backlog):
+    assert len(backlog.ends) == TITLES
+    assert (backlog.lost, backlog.twice, backlog.failed) == (0, 0, 0)
+    assert all(job.succeeded for job in backlog.jobs)
+
+
+def test_no_licensed_job_starts_while_one_of_an_original_waits(backlog):
+    assert backlog.passed_over == 0
+
+
+def test_a_late_original_overtakes_what_waits(backlog):
+    assert backlog.overtaken > 0
