@@ -60,10 +60,11 @@ def _versions(seen: Mapping[str, Any]) -> Table:
             version["state"],
             _time(version["delivered_at"]),
             _time(version["published_at"]),
-            " ".join(version["rungs"]),
+            " ".join(version["rungs"]) + (", degraded" if version["degraded"] else ""),
             "" if version["vmaf_top"] is None else f"{version['vmaf_top']:.1f}",
             "yes" if version["verified"] else "no",
-            f"{version['studio']}/{version['delivery_id']}",
+            f"{version['studio']}/{version['delivery_id']}"
+            + (f", campaign {version['campaign']}" if version["campaign"] else ""),
             style="bold" if current else None,
         )
     return table

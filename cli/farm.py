@@ -1,4 +1,4 @@
-"""``marquee cost`` and ``marquee jobs``: what the farm did for a title, and what that cost."""
+"""``marquee cost``, ``cap`` and ``jobs``: what the farm did for a title, what that cost and may cost."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from rich.table import Table
 from cli import common
 from cli.common import EXPECTED, console, fail
 from sandbox.deployed import Deployed
-from sandbox.operating import OperationError, operate
+from sandbox.operating import OperationError, caller, operate
 
 jobs = typer.Typer(help="Look at the jobs that encoded a title.", no_args_is_help=True)
+caps = typer.Typer(help="Say what encoding a title may cost.", no_args_is_help=True)
 _MOST_NAMED = 5
 """Jobs, in a message."""
 TITLE = typer.Argument(help="The title's id.")
 VERSION = typer.Option(help="Which version; by default the current one, or the newest if none was published.")
+NEWEST = typer.Option("--version", help="Which version; by default the newest.")
 JOB = typer.Argument(help="The job's id, or any beginning of it that no other job has.")
 
 
@@ -101,6 +103,55 @@ def logs(
         fail(error)
 
 
+@jobs.command()
+def explain(
+    title: Annotated[str, TITLE], job: Annotated[str, JOB], *, version: Annotated[str | None, VERSION] = None
+) -> None:
+    """Say why a job is where it is, what happens next, and where to look."""
+    try:
+        platform = common.platform()
+        asked = {"version_id": _version(platform, title, version=version), "job": job}
+        told = operate(platform, asked, context="encoding", output="FarmFunction")["explained"]
+    except _EXPECTED as error:
+        fail(error)
+    console.print(f"[bold]{told['job']}[/]: {escape(told['text'])}", soft_wrap=True, highlight=False)
+    for where in told["evidence"]:
+        console.print(f"- {escape(where)}", soft_wrap=True, highlight=False)
+
+
+@jobs.command()
+def retry(title: Annotated[str, TITLE], *, version: Annotated[str | None, NEWEST] = None) -> None:
+    """Start an encode again that failed, timed out or was stopped; what was done is not done again."""
+    try:
+        platform = common.platform()
+        asked = {"version_id": _version(platform, title, version=version, newest=True), "by": caller(platform)}
+        answer = operate(platform, asked, context="encoding", output="RetryFunction")
+    except _EXPECTED as error:
+        fail(error)
+    done = f"Version {answer['version_id']} of {title} is encoded again: execution {answer['execution']}."
+    console.print(done, highlight=False, soft_wrap=True)
+
+
+@caps.command("raise")
+def raise_cap(
+    title: Annotated[str, TITLE],
+    *,
+    to: Annotated[float, typer.Option(help="What encoding it may cost in all, in USD; less than now is lowering it.")],
+    reason: Annotated[str, typer.Option(help="Why, in at most 500 characters; it is kept with your name.")],
+    version: Annotated[str | None, NEWEST] = None,
+) -> None:
+    """Let a version cost more, or less. One that was stopped goes on by `marquee jobs retry`."""
+    try:
+        platform = common.platform()
+        version_id = _version(platform, title, version=version, newest=True)
+        asked = {"version_id": version_id, "usd": to, "by": caller(platform), "reason": reason}
+        answer = operate(platform, asked, context="encoding", output="CapFunction")
+    except _EXPECTED as error:
+        fail(error)
+    done = f"Version {version_id} of {title} may cost {answer['usd']:g} USD; it was {answer['before']:g}."
+    console.print(done, highlight=False, soft_wrap=True)
+
+
 def _without_result(job: Mapping[str, Any]) -> bool:
     last = job["attempts"][-1]["outcome"] if job["attempts"] else None
     return last in {"failed", "interrupted", "lost"}
@@ -112,11 +163,11 @@ def _told(platform: Deployed, title: str, *, version: str | None) -> dict[str, A
     return operate(platform, {"version_id": version_id}, context="encoding", output="JobsFunction")
 
 
-def _version(platform: Deployed, title: str, *, version: str | None) -> str:
+def _version(platform: Deployed, title: str, *, version: str | None, newest: bool = False) -> str:
     known = operate(platform, {"title_id": title}, context="catalog", output="VersionsFunction")
     ids = [str(each["version_id"]) for each in known["versions"]]
     if version is None:
-        return str(known["current_version"] or ids[0])
+        return str(ids[0] if newest else known["current_version"] or ids[0])
     if version not in ids:
         raise UnknownVersionError(f"{title} has no version {version}: `marquee versions {title}` lists them")
     return version
@@ -192,8 +243,14 @@ def _totals(told: Mapping[str, Any]) -> Table:
     table.add_row("Spot", f"saved {cost['saved_usd']:.6f} USD of {cost['on_demand_usd']:.6f} on demand")
     table.add_row("Retries", f"wasted {cost['wasted_usd']:.6f} USD, {cost['wasted_seconds']:.1f} s")
     table.add_row("Predicted", _predicted(predicted, usd=cost["usd"]) if predicted else "nothing is known of it")
+    table.add_row("Cap", _cap(told["cap"]))
     table.add_row("Prices", f"of {cost['as_of']}")
     return table
+
+
+def _cap(cap: Mapping[str, Any]) -> str:
+    last = cap["said"][0] if cap["said"] else None
+    return f"{cap['usd']:g} USD" + (f", by {escape(last['by'])}: {escape(last['reason'])}" if last else "")
 
 
 def _predicted(predicted: Mapping[str, Any], *, usd: float) -> str:

@@ -10,12 +10,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli import catalog, common, farm
+from cli import catalog, common, farm, modes
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
+from cli.queue import queue
+from cli.reclaim import reclaim
 from cli.review import app as reviews
 from cli.storage import drills, restore
 from cli.studio import app as studios
 from cli.upload import upload
+from cli.watching import watch
 from sandbox.assembly import synthesise
 from sandbox.dashboard_check import check_dashboard
 from sandbox.demo import WORK_DIR, Demo, deployed_in
@@ -36,9 +39,15 @@ app.command()(upload)
 app.command()(catalog.versions)
 app.command()(catalog.rollback)
 app.command()(farm.cost)
+app.command()(queue)
+app.command()(watch)
 app.command()(restore)
 app.add_typer(drills, name="drill")
 app.add_typer(farm.jobs, name="jobs")
+app.add_typer(farm.caps, name="cap")
+modes.farm.command()(reclaim)
+app.add_typer(modes.farm, name="farm")
+app.add_typer(modes.campaign, name="campaign")
 app.add_typer(reviews, name="review")
 app.add_typer(studios, name="studio")
 PORT = typer.Option(help="Where to serve the player; a free port by default.")

@@ -10,6 +10,7 @@ Run as ``python -m models.idle_cost sandbox``; add ``--opt-in sftp`` and the lik
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -81,12 +82,19 @@ PRICES: Mapping[str, Price] = {
         source="aws.amazon.com/sqs/pricing: 0.40 a million requests, of which Lambda's five pollers of a standard "
         "queue make one each every 20 s, 657,000 a month",
     ),
+    "scheduled call": Price(
+        usd=Decimal("0.0000068667"),
+        source="aws.amazon.com/lambda/pricing: a request at 0.20 a million, and 512 MiB for a second on Arm at "
+        "0.0000133334 a GB-second; most take less",
+    ),
     "interface endpoint": Price(
         usd=Decimal("0.01"), hourly=True, source="aws.amazon.com/privatelink/pricing: an endpoint a zone an hour"
     ),
 }
 
 _ONE_MINUTE_S = 60
+_RATE = re.compile(r"rate\((?P<count>\d+) (?P<unit>minute|hour|day)s?\)")
+_MINUTES = {"minute": 1, "hour": 60, "day": 24 * 60}
 
 
 def _alarm(properties: Properties) -> Counter[str]:
@@ -103,11 +111,21 @@ def _endpoint(properties: Properties) -> Counter[str]:
     return Counter({"interface endpoint": len(properties["SubnetIds"])})
 
 
+def _rule(properties: Properties) -> Counter[str]:
+    """Return how often a month a rule calls its targets by itself; where that is once a day or less, it is nothing."""
+    rate = _RATE.fullmatch(properties.get("ScheduleExpression", ""))
+    if rate is None:
+        return Counter()
+    minutes = int(rate["count"]) * _MINUTES[rate["unit"]]
+    return Counter({"scheduled call": HOURS_A_MONTH * 60 // minutes * len(properties["Targets"])})
+
+
 _BILLED: Mapping[str, Callable[[Properties], Counter[str]]] = {
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::EC2::EIP": lambda _: Counter({"public IPv4 address": 1}),
     "AWS::EC2::NatGateway": lambda _: Counter({"NAT gateway": 1}),
     "AWS::EC2::VPCEndpoint": _endpoint,
+    "AWS::Events::Rule": _rule,
     "AWS::KMS::Key": lambda _: Counter({"KMS key": 1}),
     "AWS::KMS::ReplicaKey": lambda _: Counter({"KMS key": 1}),
     "AWS::Lambda::EventSourceMapping": lambda _: Counter({"polled queue": 1}),
@@ -132,6 +150,13 @@ _FREE = frozenset(
         "AWS::ApiGatewayV2::Integration",
         "AWS::ApiGatewayV2::Route",
         "AWS::ApiGatewayV2::Stage",
+        # AppConfig bills what is received of it: who asks for the mode does so once a title.
+        "AWS::AppConfig::Application",
+        "AWS::AppConfig::ConfigurationProfile",
+        "AWS::AppConfig::Deployment",
+        "AWS::AppConfig::DeploymentStrategy",
+        "AWS::AppConfig::Environment",
+        "AWS::AppConfig::HostedConfigurationVersion",
         "AWS::Batch::JobDefinition",
         "AWS::Batch::JobQueue",
         "AWS::Batch::SchedulingPolicy",
@@ -155,7 +180,6 @@ _FREE = frozenset(
         "AWS::EC2::VPC",
         "AWS::EC2::VPCGatewayAttachment",
         "AWS::Events::EventBus",
-        "AWS::Events::Rule",
         "AWS::IAM::InstanceProfile",
         "AWS::IAM::Policy",
         "AWS::IAM::Role",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Duration
+from typing import cast
+
+from aws_cdk import ArnFormat, CfnElement, CfnOutput, Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -13,19 +15,32 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 from pydantic import TypeAdapter
 
-from lambdas.common.events import SourceAccepted
+from lambdas.common.events import ReencodeRequested, SourceAccepted
 from lambdas.common.keys import ANALYSIS_PREFIX, ANY_PREDICTION, WORK_PREFIX
-from lambdas.encoding.environment import JobsEnvironment, PlanEnvironment, RegisterEnvironment, StartEnvironment
+from lambdas.encoding.environment import (
+    JobsEnvironment,
+    PlanEnvironment,
+    RegisterEnvironment,
+    RetryVersionEnvironment,
+    StartEnvironment,
+    StockEnvironment,
+)
 from lambdas.encoding.models import VideoRecipe
-from stacks.constructs.bus_subscription import subscribe
+from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
+from stacks.constructs.bus_subscription import subscribe_to_any
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.encoder_farm import EncoderFarm
 from stacks.constructs.failure_recorder import FailureRecorder
 from stacks.constructs.farm_jobs import JOB_FAILED, MAP_FAILED, FarmJobs
+from stacks.constructs.farm_mode import FarmModeSwitch
+from stacks.constructs.farm_progress import FarmProgress
+from stacks.constructs.farm_watch import FarmWatch
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.service_function import ServiceFunction
+from stacks.constructs.spot_patience import SpotPatience
 from stacks.constructs.table import allow, table
+from stacks.constructs.title_spending import TitleSpending
 from stacks.constructs.workflow import Workflow, lambda_step
 from stacks.settings import Settings
 
@@ -67,12 +82,27 @@ class EncodingStack(ContextStack):
         self._content_key = content_key
         self.farm = EncoderFarm(self, "Farm", flow_logs=access_logs)
         self._jobs = table(self, "FarmJobs", partition_key="version_id", sort_key="job")
+        self._spending = TitleSpending(self, "Spending", jobs=self._jobs)
+        self._mode = FarmModeSwitch(
+            self, "FarmMode", queues=(self.farm.encoding_queue, self.farm.on_demand_queue), bus=bus
+        )
         workflow = self._workflow(key_service)
         self._start_on_acceptance(workflow.state_machine)
-        self._operators()
+        self._progress = FarmProgress(
+            self,
+            "FarmProgress",
+            queues=[queue for name, queue in self.farm.queues.items() if name != "inspection"],
+            jobs=self._jobs,
+            mezzanine=mezzanine,
+            bus=bus,
+        )
+        self._operators(workflow.state_machine)
+        SpotPatience(self, "SpotPatience", queue=self.farm.encoding_queue)
+        FarmWatch(self, "Watch", queues=self.farm.queues, jobs=self._jobs)
         CfnOutput(self, "JobsTable", value=self._jobs.table_name)
         CfnOutput(self, "WorkflowArn", value=workflow.state_machine.state_machine_arn)
         CfnOutput(self, "JobQueueArn", value=self.farm.encoding_queue.job_queue_arn)
+        CfnOutput(self, "OnDemandQueueArn", value=self.farm.on_demand_queue.job_queue_arn)
         CfnOutput(self, "InspectionQueueArn", value=self.farm.inspection_queue.job_queue_arn)
         CfnOutput(self, "MediaBucket", value=media.bucket_name)
         CfnOutput(self, "WorkBucket", value=mezzanine.bucket_name)
@@ -92,11 +122,20 @@ class EncodingStack(ContextStack):
                 chunk_segments=encoding.chunk_segments,
                 segment_s=encoding.segment_s,
                 capacity=encoding.first_capacity,
-                job_vcpus=encoding.job_vcpus,
-                job_memory_mib=encoding.job_memory_mib,
+                sizes=encoding.sizes.model_dump_json(),
+                at_once=encoding.max_parallel_jobs,
+                on_demand_vcpus=encoding.on_demand_max_vcpus,
+                sla_hours=encoding.sla_hours,
+                encoding_queue=self.farm.encoding_queue.job_queue_arn,
+                on_demand_queue=self.farm.on_demand_queue.job_queue_arn,
+                shortcuts=encoding.shortcuts.model_dump_json(),
+                **self._mode.variables,
+                **self._spending.environment.model_dump(),
             ),
             description="Plans the chunk and rung jobs of a version, and predicts their cost.",
         )
+        grant_objects(self._mezzanine, plan.execution_role, Access.READ, prefix=ANALYSIS_PREFIX)
+        self._mode.let_read(plan.execution_role)
         grant_objects(self._mezzanine, plan.execution_role, Access.WRITE, prefix=WORK_PREFIX)
         self._bus.grant_put_events_to(plan)
         register = ServiceFunction(
@@ -111,15 +150,31 @@ class EncodingStack(ContextStack):
         grant_objects(self._mezzanine, register.execution_role, Access.READ, prefix=WORK_PREFIX)
         self._bus.grant_put_events_to(register)
 
+        stock = ServiceFunction(
+            self,
+            "TakeStock",
+            handler=f"{HANDLERS}.take_stock",
+            environment=StockEnvironment(
+                **self._spending.environment.model_dump(),
+                work_bucket=self._mezzanine.bucket_name,
+                encoding_queue=self.farm.encoding_queue.job_queue_arn,
+                on_demand_queue=self.farm.on_demand_queue.job_queue_arn,
+            ),
+            description="Holds a version to its cap, and moves it off spot in time, before its next jobs begin.",
+        )
+        grant_objects(self._mezzanine, stock.execution_role, Access.READ, prefix=ANY_PREDICTION)
+
         states = Construct(self, "States")
         failures = FailureRecorder(self, "Failures", pipeline="encoding", bus=self._bus, job_logs=self.farm.log_group)
         jobs = FarmJobs(
             self,
             "Jobs",
             definition=self.farm.job_definition(self, "EncodeJob", role=self._encoder(), jobs=self._jobs),
-            queue=self.farm.encoding_queue,
+            on_demand=self.farm.on_demand_queue,
+            spending=self._spending.environment,
             failures=failures,
         )
+        self._spending.let_look(plan, stock, jobs.decide)
         issuing = lambda_step(
             states,
             "Issue content keys",
@@ -134,27 +189,37 @@ class EncodingStack(ContextStack):
             key="$.chunk_jobs.key",
             at_once=encoding.max_parallel_jobs,
         )
+        before_rungs = self._taking_stock(states, stock, before="the rungs", job="$.rung_jobs[0].join")
         rungs = sfn.Map(
             states,
             "Finish each rung",
             items_path="$.rung_jobs",
+            item_selector={
+                "join.$": "$$.Map.Item.Value.join",
+                "score.$": "$$.Map.Item.Value.score",
+                "farm.$": "$.farm",
+            },
             max_concurrency=min(encoding.max_parallel_jobs, _MOST_BRANCHES),
             result_path=sfn.JsonPath.DISCARD,
         ).item_processor(jobs.one("Join", job="$.join").next(jobs.one("Score", job="$.score")))
+        before_packaging = self._taking_stock(states, stock, before="packaging", job="$.package")
         packaging = jobs.one("Package", job="$.package")
         verifying = jobs.one("Verify", job="$.verify")
         registering = lambda_step(states, "Register", function=register)
-        failures.guard(issuing, planning, registering)
+        waiting = sfn.Wait(states, "Wait for off-peak hours", time=sfn.WaitTime.timestamp_path("$.start_at"))
+        beginning = sfn.Choice(states, "May it wait?")
+        beginning.when(sfn.Condition.is_present("$.start_at"), waiting.next(issuing)).otherwise(issuing)
+        failures.guard(issuing, planning, before_rungs, before_packaging, registering)
         failures.guard(encoding_chunks, rungs, packaging, verifying, recorded=(JOB_FAILED, MAP_FAILED))
-        issuing.next(planning).next(encoding_chunks).next(rungs).next(packaging).next(verifying).next(registering).next(
-            sfn.Succeed(states, "Packaged")
-        )
+        issuing.next(planning).next(encoding_chunks).next(before_rungs).next(rungs).next(before_packaging).next(
+            packaging
+        ).next(verifying).next(registering).next(sfn.Succeed(states, "Packaged"))
         workflow = Workflow(
             self,
             "Encode a version",
-            start=issuing,
-            functions=(key_service, plan, register, jobs.decide, failures.function),
-            queues=(self.farm.encoding_queue,),
+            start=beginning,
+            functions=(key_service, plan, stock, register, jobs.decide, failures.function),
+            queues=(self.farm.encoding_queue, self.farm.on_demand_queue),
             timeout=_PATIENCE,
             comment="One execution a version.",
         )
@@ -162,6 +227,20 @@ class EncodingStack(ContextStack):
         grant_objects(self._mezzanine, workflow.state_machine.role, Access.READ, prefix=WORK_PREFIX)
         failures.watch(workflow.state_machine)
         return workflow
+
+    def _taking_stock(self, states: Construct, function: ServiceFunction, *, before: str, job: str) -> sfn.CustomState:
+        """Return the step before a phase whose first job is at the path `job`."""
+        return lambda_step(
+            states,
+            f"Take stock before {before}",
+            function=function,
+            payload={
+                "version_id.$": "$.version_id",
+                "title_id.$": "$.title_id",
+                "spot_until.$": f"{job}.spot_until",
+            },
+            result_path="$.farm",
+        )
 
     def _encoder(self) -> iam.Role:
         role = iam.Role(
@@ -178,26 +257,65 @@ class EncodingStack(ContextStack):
         allow(self._jobs, role, "dynamodb:GetItem", "dynamodb:PutItem")
         return role
 
-    def _operators(self) -> None:
+    def _operators(self, state_machine: sfn.StateMachine) -> None:
         """What people call with their own AWS credentials; the output tells them the name."""
         jobs = ServiceFunction(
             self,
             "ListJobs",
             handler="lambdas.encoding.farm_handlers.jobs",
-            environment=JobsEnvironment(jobs_table=self._jobs.table_name, work_bucket=self._mezzanine.bucket_name),
-            description="Tells the jobs of a version, their attempts, and what they cost.",
+            environment=JobsEnvironment(
+                **self._spending.environment.model_dump(),
+                work_bucket=self._mezzanine.bucket_name,
+                job_queues=self._progress.job_queues,
+            ),
+            description="Tells the jobs of a version, their attempts, how far they are, and what they cost.",
         )
-        allow(self._jobs, jobs, "dynamodb:Query")
-        grant_objects(self._mezzanine, jobs.execution_role, Access.READ, prefix=ANY_PREDICTION)
+        self._progress.let_look(jobs)
+        self._spending.let_look(jobs)
         CfnOutput(self, "JobsFunction", value=jobs.function_name)
+        retry = ServiceFunction(
+            self,
+            "RetryVersion",
+            handler="lambdas.encoding.operator_handlers.retry_version",
+            environment=RetryVersionEnvironment(state_machine_arn=state_machine.state_machine_arn),
+            description="Starts the encode of a version again that ended without a result.",
+        )
+        state_machine.grant_start_execution(retry)
+        self._let_describe(state_machine, retry)
+        CfnOutput(self, "RetryFunction", value=retry.function_name)
+
+    def _let_describe(self, state_machine: sfn.StateMachine, function: ServiceFunction) -> None:
+        def executions_of(name: str) -> str:
+            return self.format_arn(
+                service="states",
+                resource="execution",
+                resource_name=f"{name}:*",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            )
+
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["states:DescribeExecution"], resources=[executions_of(state_machine.state_machine_name)]
+            )
+        )
+        machine_id = self.resolve(cast("CfnElement", state_machine.node.default_child).logical_id)
+        acknowledge(
+            function.execution_role,
+            reason="The executions of one state machine, which are named after what they encode.",
+            rules=(wildcard_finding(self, executions_of(f"<{machine_id}.Name>")),),
+        )
 
     def _start_on_acceptance(self, state_machine: sfn.StateMachine) -> None:
+        window = self.settings.encoding.off_peak
         start = ServiceFunction(
             self,
             "Start",
             handler=f"{HANDLERS}.start",
-            environment=StartEnvironment(state_machine_arn=state_machine.state_machine_arn),
+            environment=StartEnvironment(
+                state_machine_arn=state_machine.state_machine_arn,
+                off_peak=window.model_dump_json() if window else "",
+            ),
             description="Starts one execution a version.",
         )
         state_machine.grant_start_execution(start)
-        subscribe(self, SourceAccepted, bus=self._bus, function=start)
+        subscribe_to_any(self, "OnSourceAccepted", (SourceAccepted, ReencodeRequested), bus=self._bus, function=start)

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lambdas.common.media import Tier
-from lambdas.encoding.models import VideoRecipe
+from lambdas.encoding.cost import JobSizes
+from lambdas.encoding.farm_mode import Shortcuts
+from lambdas.encoding.models import JobSize, VideoRecipe
+from lambdas.encoding.off_peak import OffPeak
 from lambdas.ingestion.quality import QcThresholds
 
 
@@ -120,13 +123,28 @@ class EncodingSettings:
     """The encoder's image URI. Without one, the deployment builds ``encoder/Dockerfile`` (needs Docker)."""
     job_vcpus: int
     job_memory_mib: int
+    small_job_vcpus: int
+    """What a job holds that one thread does: all but the encoding and the scoring of a picture."""
+    small_job_memory_mib: int
     job_timeout_minutes: int
     attempts: int
     """Of an inspection or an analysis; of an encode, the workflow decides by what it fails with."""
-    larger_memory_mib: tuple[int, ...]
-    """What an encode gets that ran out of memory, one size after the other."""
+    most_memory_mib: int
+    """An encode that ran out of memory gets twice what it had, up to this."""
+    title_cap_usd: float
+    """What encoding a title may cost; an operator may allow one more, or less."""
     first_retry_pause_s: int = 60
     """The longest pause before the first retry of a transient failure; it doubles with each."""
+    heartbeat_minutes: int = 10
+    """An encode that is not heard of for so long is stuck. Its worker sends a word every 15 s; its lease lasts 60 s."""
+    starting_minutes: int = 20
+    """So is a job whose container does not come up; the image is pulled in a minute or two."""
+    runnable_minutes: int = 60
+    """So is one that gets no machine, where others of its queue get none either; reaching capacity takes minutes."""
+    longest_wait_hours: int = 6
+    """A job that waits for longer is an alarm, backlog or not."""
+    sla_hours: int = 24
+    """From a title's delivery until it is processed."""
     spot_max_vcpus: int
     on_demand_max_vcpus: int
     instance_families: tuple[str, ...]
@@ -136,6 +154,20 @@ class EncodingSettings:
     segment_s: float
     chunk_segments: int
     ladder: tuple[VideoRecipe, ...]
+    shortcuts: Shortcuts
+    """What degraded mode leaves out. It acts by rungs and preset: a target that encodes are steered by is to come."""
+    drained_below: int
+    """Jobs that wait: if fewer do, there is no backlog, and a degraded mode ends before its time."""
+    off_peak: OffPeak | None
+    """When campaigns are encoded; none: at any time."""
+
+    @property
+    def sizes(self) -> JobSizes:
+        """How large the jobs of an encode are."""
+        return JobSizes(
+            threaded=JobSize(vcpus=self.job_vcpus, memory_mib=self.job_memory_mib),
+            single=JobSize(vcpus=self.small_job_vcpus, memory_mib=self.small_job_memory_mib),
+        )
 
     @property
     def first_capacity(self) -> str:
@@ -244,9 +276,12 @@ SANDBOX = Settings(
         image=None,
         job_vcpus=1,
         job_memory_mib=4096,
+        small_job_vcpus=1,
+        small_job_memory_mib=4096,
         job_timeout_minutes=60,
         attempts=3,
-        larger_memory_mib=(8192,),
+        most_memory_mib=8192,
+        title_cap_usd=5.0,
         spot_max_vcpus=16,
         on_demand_max_vcpus=8,
         instance_families=(),
@@ -254,6 +289,9 @@ SANDBOX = Settings(
         segment_s=4.0,
         chunk_segments=2,
         ladder=SANDBOX_LADDER,
+        shortcuts=Shortcuts(skipped_rungs=("480p",), preset="superfast", vmaf_target=93),
+        drained_below=8,
+        off_peak=None,
     ),
     playback=PlaybackSettings(session_ttl_s=4 * 3600, dedicated_content_key=False, api_rate_per_s=50, api_burst=100),
     delivery=DeliverySettings(web_acl=False, price_class="100"),
@@ -286,9 +324,12 @@ PRODUCTION = Settings(
         image=None,
         job_vcpus=16,
         job_memory_mib=28_000,
+        small_job_vcpus=2,
+        small_job_memory_mib=3500,
         job_timeout_minutes=180,
         attempts=5,
-        larger_memory_mib=(56_000,),
+        most_memory_mib=56_000,
+        title_cap_usd=25.0,
         spot_max_vcpus=10_000,
         on_demand_max_vcpus=2_000,
         instance_families=("c7g", "c8g", "m7g", "m8g"),
@@ -296,6 +337,9 @@ PRODUCTION = Settings(
         segment_s=4.0,
         chunk_segments=15,
         ladder=PRODUCTION_LADDER,
+        shortcuts=Shortcuts(skipped_rungs=("1080p-medium", "240p"), preset="faster", vmaf_target=93),
+        drained_below=1_000,
+        off_peak=OffPeak(begins=4, ends=12),
     ),
     playback=PlaybackSettings(
         session_ttl_s=4 * 3600, dedicated_content_key=True, api_rate_per_s=10_000, api_burst=5_000

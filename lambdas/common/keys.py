@@ -24,6 +24,7 @@ INVENTORY_PREFIX = "inventory"
 RESTORES_PREFIX = "restores/"
 CHECKS_PREFIX = "checks/"
 _PREDICTION = "prediction.json"
+_PLAN = "plan.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _REFERENCE = re.compile(r"[A-Za-z0-9._-][A-Za-z0-9._/-]*")
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "51", 8: "71"}
@@ -91,7 +92,7 @@ class Workspace(NamedTuple):
     @property
     def plan(self) -> str:
         """The encoding plan."""
-        return f"{self.prefix}plan.json"
+        return f"{self.prefix}{_PLAN}"
 
     @property
     def package(self) -> str:
@@ -128,6 +129,8 @@ class Workspace(NamedTuple):
 
 ANY_PREDICTION = f"{WORK_PREFIX}*/{_PREDICTION}"
 """As policies write the predictions of all versions; what lies beside them is film in the clear."""
+ANY_PLAN = f"{WORK_PREFIX}*/{_PLAN}"
+"""The same, of the plans. The content keys in them are wrapped, and who reads them through S3 cannot open them."""
 
 
 class Analysis(NamedTuple):

@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, field_validator
 
 from lambdas.common.environment import Environment
+from lambdas.encoding.cost import JobSizes
+from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.models import VideoRecipe
-from lambdas.encoding.retries import MemorySizes, RetryRules
+from lambdas.encoding.off_peak import OffPeak
+from lambdas.encoding.queue_depth import MOST_COUNTED
+from lambdas.encoding.retries import RetryRules
+from lambdas.encoding.watch import Patience
 
+_QUEUES: TypeAdapter[dict[str, str]] = TypeAdapter(Annotated[dict[str, str], Field(min_length=1)])
 _LADDER = TypeAdapter(Annotated[tuple[VideoRecipe, ...], Field(min_length=1)])
-_MEMORY_SIZES: TypeAdapter[tuple[int, ...]] = TypeAdapter(MemorySizes)
 
 
 class StartEnvironment(Environment):
-    """`start`: one execution a version."""
+    """`start`: one execution a version.
+
+    `off_peak` is an `OffPeak` as JSON; empty: at any time.
+    """
 
     state_machine_arn: str
+    off_peak: str = ""
+
+    @field_validator("off_peak")
+    @classmethod
+    def _off_peak_is_a_window(cls, value: str) -> str:
+        if value:
+            OffPeak.model_validate_json(value)
+        return value
+
+    @property
+    def window(self) -> OffPeak | None:
+        """When campaigns are encoded."""
+        return OffPeak.model_validate_json(self.off_peak) if self.off_peak else None
 
 
-class PlanEnvironment(Environment):
+class CapsEnvironment(Environment):
+    """`raise_cap`: says what encoding a version may cost."""
+
+    caps_table: str
+    title_cap_usd: Annotated[float, Field(gt=0, description="where nobody has said otherwise")]
+
+
+class CapEnvironment(CapsEnvironment):
+    """What is needed to hold a version to its cap."""
+
+    jobs_table: str
+
+
+class PlanEnvironment(CapEnvironment):
     """`plan`: plans the jobs of a version.
 
-    `ladder` is a JSON list of `VideoRecipe`; their widths and heights are boxes to fit the picture into.
+    `ladder` is a JSON list of `VideoRecipe`; their widths and heights are boxes to fit the picture into. `sizes` are
+    `JobSizes`, and `shortcuts` are `Shortcuts`, as JSON.
     """
 
     work_bucket: str
@@ -33,8 +69,22 @@ class PlanEnvironment(Environment):
     chunk_segments: Annotated[int, Field(ge=1, description="segments a chunk")]
     segment_s: Annotated[float, Field(gt=0, description="seconds a segment, nominally")]
     capacity: Annotated[str, Field(description="of `prices.json`: what the jobs are expected to run on")]
-    job_vcpus: Annotated[float, Field(gt=0)]
-    job_memory_mib: Annotated[int, Field(gt=0)]
+    sizes: str
+    at_once: Annotated[int, Field(ge=1, description="jobs of a title in the queue or at work")]
+    on_demand_vcpus: Annotated[int, Field(ge=1, description="of the farm")]
+    sla_hours: Annotated[int, Field(ge=1, description="from a title's delivery until it has to be ready")]
+    encoding_queue: str
+    on_demand_queue: str
+    mode_application: str
+    mode_environment: str
+    mode_profile: str
+    shortcuts: str
+
+    @field_validator("shortcuts")
+    @classmethod
+    def _shortcuts_are_shortcuts(cls, value: str) -> str:
+        Shortcuts.model_validate_json(value)
+        return value
 
     @field_validator("ladder")
     @classmethod
@@ -45,10 +95,31 @@ class PlanEnvironment(Environment):
             raise ValueError(message)
         return value
 
+    @field_validator("sizes")
+    @classmethod
+    def _sizes_are_sizes(cls, value: str) -> str:
+        JobSizes.model_validate_json(value)
+        return value
+
+    @property
+    def job_sizes(self) -> JobSizes:
+        """The jobs' sizes, parsed."""
+        return JobSizes.model_validate_json(self.sizes)
+
+    @property
+    def sla(self) -> timedelta:
+        """How long processing may take."""
+        return timedelta(hours=self.sla_hours)
+
     @property
     def recipes(self) -> tuple[VideoRecipe, ...]:
         """The ladder, parsed."""
         return _LADDER.validate_json(self.ladder)
+
+    @property
+    def left_out(self) -> Shortcuts:
+        """What degraded mode leaves out, parsed."""
+        return Shortcuts.model_validate_json(self.shortcuts)
 
 
 class RegisterEnvironment(Environment):
@@ -58,29 +129,122 @@ class RegisterEnvironment(Environment):
     event_bus: str
 
 
-class JobsEnvironment(Environment):
-    """`jobs`: tells what was done for a version, and what it cost."""
+class StockEnvironment(CapEnvironment):
+    """`take_stock`: looks what a version has cost, and where its jobs shall wait from now on."""
+
+    work_bucket: str
+    encoding_queue: str
+    on_demand_queue: str
+
+
+class QueuesEnvironment(Environment):
+    """The queues that encodes wait in: their ARNs, with commas between them."""
+
+    job_queues: Annotated[str, Field(min_length=1)]
+
+    @property
+    def queue_arns(self) -> list[str]:
+        """Them, one by one."""
+        return self.job_queues.split(",")
+
+
+class ProgressEnvironment(QueuesEnvironment):
+    """`progress`: tells how encodes are getting on."""
 
     jobs_table: str
     work_bucket: str
+    event_bus: str
 
 
-class RetryEnvironment(Environment):
-    """`decide_retry`: says what becomes of a failed job.
+class JobsEnvironment(CapEnvironment, QueuesEnvironment):
+    """`jobs`: tells what was done for a version, how far it is, and what it cost and may cost."""
 
-    `memory_sizes` is a JSON list of MiB, smallest first; the first is what the job definition gives a job.
-    """
+    work_bucket: str
+
+
+class RetryEnvironment(CapEnvironment):
+    """`decide_retry`: says what becomes of a failed job."""
 
     first_pause_s: Annotated[int, Field(ge=0, description="the longest first pause, in seconds; it doubles every time")]
-    memory_sizes: str
-
-    @field_validator("memory_sizes")
-    @classmethod
-    def _memory_sizes_rise(cls, value: str) -> str:
-        _MEMORY_SIZES.validate_json(value)
-        return value
+    most_memory_mib: Annotated[int, Field(gt=0)]
+    on_demand_queue: str
 
     @property
     def rules(self) -> RetryRules:
         """How often a job is tried again, and after how long a pause."""
-        return RetryRules(first_pause_s=self.first_pause_s, memory_sizes=_MEMORY_SIZES.validate_json(self.memory_sizes))
+        return RetryRules(first_pause_s=self.first_pause_s, most_memory_mib=self.most_memory_mib)
+
+
+class LeaveSpotEnvironment(Environment):
+    """`leave_spot`: moves jobs on demand that cannot wait any longer."""
+
+    encoding_queue: str
+
+
+class RetryVersionEnvironment(Environment):
+    """`retry_version`: starts an encode again."""
+
+    state_machine_arn: str
+
+
+class ModeEnvironment(Environment):
+    """`set_farm_mode`: changes the farm's mode, and tells it."""
+
+    modes_table: str
+    event_bus: str
+    mode_application: str
+    mode_environment: str
+    mode_profile: str
+    mode_strategy: str
+    normal_version: Annotated[str, Field(description="of the hosted configuration that the stack made")]
+
+
+class KeepModeEnvironment(ModeEnvironment, QueuesEnvironment):
+    """`keep_farm_mode`: ends a degraded mode, and hands out what was not."""
+
+    drained_below: Annotated[int, Field(ge=0, le=MOST_COUNTED)]
+
+
+class WatchEnvironment(Environment):
+    """`watch_farm`: looks after the queues, and ends what is stuck.
+
+    `queues` is a JSON object: the queues' ARNs by their names.
+    """
+
+    queues: str
+    jobs_table: str
+    heartbeat_minutes: Annotated[int, Field(gt=0, description="without a word of a worker")]
+    starting_minutes: Annotated[int, Field(gt=0, description="from a task's making to its container's start")]
+    runnable_minutes: Annotated[int, Field(gt=0, description="without a machine, and not waiting for its turn")]
+
+    @field_validator("queues")
+    @classmethod
+    def _queues_are_named(cls, value: str) -> str:
+        _QUEUES.validate_json(value)
+        return value
+
+    @property
+    def arns(self) -> dict[str, str]:
+        """The queues' ARNs, by name."""
+        return _QUEUES.validate_json(self.queues)
+
+    @property
+    def patience(self) -> Patience:
+        """After how long a job counts as stuck."""
+        return Patience(
+            heartbeat_minutes=self.heartbeat_minutes,
+            starting_minutes=self.starting_minutes,
+            runnable_minutes=self.runnable_minutes,
+        )
+
+
+class DescribeEnvironment(WatchEnvironment):
+    """`describe_farm`: tells how the queues are, and why a job is where it is."""
+
+    first_pause_s: Annotated[int, Field(ge=0, description="as `decide_retry` has it")]
+    most_memory_mib: Annotated[int, Field(gt=0, description="the same")]
+
+    @property
+    def rules(self) -> RetryRules:
+        """How often a job is tried again, and after how long a pause."""
+        return RetryRules(first_pause_s=self.first_pause_s, most_memory_mib=self.most_memory_mib)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from lambdas.common.media import (
+    EncodingMode,
     Language,
     ObjectRef,
     Priority,
@@ -17,6 +18,9 @@ from lambdas.common.media import (
     SubtitleSource,
     Tier,
 )
+
+VMAF_TARGET = 95.0
+"""Of the rung that a viewer with a good connection gets, in normal mode."""
 
 
 class ContentKey(Record):
@@ -56,6 +60,13 @@ class AudioRecipe(Record):
     bitrate_kbps: int
 
 
+class JobSize(Record):
+    """What a job holds of a machine."""
+
+    vcpus: Annotated[int, Field(gt=0)]
+    memory_mib: Annotated[int, Field(gt=0)]
+
+
 class Chunk(Record):
     """A run of whole segments, by frame number."""
 
@@ -68,9 +79,13 @@ class EncodingPlan(Record):
     """Everything that the jobs of one version need to know."""
 
     schema_version: Literal[1] = 1
+    studio: Slug
+    delivery_id: str
     title_id: Slug
     version_id: str
     priority: Priority = Priority.LICENSED
+    mode: EncodingMode = EncodingMode.NORMAL
+    vmaf_target: Annotated[float, Field(ge=0, le=100, description="what the ladder was chosen for")] = VMAF_TARGET
     source: ObjectRef
     subtitles: tuple[SubtitleSource, ...] = ()
     thumbnails: ObjectRef | None = Field(default=None, description="the WebVTT track of the seek thumbnails")

@@ -46,6 +46,9 @@ def version(version_id, **changes):
         "vmaf_top": 95.31,
         "rights": [],
         "facts": {},
+        "campaign": None,
+        "replaces": None,
+        "degraded": False,
     } | changes
 
 

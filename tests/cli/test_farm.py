@@ -67,6 +67,7 @@ def told():
             "vcpu_seconds": 1234.56,
         },
         "predicted": {"capacity": "fargate-arm-spot", "usd_low": 0.005, "usd_expected": 0.01, "lines": []},
+        "cap": {"usd": 5.0, "said": []},
     }
 
 
@@ -109,6 +110,11 @@ def platform(main, monkeypatch, told):
                 return {"current_version": self.current, "versions": versions}
             if self.error:
                 raise OperationError(*self.error)
+            match output:
+                case "RetryFunction":
+                    return {"version_id": payload["version_id"], "execution": f"{payload['version_id']}-2"}
+                case "CapFunction":
+                    return {"version_id": payload["version_id"], "usd": payload["usd"], "before": 5.0}
             return told
 
         def client(self, service):
@@ -119,6 +125,7 @@ def platform(main, monkeypatch, told):
     running.batch = Batch()
     monkeypatch.setattr(farm.common, "platform", lambda: running)
     monkeypatch.setattr(farm, "operate", running.operate)
+    monkeypatch.setattr(farm, "caller", lambda _: "arn:ops")
     return running
 
 
@@ -138,6 +145,7 @@ def test_the_cost_is_shown_by_stage_and_rung_and_in_all(platform, marquee):
         "Spot saved 0.017700 USD of 0.030000 on demand",
         "Retries wasted 0.004000 USD, 77.7 s",
         "Predicted 0.010000 USD on fargate-arm-spot (0.005000 if the film is easy); the total is 1.23 times what",
+        "Cap 5 USD",
         "Prices of 2026-11-22",
     ):
         assert part in result.output
@@ -176,6 +184,32 @@ def test_what_cannot_be_told_is_said_with_its_remedy(platform, marquee, command)
     result = ask(marquee, command)
     assert result.exit_code == 1
     assert "NotFoundError: no job of version 'v' has begun" in result.output
+
+
+def test_who_has_set_the_cap_is_shown_with_the_cost(platform, marquee, told):
+    told["cap"] = {"usd": 7.5, "said": [{"by": "arn:ops", "reason": "[a] premiere"}, {"by": "arn:x", "reason": "y"}]}
+    assert "Cap 7.5 USD, by arn:ops: [a] premiere" in marquee("cost", samples.TITLE).output
+
+
+@pytest.mark.parametrize(("given", "meant"), [((), SECOND), (("--version", FIRST), FIRST)])
+def test_the_newest_version_is_what_is_tried_again_and_whose_cap_is_raised(platform, marquee, given, meant):
+    again = marquee("jobs", "retry", samples.TITLE, *given)
+    assert again.exit_code == 0, again.output
+    assert f"Version {meant} of {samples.TITLE} is encoded again: execution {meant}-2." in again.output
+    assert platform.asked[-1] == ("encoding", "RetryFunction", {"version_id": meant, "by": "arn:ops"})
+    raised = marquee("cap", "raise", samples.TITLE, "--to", "7.5", "--reason", "a premiere", *given)
+    assert raised.exit_code == 0, raised.output
+    assert f"Version {meant} of {samples.TITLE} may cost 7.5 USD; it was 5." in raised.output
+    asked = {"version_id": meant, "usd": 7.5, "by": "arn:ops", "reason": "a premiere"}
+    assert platform.asked[-1] == ("encoding", "CapFunction", asked)
+
+
+def test_what_cannot_be_tried_again_is_said(platform, marquee):
+    platform.error = ("StillRunningError", "version v1 is being encoded")
+    result = marquee("jobs", "retry", samples.TITLE)
+    assert result.exit_code == 1
+    assert "StillRunningError: version v1 is being encoded" in result.output
+    assert marquee("cap", "raise", samples.TITLE, "--to", "1").exit_code == 2  # without a reason
 
 
 def test_jobs_are_listed_with_how_far_they_are(platform, marquee):

@@ -47,6 +47,22 @@ def test_a_queue_that_lambda_polls_bills_the_polling():
     assert cost(("AWS::Lambda::EventSourceMapping", {})) == Decimal("0.26")
 
 
+@pytest.mark.parametrize(
+    ("schedule", "calls"),
+    [
+        ("rate(5 minutes)", 8760),
+        ("rate(1 minute)", 43_800),
+        ("rate(1 hour)", 730),
+        ("rate(2 days)", 15),
+        ("cron(0 12 * * ? *)", 0),
+        ("", 0),
+    ],
+)
+def test_a_rule_that_calls_by_itself_bills_each_call(schedule, calls):
+    rule = {"Targets": [{}]} | ({"ScheduleExpression": schedule} if schedule else {})
+    assert cost(("AWS::Events::Rule", rule)) == PRICES["scheduled call"].usd * calls
+
+
 def test_storage_lens_and_inventories_bill_by_the_object():
     assert cost(("AWS::S3::StorageLens", {}), ("AWS::S3::Bucket", {"InventoryConfigurations": [{}]})) == 0
 

@@ -24,6 +24,8 @@ class Clips:
     """What small deliveries are made of."""
 
     whole: bytes
+    short: bytes
+    """Four seconds without the noise: as little to encode as is accepted."""
     black_for_five_seconds: bytes
     """From 00:00:01:00; a person has to look at it."""
     sound_only: bytes
@@ -37,14 +39,19 @@ class Clips:
         picture = ("-f", "lavfi", "-i", f"testsrc2=size=640x360:rate=25:duration=8,format=yuv420p,{noise}")
         sound = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=8,volume=-5.2dB")
         whole, sound_only, black = folder / "whole.mov", folder / "sound-only.mov", folder / "black.mov"
+        short = folder / "short.mov"
         # The index first, so that a file whose end is missing can still be opened.
         encoded = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p", "-c:a", "aac")
         ffmpeg(*picture, *sound, *encoded, "-movflags", "+faststart", whole)
         hidden = ("-vf", "drawbox=color=black:thickness=fill:enable='between(n,25,149)'")
         ffmpeg(*picture, *sound, *hidden, *encoded, "-movflags", "+faststart", black)
         ffmpeg(*sound, "-c:a", "aac", sound_only)
+        quiet = ("-vf", f"limiter=min=40:max=215,{tagged}")
+        plain = ("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25,format=yuv420p")
+        ffmpeg(*plain, *sound, *quiet, *encoded, "-t", "4", "-movflags", "+faststart", short)
         return cls(
             whole=whole.read_bytes(),
+            short=short.read_bytes(),
             black_for_five_seconds=black.read_bytes(),
             sound_only=sound_only.read_bytes(),
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambdas.encoding.claims import JobState, Outcome
-from sandbox.workers import Workers, command_of, parent_of
+from sandbox.workers import Workers, parent_of
 from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -50,8 +50,7 @@ def versions(platform, clips, tmp_path_factory):
     workers = Workers(platform.work_dir / "cloud")
 
     def tools(version):
-        # Those that encode: what is killed while it tells its version is taken for a broken installation.
-        return [pid for pid in workers.tools(version, task="encode-chunk") if "libx264" in command_of(pid)]
+        return workers.tools(version, task="encode-chunk")
 
     def at_work(version):
         """Those encoders that have claimed their job: what they started is running."""
@@ -128,7 +127,8 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
         1,
     )
     assert "was ended by signal 9" in kept["log_tail"][-1]
-    assert f"{version}-again-1" in kept["remedy"]
+    assert f"`marquee jobs retry {KILLED} --version {version}`" in kept["remedy"]
+    assert kept["decision"].endswith("is not tried again: it has had its 3 retries")
 
     letter = platform.letters.event("PipelineFailed", version_id=version)
     assert (letter["studio"], letter["delivery_id"], letter["pipeline"]) == ("blender", KILLED, "encoding")
@@ -138,14 +138,11 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
     assert recorded["state"] == "encoding"
 
 
-def test_the_remedy_in_the_evidence_works(platform, versions):
+def test_the_remedy_in_the_evidence_works(platform, versions, marquee):
     version = versions[KILLED]
-    failed = platform.ended("encoding", version)
-    name = f"{version}-again-1"
-    platform.client("stepfunctions").start_execution(
-        stateMachineArn=failed["stateMachineArn"], name=name, input=failed["input"]
-    )
-    assert platform.ended("encoding", name)["status"] == "SUCCEEDED"
+    result = marquee("jobs", "retry", KILLED, "--version", version)
+    assert result.exit_code == 0, result.output
+    assert platform.ended("encoding", f"{version}-2")["status"] == "SUCCEEDED"
     published = platform.letters.event("TitlePublished", version_id=version)
     assert published["title"]["title_id"] == KILLED
 

@@ -56,6 +56,14 @@ def test_the_jobs_are_listed_and_shown(told, marquee):
     assert sound["attempts"][0]["batch_job"] in shown.output
 
 
+def test_an_encode_that_is_over_is_shown_once(told, marquee):
+    watched = marquee("watch", TITLE)
+    assert watched.exit_code == 0, watched.output
+    jobs = len(told["jobs"])
+    assert f"{jobs} of {jobs} jobs, 0 at work, 0 failed; {told['cost']['usd']:.6f} USD" in watched.output
+    assert f"Version {told['version_id']} is packaged." in watched.output
+
+
 def test_the_log_of_a_job_says_that_its_result_counts(told, marquee):
     result = marquee("jobs", "logs", TITLE, "audio/")
     assert result.exit_code == 0, result.output

@@ -1,6 +1,7 @@
 """A film that went all the way: what lies where, who was told, and what a viewer gets of it."""
 
 import base64
+import json
 import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
@@ -101,9 +102,38 @@ def test_every_job_of_it_ran_once(platform, published, version):
 def test_every_event_was_announced_once(platform, published, version):
     told = "TitlePublished"
     platform.bus.event(told, version_id=version)
-    named = [event["detail-type"] for event in platform.bus.all() if event["detail"]["version_id"] == version]
+    named = [event["detail-type"] for event in platform.bus.all() if event["detail"].get("version_id") == version]
+    # How it is getting on is announced as often as it changes.
+    named = [name for name in named if name != "EncodingProgressed"]
     before = ["DeliveryReceived", "QualityJudged", "SourceAccepted", "EncodingStarted", "VersionPackaged"]
     assert sorted(named) == sorted([*before, told])
+
+
+def test_how_it_got_on_was_announced_until_all_was_done_and_is_kept(platform, published, version):
+    jobs = len(platform.claims(version))
+
+    def all_done():
+        told = platform.bus.events("EncodingProgressed", version_id=version)
+        last = max(told, key=lambda said: said["at"], default=None)
+        return last if last and last["jobs"]["done"] == jobs else None
+
+    last = eventually(all_done, waiting_for="the last of its progress")
+    assert last["jobs"] == {"total": jobs, "done": jobs, "running": 0, "failed": 0}
+    assert last["chunks"] == {"total": 4, "done": 4, "running": 0, "failed": 0}
+    assert last["usd"] == pytest.approx(published.spent.usd)
+    asked = {
+        "requestContext": {"authorizer": {"jwt": {"claims": {"cognito:groups": "[blender]"}}}, "requestId": "r"},
+        "pathParameters": {"delivery_id": published.location.delivery_id},
+    }
+
+    def kept():
+        answer = json.loads(platform.invoke("ingestion", "GetDelivery", asked)["body"])
+        [seen] = [each for each in answer["versions"] if each["version_id"] == version]
+        return seen if seen["encoding"] and seen["encoding"]["finished"] else None
+
+    seen = eventually(kept, waiting_for="the delivery's record of it")
+    assert seen["encoding"]["chunks"] == last["chunks"]
+    assert "EncodingProgressed" not in {entry["event"] for entry in seen["history"]}
 
 
 def test_the_studio_is_told(platform, published, version):

@@ -10,6 +10,7 @@ NO_RESOURCES = {
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
     "batch:DescribeJobs",
+    "batch:ListJobs",
     "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",

@@ -1,5 +1,6 @@
 import pytest
 
+from lambdas.encoding.cost import JobSizes
 from lambdas.encoding.prices import PriceList
 from tests.stacks.state_machine import caught_by, definition, way
 
@@ -10,11 +11,13 @@ MOST_INLINE_BRANCHES = 40
 
 def test_a_version_is_planned_encoded_joined_scored_packaged_verified_and_registered(declared):
     machine = definition(declared, WORKFLOW)
-    assert way(machine) == [
+    assert way(machine | {"StartAt": "Issue content keys"}) == [
         "Issue content keys",
         "Plan",
         "Encode each chunk",
+        "Take stock before the rungs",
         "Finish each rung",
+        "Take stock before packaging",
         "Package",
         "Verify",
         "Register",
@@ -38,10 +41,72 @@ def test_the_work_is_done_by_jobs_that_the_workflow_waits_for(declared):
         job = loop["States"][f"{name}: run"]
         assert loop["StartAt"] == f"{name}: run"
         assert job["Resource"] == "arn:<AWS::Partition>:states:::batch:submitJob.sync", name
-        assert job["Parameters"]["JobQueue"] == "<encoding/Farm/EncodingQueue.JobQueueArn>"
+        assert job["Parameters"]["JobQueue.$"] == "$.queue", name
         assert job["Parameters"]["JobDefinition"] == "<encoding/EncodeJob>"
-        overrides = job["Parameters"]["ContainerOverrides"]
-        assert overrides["ResourceRequirements"] == [{"Type": "MEMORY", "Value.$": "$.memory"}]
+
+
+def test_a_job_holds_what_it_says_and_is_told_so(declared):
+    for name, loop in loops(declared).items():
+        overrides = loop["States"][f"{name}: run"]["Parameters"]["ContainerOverrides"]
+        assert overrides["ResourceRequirements"] == [
+            {"Type": "VCPU", "Value.$": "$.vcpus"},
+            {"Type": "MEMORY", "Value.$": "$.memory"},
+        ]
+        assert {entry["Name"]: entry["Value.$"] for entry in overrides["Environment"]} == {
+            "ENCODER_VCPUS": "$.vcpus",
+            "ENCODER_THREADS": "$.vcpus",
+            "ENCODER_MEMORY_MIB": "$.memory",
+        }
+
+
+def test_a_job_says_until_when_it_may_wait_and_somebody_looks(declared):
+    for name, loop in loops(declared).items():
+        assert loop["States"][f"{name}: run"]["Parameters"]["Parameters"] == {"spot_until.$": "$.job.spot_until"}
+    function = declared.at("encoding/LeaveSpot")
+    queue = function["Environment"]["Variables"]["ENCODING_QUEUE"]
+    assert function.text(queue) == "<encoding/Farm/EncodingQueue.JobQueueArn>"
+    schedule = declared.at("encoding/LeaveSpotSchedule")
+    assert schedule["ScheduleExpression"] == "rate(5 minutes)"
+    assert [schedule.text(target["Arn"]) for target in schedule["Targets"]] == ["<encoding/LeaveSpot.Arn>"]
+
+
+def test_each_loop_begins_with_the_size_of_its_own_job_and_the_queue_that_was_decided(declared):
+    states = definition(declared, WORKFLOW)["States"]
+    finishing = states["Finish each rung"]["ItemProcessor"]["States"]
+    begins = {
+        "$$.Map.Item.Value": states["Encode each chunk"]["ItemSelector"],
+        "$.join": finishing["Join"]["Parameters"],
+        "$.score": finishing["Score"]["Parameters"],
+        "$.package": states["Package"]["Parameters"],
+        "$.verify": states["Verify"]["Parameters"],
+    }
+    for job, given in begins.items():
+        assert given["job.$"] == job
+        assert given["vcpus.$"] == f"States.Format('{{}}', {job}.vcpus)"
+        assert given["memory.$"] == f"States.Format('{{}}', {job}.memory_mib)"
+        assert given["queue.$"] == "$.farm.queue"
+    # A rung is all that the branches of its map see of the state.
+    assert states["Finish each rung"]["ItemSelector"] == {
+        "join.$": "$$.Map.Item.Value.join",
+        "score.$": "$$.Map.Item.Value.score",
+        "farm.$": "$.farm",
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "job"),
+    [("Take stock before the rungs", "$.rung_jobs[0].join"), ("Take stock before packaging", "$.package")],
+)
+def test_before_each_phase_it_is_looked_what_was_spent_and_how_late_it_is(declared, step, job):
+    state = definition(declared, WORKFLOW)["States"][step]
+    assert state["Resource"] == "<encoding/TakeStock.Arn>"
+    assert state["Parameters"] == {
+        "version_id.$": "$.version_id",
+        "title_id.$": "$.title_id",
+        "spot_until.$": f"{job}.spot_until",
+    }
+    assert state["ResultPath"] == "$.farm"
+    assert caught_by(state) == {"States.ALL": "WithExecution"}
 
 
 def test_what_a_job_fails_with_is_decided_upon_and_either_tried_again_or_recorded(declared):
@@ -56,9 +121,16 @@ def test_what_a_job_fails_with_is_decided_upon_and_either_tried_again_or_recorde
         assert (states["wait"]["Next"], states["again"]["Next"]) == (f"{name}: again", f"{name}: run")
         # The next attempt begins with what this one began with, but for what was decided.
         assert {key.removesuffix(".$") for key in states["again"]["Parameters"]} == {
-            *("job", "memory", "tried", "execution", "input")
+            *("job", "vcpus", "memory", "queue", "tried", "next", "execution", "input")
+        }
+        assert states["again"]["Parameters"]["queue.$"] == "$.next.queue"
+        assert states["decide"]["Parameters"] == {
+            "version_id.$": "$.input.version_id",
+            "title_id.$": "$.input.title.title_id",
+            **{f"{given}.$": f"$.{given}" for given in ("job", "queue", "tried", "error")},
         }
         assert states["record"]["Resource"] == "<encoding/RecordFailure.Arn>"
+        assert states["record"]["Parameters"]["decision.$"] == "$.next.reason"
         assert (states["record"]["Next"], states["failed"]["Error"]) == (f"{name}: failed", "JobFailedError")
 
 
@@ -111,12 +183,16 @@ def test_an_operator_is_told_of_jobs_by_a_function_that_only_reads(declared):
         (action, resource) for granted in statements for action in granted.actions for resource in granted.resources
     }
     assert {grant for grant in grants if grant[0].startswith("dynamodb:")} == {
-        ("dynamodb:Query", "<encoding/FarmJobs.Arn>")
+        ("dynamodb:Query", "<encoding/FarmJobs.Arn>"),
+        ("dynamodb:Query", "<encoding/Caps.Arn>"),
     }
     objects = {(action, resource.partition("/")[2]) for action, resource in grants if action.startswith("s3:")}
     # What else lies in a version's folder is its film, in the clear.
     assert {action for action, _ in objects} == {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"}
-    assert {path for action, path in objects if action != "s3:ListBucket"} == {"work/*/prediction.json*"}
+    assert {path for action, path in objects if action != "s3:ListBucket"} == {
+        "work/*/plan.json*",
+        "work/*/prediction.json*",
+    }
     output = declared.templates["encoding"]["Outputs"]["JobsFunction"]
     assert declared.text(output["Value"], stack="encoding") == "<encoding/ListJobs>"
     permitted = {permission.text(permission["FunctionName"]) for permission in declared.of("AWS::Lambda::Permission")}
@@ -128,13 +204,69 @@ def test_the_cost_is_predicted_for_the_capacity_that_is_asked_for_first(declared
     variables = declared.at("encoding/Plan")["Environment"]["Variables"]
     assert variables["CAPACITY"] == ("c7g-spot" if declared.settings.production else "fargate-arm-spot")
     assert variables["CAPACITY"] in PriceList.load().capacities
-    assert float(variables["JOB_VCPUS"]) == encoding.job_vcpus
-    assert int(variables["JOB_MEMORY_MIB"]) == encoding.job_memory_mib
+    assert JobSizes.model_validate_json(variables["SIZES"]) == encoding.sizes
+
+
+def test_an_operator_says_what_a_title_may_cost_and_can_unsay_nothing(declared):
+    statements = declared.granted(declared.at("encoding/RaiseCapRole"))
+    assert {
+        (action, resource)
+        for granted in statements
+        for action in granted.actions
+        for resource in granted.resources
+        if action.startswith("dynamodb:")
+    } == {("dynamodb:Query", "<encoding/Caps.Arn>"), ("dynamodb:PutItem", "<encoding/Caps.Arn>")}
+    output = declared.templates["encoding"]["Outputs"]["CapFunction"]
+    assert declared.text(output["Value"], stack="encoding") == "<encoding/RaiseCap>"
+
+
+@pytest.mark.parametrize("name", ["Plan", "TakeStock", "DecideRetry", "RaiseCap", "ListJobs"])
+def test_whoever_looks_at_the_cap_looks_at_the_same(declared, name):
+    variables = declared.at(f"encoding/{name}")["Environment"]["Variables"]
+    assert float(variables["TITLE_CAP_USD"]) == declared.settings.encoding.title_cap_usd
+    assert declared.at(f"encoding/{name}").text(variables["CAPS_TABLE"]) == "<encoding/Caps>"
+
+
+@pytest.mark.parametrize("name", ["Plan", "TakeStock", "DecideRetry"])
+def test_whoever_holds_a_version_to_its_cap_reads_what_it_has_cost(declared, name):
+    queried = {
+        resource
+        for granted in declared.granted(declared.at(f"encoding/{name}Role"))
+        if "dynamodb:Query" in granted.actions
+        for resource in granted.resources
+    }
+    assert queried == {"<encoding/FarmJobs.Arn>", "<encoding/Caps.Arn>"}
+
+
+def test_the_planner_reads_the_shots_and_no_film(declared):
+    readable = {
+        resource
+        for granted in declared.granted(declared.at("encoding/PlanRole"))
+        if "s3:GetObject" in granted.actions
+        for resource in granted.resources
+    }
+    [analysis] = readable
+    assert analysis.endswith("/analysis/*")
+
+
+def test_an_operator_starts_an_encode_again_and_no_other_workflow(declared):
+    machine = f"<{WORKFLOW}>"
+    grants = {
+        (action, resource)
+        for granted in declared.granted(declared.at("encoding/RetryVersionRole"))
+        for action in granted.actions
+        for resource in granted.resources
+        if action.startswith("states:")
+    }
+    assert ("states:StartExecution", machine) in grants
+    [(_, executions)] = [grant for grant in grants if grant[0] == "states:DescribeExecution"]
+    assert executions.endswith(f":execution:<{WORKFLOW}.Name>:*")
+    assert {action for action, _ in grants} == {"states:StartExecution", "states:DescribeExecution"}
 
 
 def test_an_accepted_source_starts_it(declared):
     rule = declared.at("encoding/OnSourceAccepted")
-    assert rule["EventPattern"] == {"source": ["marquee.ingestion"], "detail-type": ["SourceAccepted"]}
+    assert "SourceAccepted" in rule["EventPattern"]["detail-type"]
     assert rule.text(rule["EventBusName"]) == "<governance/Bus>"
     [target] = rule["Targets"]
     assert rule.text(target["Arn"]) == "<encoding/Start.Arn>"
@@ -187,13 +319,31 @@ def test_spot_comes_before_on_demand(declared, name):
     assert kinds == (["SPOT", "EC2"] if declared.settings.production else ["FARGATE_SPOT", "FARGATE"])
 
 
+def test_what_cannot_wait_for_spot_goes_on_demand_before_what_only_found_no_room(declared):
+    queue = declared.at("encoding/Farm/OnDemandQueue")
+    [only] = queue["ComputeEnvironmentOrder"]
+    assert queue.text(only["ComputeEnvironment"]) == "<encoding/Farm/OnDemand.ComputeEnvironmentArn>"
+    priorities = [
+        declared.at(f"encoding/Farm/{name}Queue")["Priority"] for name in ("Inspection", "OnDemand", "Encoding")
+    ]
+    assert priorities == sorted(set(priorities), reverse=True)
+    for name in ("Plan", "TakeStock"):
+        function = declared.at(f"encoding/{name}")
+        variables = function["Environment"]["Variables"]
+        assert function.text(variables["ENCODING_QUEUE"]) == "<encoding/Farm/EncodingQueue.JobQueueArn>"
+        assert function.text(variables["ON_DEMAND_QUEUE"]) == "<encoding/Farm/OnDemandQueue.JobQueueArn>"
+    deciding = declared.at("encoding/DecideRetry")
+    variables = deciding["Environment"]["Variables"]
+    assert deciding.text(variables["ON_DEMAND_QUEUE"]) == "<encoding/Farm/OnDemandQueue.JobQueueArn>"
+
+
 def test_a_studio_does_not_wait_behind_the_encodes(declared):
     inspection, encoding = (declared.at(f"encoding/Farm/{name}Queue") for name in ("Inspection", "Encoding"))
     assert inspection["Priority"] > encoding["Priority"]
     assert inspection["ComputeEnvironmentOrder"] == encoding["ComputeEnvironmentOrder"]
 
 
-@pytest.mark.parametrize("name", ["InspectionQueue", "EncodingQueue"])
+@pytest.mark.parametrize("name", ["InspectionQueue", "OnDemandQueue", "EncodingQueue"])
 def test_a_job_that_no_capacity_can_take_does_not_wait_for_ever(declared, name):
     queue = declared.at(f"encoding/Farm/{name}")
     assert queue["JobStateTimeLimitActions"]
@@ -211,11 +361,32 @@ def test_production_runs_on_arm_and_on_nothing_while_idle(production):
         assert compute["MinvCpus"] == 0
 
 
-def test_production_jobs_fit_a_host(production):
-    job = production.settings.encoding
-    smallest_host_vcpus, smallest_host_gib = 16, 32
-    assert job.job_vcpus <= smallest_host_vcpus
-    assert job.job_memory_mib <= smallest_host_gib * 1024 - 2048, "the agent and the system need theirs"
+def test_production_jobs_fit_a_host_and_small_ones_fill_it(production):
+    sizes = production.settings.encoding.sizes
+    smallest_host_vcpus, smallest_host_mib = 16, 32 * 1024 - 2048  # the agent and the system need theirs
+    assert sizes.threaded.vcpus <= smallest_host_vcpus
+    assert sizes.threaded.memory_mib <= smallest_host_mib
+    beside = smallest_host_vcpus // sizes.single.vcpus
+    assert beside > 1
+    assert beside * sizes.single.memory_mib <= smallest_host_mib
+    largest_host_mib = 64 * 1024 - 2048
+    assert production.settings.encoding.most_memory_mib <= largest_host_mib
+
+
+FARGATE_GIB = {1: range(2, 9), 2: range(4, 17), 4: range(8, 31), 8: range(16, 61, 4), 16: range(32, 121, 8)}
+"""Amazon ECS Developer Guide, "Fargate task CPU and memory": what a task of so many vCPUs may have."""
+
+
+def test_the_sandboxs_jobs_and_what_they_grow_to_are_sizes_that_fargate_has(sandbox):
+    encoding = sandbox.settings.encoding
+    for size in (encoding.sizes.threaded, encoding.sizes.single):
+        memory = size.memory_mib
+        while True:
+            assert memory % 1024 == 0
+            assert memory // 1024 in FARGATE_GIB[size.vcpus]
+            if memory == encoding.most_memory_mib:
+                break
+            memory = min(2 * memory, encoding.most_memory_mib)
 
 
 def test_fargate_runs_on_arm_too(sandbox):

@@ -115,7 +115,7 @@ def test_a_dead_batch_job_leaves_its_name_its_command_and_the_end_of_its_log(rec
 def test_the_studio_hears_that_it_need_do_nothing_and_the_operator_what_to_do(recorded):
     evidence, event = recorded("")
     assert "Nothing is needed from you" in event["remedy"]
-    assert "v0123456789abcdef-again-1" in evidence["remedy"]
+    assert f"`marquee jobs retry {samples.TITLE} --version v0123456789abcdef`" in evidence["remedy"]
 
 
 def test_the_last_attempt_gives_the_log_where_the_job_itself_names_none(recorded, logs):

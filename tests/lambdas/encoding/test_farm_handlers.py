@@ -3,16 +3,24 @@ import json
 import pytest
 
 from lambdas.common.errors import InvalidInputError, NotFoundError
+from lambdas.common.events import QueueDepth
+from lambdas.encoding import farm_handlers
+from lambdas.encoding.cap_store import CapStore
+from lambdas.encoding.caps import Cap
 from lambdas.encoding.claims import Outcome, claim, commit, finish, give_up
 from lambdas.encoding.cost import PredictedLine, Prediction, Stage
 from lambdas.encoding.environment import JobsEnvironment
 from lambdas.encoding.farm_handlers import jobs
 from lambdas.encoding.job_store import JobStore
 from lambdas.encoding.prices import PriceList
+from lambdas.encoding.progress import planned_jobs
 from tests.lambdas import samples
 from tests.lambdas.cloud import put
+from tests.lambdas.encoding.test_cap_store import TABLE as CAPS
+from tests.lambdas.encoding.test_cap_store import create_caps_table
 from tests.lambdas.encoding.test_claims import JOB, LEASE, NOW, OUTPUT, after, worker
 from tests.lambdas.encoding.test_job_store import TABLE, create_table
+from tests.lambdas.encoding.test_planning import planned
 
 AUDIO = "audio/0011223344556677"
 REQUEST = {"version_id": samples.VERSION}
@@ -20,9 +28,20 @@ PRICES = PriceList.load()
 
 
 @pytest.fixture
-def store(buckets, deployed):
-    deployed(JobsEnvironment(jobs_table=TABLE, work_bucket=buckets.work))
+def store(buckets, deployed, monkeypatch):
+    queue = QueueDepth(waiting=3, running=2)
+    monkeypatch.setattr(farm_handlers, "depth_of", lambda queues: {("arn:1", "arn:2"): queue}[tuple(queues)])
+    deployed(
+        JobsEnvironment(
+            jobs_table=TABLE,
+            work_bucket=buckets.work,
+            job_queues="arn:1,arn:2",
+            caps_table=CAPS,
+            title_cap_usd=5.0,
+        )
+    )
     create_table()
+    create_caps_table()
     return JobStore(TABLE)
 
 
@@ -98,6 +117,41 @@ def test_what_was_expected_is_told_if_somebody_said_so(context):
     assert (predicted["usd_low"], predicted["usd_expected"], predicted["vcpu_seconds"]) == (0.02, 0.04, 1800)
     assert predicted["capacity"] == "fargate-arm-spot"
     assert len(predicted["lines"]) == 2
+
+
+@pytest.mark.usefixtures("encoded")
+def test_what_it_may_cost_is_told_and_who_said_so(context):
+    assert jobs(REQUEST, context)["cap"] == {"usd": 5.0, "said": []}
+    for usd, at in ((7.0, NOW), (9.0, after(1))):
+        CapStore(CAPS).add(Cap(version_id=samples.VERSION, usd=usd, at=at, by="ana", reason="a premiere"))
+    told = jobs(REQUEST, context)["cap"]
+    assert told["usd"] == 9.0
+    assert [(said["usd"], said["by"], said["reason"]) for said in told["said"]] == [
+        (9.0, "ana", "a premiere"),
+        (7.0, "ana", "a premiere"),
+    ]
+
+
+@pytest.mark.usefixtures("encoded")
+def test_how_far_it_is_is_told_as_long_as_its_plan_is_known(store, context):
+    assert jobs(REQUEST, context)["progress"] is None
+    plan = planned()
+    put(bucket="work", key=f"work/{samples.VERSION}/plan.json", body=plan.model_dump_json())
+    attempt(store, planned_jobs(plan)[0], by="dan", outcome=Outcome.DONE)
+    answer = jobs(REQUEST, context)
+    assert json.loads(json.dumps(answer)) == answer
+    progress = answer["progress"]
+    assert (progress["chunks"]["done"], progress["jobs"]["done"]) == (1, 1)
+    assert progress["jobs"]["total"] == len(planned_jobs(plan))
+    assert sum(line["jobs"]["total"] for line in progress["lines"]) == progress["jobs"]["total"]
+    assert answer["queue"] == {"waiting": 3, "running": 2}
+
+
+@pytest.mark.usefixtures("store")
+def test_a_version_that_is_planned_is_told_before_its_first_job(context):
+    put(bucket="work", key=f"work/{samples.VERSION}/plan.json", body=planned().model_dump_json())
+    answer = jobs(REQUEST, context)
+    assert (answer["jobs"], answer["progress"]["jobs"]["done"], answer["cost"]["usd"]) == ([], 0, 0)
 
 
 @pytest.mark.usefixtures("encoded")

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
@@ -7,16 +8,27 @@ from lambdas.common.aws import client
 from lambdas.common.batch import scheduling_priority
 from lambdas.common.bus import EventPublisher
 from lambdas.common.errors import InvalidInputError, NotFoundError
-from lambdas.common.events import VersionPackaged
+from lambdas.common.events import ReencodeRequested, VersionPackaged
+from lambdas.common.keys import Analysis
 from lambdas.common.media import Priority
-from lambdas.encoding import handlers
+from lambdas.encoding import farm_mode_store, handlers
 from lambdas.encoding.cost import Prediction
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment
+from lambdas.encoding.farm_mode import Degrade, FarmMode, Shortcuts, changed
+from lambdas.encoding.farm_mode_store import initial_content
 from lambdas.encoding.models import EncodingPlan
 from lambdas.encoding.planning import KeyMissingError
 from tests.lambdas import samples
 from tests.lambdas.cloud import executions, put, state_machine
+from tests.lambdas.encoding.appconfig import IDS, AppConfig
+from tests.lambdas.encoding.test_cap_store import TABLE as CAPS
+from tests.lambdas.encoding.test_cap_store import create_caps_table
+from tests.lambdas.encoding.test_job_store import TABLE as JOBS
+from tests.lambdas.encoding.test_job_store import create_table
 
+SIZE = {"vcpus": 1, "memory_mib": 4096}
+SHORTCUTS = Shortcuts(skipped_rungs=("480p",), preset="superfast", vmaf_target=93)
+SPOT, ON_DEMAND = "arn:of:the:encoding-queue", "arn:of:the:on-demand-queue"
 LADDER = json.dumps([recipe.model_dump(mode="json") for recipe in samples.LADDER])
 VERSION = {
     "studio": samples.STUDIO,
@@ -35,18 +47,38 @@ def plan_environment(**changes):
         "chunk_segments": 3,
         "segment_s": 4.0,
         "capacity": "fargate-arm-spot",
-        "job_vcpus": 1,
-        "job_memory_mib": 4096,
+        "sizes": json.dumps({"threaded": SIZE, "single": SIZE}),
+        "at_once": 8,
+        "on_demand_vcpus": 8,
+        # Whenever this runs, the sample is not late.
+        "sla_hours": 24 * 365 * 100,
+        "encoding_queue": SPOT,
+        "on_demand_queue": ON_DEMAND,
+        "caps_table": CAPS,
+        "title_cap_usd": 10.0,
+        "jobs_table": JOBS,
+        "shortcuts": SHORTCUTS.model_dump_json(),
+        **IDS,
     }
     return PlanEnvironment(**values | changes)
+
+
+@pytest.fixture(autouse=True)
+def appconfig(monkeypatch):
+    fake = AppConfig(initial_content().encode())
+    monkeypatch.setattr(farm_mode_store, "_data", lambda: fake)
+    return fake
 
 
 @pytest.fixture(autouse=True)
 def pipeline(bus, buckets, deployed):
     """The functions' environments; the state machine's ARN."""
     arn = state_machine("encoding")
+    create_table()
+    create_caps_table()
+    put(bucket="work", key=Analysis(samples.VERSION).report, body="{}")
     for contract in (
-        StartEnvironment(state_machine_arn=arn),
+        StartEnvironment(state_machine_arn=arn, off_peak='{"begins": 22, "ends": 6}'),
         plan_environment(),
         RegisterEnvironment(work_bucket=buckets.work, event_bus=bus.name),
     ):
@@ -75,6 +107,78 @@ def test_an_event_of_a_later_schema_starts_nothing(pipeline, bus, context):
     with pytest.raises(InvalidInputError, match="schema_version"):
         handlers.start(envelope, context)
     assert executions(pipeline) == []
+
+
+@pytest.mark.parametrize(
+    ("off_peak", "at", "start_at"),
+    [
+        (True, "2026-11-22T12:00:00Z", "2026-11-22T22:00:00Z"),
+        (True, "2026-11-22T23:00:00Z", "2026-11-22T23:00:00Z"),
+        (False, "2026-11-22T12:00:00Z", None),
+    ],
+)
+def test_what_a_campaign_asks_for_waits_until_off_peak_if_it_may(pipeline, bus, context, off_peak, at, start_at):
+    accepted = samples.source_accepted(version_id="c0123456789abcdef", priority="campaign")
+    asked = ReencodeRequested(
+        campaign="spring", replaces=samples.VERSION, off_peak=off_peak, by="arn:ops", accepted=accepted
+    )
+    EventPublisher(bus.name).publish(asked)
+    [envelope] = bus.envelopes()
+    for _ in range(2):
+        handlers.start(envelope | {"time": at}, context)
+    waits = {"start_at": start_at} if start_at else {}
+    assert executions(pipeline) == [{"name": "c0123456789abcdef", "input": accepted.model_dump(mode="json") | waits}]
+
+
+def degrade(appconfig, *, hours=12, ago=0):
+    asked = Degrade(do="degrade", hours=hours, reason="500 titles wait", by="arn:ops")
+    mode = changed(FarmMode(), asked, now=datetime.now(UTC) - timedelta(hours=ago))
+    appconfig.versions[1] = (mode.model_dump_json().encode(), None)
+
+
+def planned_in(mode, bus):
+    """The rungs and presets of the plan that was just made in `mode`."""
+    body = client("s3").get_object(Bucket="work", Key=f"work/{samples.VERSION}/plan.json")["Body"].read()
+    plan = EncodingPlan.model_validate_json(body)
+    [envelope] = bus.envelopes()
+    assert (plan.mode, envelope["detail"]["mode"]) == (mode, mode)
+    assert envelope["detail"]["rungs"] == [recipe.rung for recipe in plan.video]
+    assert plan.vmaf_target == {"normal": 95, "degraded": 93}[mode]
+    return [(recipe.rung, recipe.preset) for recipe in plan.video]
+
+
+NORMALLY = [(recipe.rung, recipe.preset) for recipe in samples.LADDER]
+HASTILY = [("1080p", "superfast"), ("720p", "superfast"), ("360p", "superfast")]
+
+
+def test_in_degraded_mode_less_trouble_is_taken_and_the_plan_says_so(appconfig, bus, context):
+    degrade(appconfig)
+    answer = handlers.plan(state_with_keys(), context)
+    assert answer["mode"] == "degraded"
+    assert [rung["join"]["command"][-1] for rung in answer["rung_jobs"]] == ["1080p", "720p", "360p"]
+    assert planned_in("degraded", bus) == HASTILY
+
+
+def test_a_degraded_mode_that_is_over_is_none(appconfig, bus, context):
+    degrade(appconfig, hours=1, ago=2)
+    handlers.plan(state_with_keys(), context)
+    assert planned_in("normal", bus) == NORMALLY
+
+
+def test_what_a_campaign_encodes_anew_is_never_degraded(appconfig, bus, context):
+    degrade(appconfig)
+    handlers.plan(state_with_keys() | {"priority": "campaign"}, context)
+    assert planned_in("normal", bus) == NORMALLY
+
+
+@pytest.mark.parametrize("trouble", ["away", "nonsense"])
+def test_no_film_stops_for_a_mode_that_is_unknown(appconfig, bus, context, caplog, trouble):
+    appconfig.away = trouble == "away"
+    appconfig.versions[1] = (b"{}}", None)
+    assert handlers.plan(state_with_keys(), context)["mode"] == "normal"
+    assert planned_in("normal", bus) == NORMALLY
+    said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert "the farm's mode is unknown: planned in normal mode" in said
 
 
 def listed(answer):
@@ -110,7 +214,7 @@ def test_the_jobs_of_chunks_are_a_list_in_s3_however_many_they_are(context):
     assert len(json.dumps(answer)) < 16 * 1024
 
 
-@pytest.mark.parametrize("priority", ["original", "licensed"])
+@pytest.mark.parametrize("priority", ["original", "licensed", "campaign"])
 def test_every_job_is_as_urgent_as_its_delivery(context, priority):
     jobs = handlers.plan(state_with_keys() | {"priority": priority}, context)
     every = [*listed(jobs), *(job for rung in jobs["rung_jobs"] for job in rung.values())]
@@ -161,7 +265,7 @@ def test_without_its_keys_nothing_is_planned(bus, context):
     with pytest.raises(KeyMissingError):
         handlers.plan(state_with_keys(keys=()), context)
     assert bus.envelopes() == []
-    assert "Contents" not in client("s3").list_objects_v2(Bucket="work")
+    assert "Contents" not in client("s3").list_objects_v2(Bucket="work", Prefix="work/")
 
 
 def report():
@@ -187,6 +291,14 @@ def test_what_was_packaged_and_verified_is_announced(bus, context):
     assert answer == {"version_id": samples.VERSION, "title_id": samples.TITLE}
     [envelope] = bus.envelopes()
     assert VersionPackaged.model_validate(envelope["detail"]) == samples.version_packaged()
+
+
+def test_a_version_that_was_made_in_degraded_mode_is_announced_as_such(bus, context):
+    left("package", report())
+    left("verification", verification())
+    handlers.register(VERSION | {"mode": "degraded"}, context)
+    [envelope] = bus.envelopes()
+    assert envelope["detail"]["mode"] == "degraded"
 
 
 def test_a_package_that_nobody_could_play_is_announced_as_such(bus, context):
