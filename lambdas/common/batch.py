@@ -25,5 +25,8 @@ class Job(BaseModel):
 
 
 def scheduling_priority(priority: Priority) -> int:
-    """Return the scheduling priority of the jobs of a delivery: originals, then licensed titles, then campaigns."""
+    """Return the scheduling priority of the jobs of a delivery: originals, then licensed titles, then campaigns.
+
+    A title's later jobs may have up to 8 more, and still come after those of a more urgent one.
+    """
     return _PRIORITIES[priority]

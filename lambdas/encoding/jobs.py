@@ -14,6 +14,7 @@ from lambdas.encoding.models import EncodingPlan
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """It is never too late."""
+_STAGES = list(Stage)
 
 
 class FarmJob(Job):
@@ -66,6 +67,9 @@ def jobs_of(
     Chunks come in the ladder's order and the film's, then the audio track, if there is one. Names are unique
     and fit AWS Batch (letters, digits, hyphens and underscores, at most 128).
 
+    A later stage goes before an earlier one of another title that is as urgent: of many titles the first is ready soon,
+    and not all of them at the end.
+
     Parameters
     ----------
     sizes
@@ -81,7 +85,7 @@ def jobs_of(
         return FarmJob(
             name=f"{plan.version_id}-{label}",
             command=(task, "--plan", uri, *(("--rung", rung) if rung else ()), *arguments),
-            priority=scheduling_priority(plan.priority),
+            priority=scheduling_priority(plan.priority) + _STAGES.index(stage),
             vcpus=size.vcpus,
             memory_mib=size.memory_mib,
             usd=prediction.of(stage, rung).job_usd if prediction else None,

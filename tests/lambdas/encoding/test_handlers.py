@@ -1,16 +1,15 @@
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from pydantic import ValidationError
 
 from lambdas.common.aws import client
-from lambdas.common.batch import scheduling_priority
 from lambdas.common.bus import EventPublisher
 from lambdas.common.errors import InvalidInputError, NotFoundError
 from lambdas.common.events import ReencodeRequested, VersionPackaged
 from lambdas.common.keys import Analysis
-from lambdas.common.media import Priority
 from lambdas.encoding import farm_mode_store, handlers
 from lambdas.encoding.cost import Prediction
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment
@@ -214,12 +213,27 @@ def test_the_jobs_of_chunks_are_a_list_in_s3_however_many_they_are(context):
     assert len(json.dumps(answer)) < 16 * 1024
 
 
-@pytest.mark.parametrize("priority", ["original", "licensed", "campaign"])
-def test_every_job_is_as_urgent_as_its_delivery(context, priority):
-    jobs = handlers.plan(state_with_keys() | {"priority": priority}, context)
-    every = [*listed(jobs), *(job for rung in jobs["rung_jobs"] for job in rung.values())]
-    every += [jobs["package"], jobs["verify"]]
-    assert {job["priority"] for job in every} == {scheduling_priority(Priority(priority))}
+def test_no_job_goes_before_one_of_a_more_urgent_delivery(context):
+    def priorities(kind):
+        jobs = handlers.plan(state_with_keys() | {"priority": kind}, context)
+        rungs = [rung[step] for rung in jobs["rung_jobs"] for step in ("join", "score")]
+        return [job["priority"] for job in (*listed(jobs), *rungs, jobs["package"], jobs["verify"])]
+
+    original, licensed, campaign = (priorities(kind) for kind in ("original", "licensed", "campaign"))
+    assert min(original) > max(licensed)
+    assert min(licensed) > max(campaign)
+
+
+def test_what_is_nearer_to_its_end_goes_first(context):
+    jobs = handlers.plan(state_with_keys(), context)
+    steps = [
+        [job["priority"] for job in listed(jobs)],
+        [rung["join"]["priority"] for rung in jobs["rung_jobs"]],
+        [rung["score"]["priority"] for rung in jobs["rung_jobs"]],
+        [jobs["package"]["priority"]],
+        [jobs["verify"]["priority"]],
+    ]
+    assert all(max(before) < min(after) for before, after in pairwise(steps))
 
 
 def predicted():
