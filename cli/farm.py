@@ -22,7 +22,7 @@ _MOST_NAMED = 5
 """Jobs, in a message."""
 TITLE = typer.Argument(help="The title's id.")
 VERSION = typer.Option(help="Which version; by default the current one, or the newest if none was published.")
-NEWEST = typer.Option("--version", help="Which version; by default the newest.")
+NEWEST = typer.Option("--version", help="Which version; by default the one that was accepted last.")
 JOB = typer.Argument(help="The job's id, or any beginning of it that no other job has.")
 
 
@@ -165,10 +165,13 @@ def _told(platform: Deployed, title: str, *, version: str | None) -> dict[str, A
 
 def _version(platform: Deployed, title: str, *, version: str | None, newest: bool = False) -> str:
     known = operate(platform, {"title_id": title}, context="catalog", output="VersionsFunction")
-    ids = [str(each["version_id"]) for each in known["versions"]]
+    versions = known["versions"]
+    if version is None and known["current_version"] and not newest:
+        return str(known["current_version"])
     if version is None:
-        return str(ids[0] if newest else known["current_version"] or ids[0])
-    if version not in ids:
+        # They are told by their deliveries, and what a campaign made has the delivery of what it replaces.
+        return str(max(versions, key=lambda each: datetime.fromisoformat(each["accepted_at"]))["version_id"])
+    if version not in {each["version_id"] for each in versions}:
         raise UnknownVersionError(f"{title} has no version {version}: `marquee versions {title}` lists them")
     return version
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli import common
 from cli.common import EXPECTED, console, fail
+from cli.watching import executions_of, newest_of
 from sandbox.deployed import Deployed
 from sandbox.operating import OperationError, caller, operate
 
@@ -84,7 +85,9 @@ def show_campaign(name: Name) -> None:
     try:
         platform = common.platform()
         answer = operate(platform, {"campaign": name}, context="catalog", output="ShowCampaignFunction")
-        states = [_state(platform, version) for version in answer["versions"]]
+        encoding = any(version["state"] == "encoding" for version in answer["versions"])
+        executions = executions_of(platform) if encoding else []
+        states = [_state(platform, version, executions=executions) for version in answer["versions"]]
     except _EXPECTED as error:
         fail(error)
     table = Table(title=name, title_justify="left")
@@ -104,19 +107,16 @@ def show_campaign(name: Name) -> None:
     console.print(", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)), highlight=False)
 
 
-def _state(platform: Deployed, version: Mapping[str, Any]) -> str:
+def _state(platform: Deployed, version: Mapping[str, Any], *, executions: Sequence[Mapping[str, Any]]) -> str:
     """Return how far a campaign's version has come: the catalog knows the end, and the workflow what is before it."""
     if version["state"] == "packaged":
         return "set aside: the title changed meanwhile"
     if version["state"] != "encoding":
         return "done" if version["state"] == "published" else f"done, {version['state']} since"
-    states = platform.client("stepfunctions")
-    machine = platform.output("encoding", "WorkflowArn")
-    arn = f"{machine.replace(':stateMachine:', ':execution:')}:{version['version_id']}"
-    try:
-        found = states.describe_execution(executionArn=arn)
-    except states.exceptions.ExecutionDoesNotExist:
+    newest = newest_of(executions, version=version["version_id"])
+    if newest is None:
         return "asked"
+    found = platform.client("stepfunctions").describe_execution(executionArn=newest["executionArn"])
     if found["status"] not in {"RUNNING", "SUCCEEDED"}:
         return "failed"
     begins = json.loads(found["input"]).get("start_at")

@@ -31,6 +31,12 @@ def queue() -> None:
             f"The claims of {', '.join(told['unread'])} could not be read: whether their jobs are silent is not known.",
             soft_wrap=True,
         )
+    if told["not_judged"]:
+        console.print(
+            f"The claims of {told['not_judged']} more versions were not looked up: there are too many at once. Whether "
+            "their jobs are silent is not known.",
+            soft_wrap=True,
+        )
 
 
 def _queues(queues: Sequence[Mapping[str, Any]]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -71,9 +71,7 @@ def watch(title: Annotated[str, TITLE], *, version: Annotated[str | None, VERSIO
 def _find(platform: Deployed, title: str, *, version: str | None) -> _Encode:
     """Return the encode to watch: of `version`, or that which goes on, or that of the current version."""
     states = platform.client("stepfunctions")
-    pages = states.get_paginator("list_executions").paginate(stateMachineArn=platform.output("encoding", "WorkflowArn"))
-    # The newest first.
-    executions = [execution for page in pages for execution in page["executions"]]
+    executions = executions_of(platform)
     for execution in executions:
         if execution["status"] == _RUNNING or _is_of(execution, version):
             given = json.loads(states.describe_execution(executionArn=execution["executionArn"])["input"])
@@ -81,8 +79,20 @@ def _find(platform: Deployed, title: str, *, version: str | None) -> _Encode:
             if given["title"]["title_id"] == title and version in {None, found}:
                 return _Encode(title, found, execution["executionArn"])
     found = _version(platform, title, version=version)
-    arn = next((execution["executionArn"] for execution in executions if _is_of(execution, found)), None)
-    return _Encode(title, found, arn)
+    newest = newest_of(executions, version=found)
+    return _Encode(title, found, newest["executionArn"] if newest else None)
+
+
+def executions_of(platform: Deployed) -> list[Told]:
+    """Return what Step Functions lists of the encoding workflow's executions, the newest first."""
+    pages = platform.client("stepfunctions").get_paginator("list_executions")
+    machine = platform.output("encoding", "WorkflowArn")
+    return [execution for page in pages.paginate(stateMachineArn=machine) for execution in page["executions"]]
+
+
+def newest_of(executions: Sequence[Told], *, version: str) -> Told | None:
+    """Return a version's newest execution of those, which have the newest first; none, if there is none of it."""
+    return next((execution for execution in executions if _is_of(execution, version)), None)
 
 
 def _is_of(execution: Mapping[str, Any], version: str | None) -> bool:

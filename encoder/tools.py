@@ -52,8 +52,8 @@ def _ffmpeg_path() -> str:
     one is killed, a broken installation instead of a lost machine. It is left to find any other: of a system, or of a
     variable.
     """
-    folder = resources.files("imageio_ffmpeg.binaries")
-    brought = [entry for entry in folder.iterdir() if entry.name.startswith("ffmpeg-")]
+    folder = resources.files("imageio_ffmpeg").joinpath("binaries")
+    brought = [entry for entry in folder.iterdir() if entry.name.startswith("ffmpeg-")] if folder.is_dir() else []
     if len(brought) == 1 and _FFMPEG_VARIABLE not in os.environ:
         return str(brought[0])
     return str(imageio_ffmpeg.get_ffmpeg_exe())

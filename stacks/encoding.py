@@ -16,7 +16,7 @@ from constructs import Construct
 from pydantic import TypeAdapter
 
 from lambdas.common.events import ReencodeRequested, SourceAccepted
-from lambdas.common.keys import ANALYSIS_PREFIX, ANY_PREDICTION, WORK_PREFIX
+from lambdas.common.keys import ANALYSIS_PREFIX, ANY_PLAN, ANY_PREDICTION, WORK_PREFIX
 from lambdas.encoding.environment import (
     JobsEnvironment,
     PlanEnvironment,
@@ -163,6 +163,7 @@ class EncodingStack(ContextStack):
             description="Holds a version to its cap, and moves it off spot in time, before its next jobs begin.",
         )
         grant_objects(self._mezzanine, stock.execution_role, Access.READ, prefix=ANY_PREDICTION)
+        grant_objects(self._mezzanine, stock.execution_role, Access.READ, prefix=ANY_PLAN)
 
         states = Construct(self, "States")
         failures = FailureRecorder(self, "Failures", pipeline="encoding", bus=self._bus, job_logs=self.farm.log_group)

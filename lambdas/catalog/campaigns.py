@@ -35,9 +35,10 @@ class Asked(NamedTuple):
     message: str = ""
     event: ReencodeRequested | None = None
 
-    def with_outcome(self, outcome: Outcome) -> Asked:
-        """Return the same with another outcome."""
-        return self._replace(outcome=outcome)
+    def again(self) -> Asked:
+        """Return the same of a title that was asked for before: what is said now changes nothing."""
+        message = "it was asked for before under this campaign, and when it begins was decided then"
+        return self._replace(outcome=Outcome.KNOWN, message=message)
 
     @property
     def told(self) -> dict[str, Any]:

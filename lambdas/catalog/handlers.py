@@ -7,7 +7,7 @@ from functools import cache, partial
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.catalog import rollback as rolling_back
-from lambdas.catalog.campaigns import Outcome, asked_for, progress
+from lambdas.catalog.campaigns import asked_for, progress
 from lambdas.catalog.changes import announcement
 from lambdas.catalog.environment import (
     CampaignEnvironment,
@@ -162,7 +162,7 @@ def start_campaign(event: Payload, _context: LambdaContext) -> Payload:
             new = store.add_reencode(asked.event, at=now())
             # Whoever asks again may do so because this was lost; the workflow begins a version once.
             bus.publish(asked.event)
-            asked = asked if new else asked.with_outcome(Outcome.KNOWN)
+            asked = asked if new else asked.again()
         told.append(asked)
     logger.info("campaign", extra={"campaign": request.campaign, "titles": len(told), "by": request.by})
     return {"campaign": request.campaign, "titles": [each.told for each in told]}

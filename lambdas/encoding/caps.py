@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import ceil, fsum
 from typing import Annotated
 
@@ -48,8 +48,16 @@ class Outlook(Record):
         return self.spent_usd + self.to_come_usd
 
 
-def outlook(records: Sequence[JobRecord], *, prediction: Prediction | None, prices: PriceList) -> Outlook:
+def outlook(
+    records: Sequence[JobRecord], *, planned: Collection[str], prediction: Prediction | None, prices: PriceList
+) -> Outlook:
     """Return what was spent on a version, and what the jobs should cost that are not finished.
+
+    Parameters
+    ----------
+    planned
+        The ids of the plan's jobs. What an earlier plan of the same version left has cost money, and does no job of
+        this one's.
 
     Raises
     ------
@@ -58,7 +66,7 @@ def outlook(records: Sequence[JobRecord], *, prediction: Prediction | None, pric
     """
     return Outlook(
         spent_usd=cost_of(records, prices).usd,
-        to_come_usd=_to_come(records, prediction) if prediction else 0.0,
+        to_come_usd=_to_come(records, planned, prediction) if prediction else 0.0,
     )
 
 
@@ -82,6 +90,6 @@ def hold(found: Outlook, *, cap_usd: float, title_id: str, version_id: str) -> N
     raise CostCapError(message)
 
 
-def _to_come(records: Iterable[JobRecord], prediction: Prediction) -> float:
-    finished = Counter(place_of(record.job) for record in records if record.finished)
+def _to_come(records: Iterable[JobRecord], planned: Collection[str], prediction: Prediction) -> float:
+    finished = Counter(place_of(record.job) for record in records if record.finished and record.job in planned)
     return fsum(max(0, line.jobs - finished[Place(line.stage, line.rung)]) * line.job_usd for line in prediction.lines)

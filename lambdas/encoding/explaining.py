@@ -271,7 +271,7 @@ def _stuck(mine: Try, queue: QueueReport | None) -> list[str]:
     found: StuckJob | None = next((job for job in queue.stuck if job.job_id == mine.job_id), None) if queue else None
     if found is None:
         return []
-    then = "the watch ends it in one of its next rounds" if found.kind.ended else "the watch cannot help that"
+    then = "the watch ends it in one of its next rounds" if found.ended else "the watch cannot help that"
     return [f"It is stuck ({found.kind.value}): {found.why}; {then}."]
 
 

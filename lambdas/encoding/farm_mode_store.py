@@ -137,8 +137,9 @@ class ModeConfiguration:
         """Delete the versions of degraded modes that are over, which `mode` is not."""
         service = client("appconfig")
         for version in service.list_hosted_configuration_versions(**self._profile, MaxResults=_PAGE)["Items"]:
-            number = version["VersionNumber"]
-            if str(number) != self._normal_version and version.get("VersionLabel") != _label(mode):
+            number, label = version["VersionNumber"], version.get("VersionLabel", "")
+            # One that is newer than `mode` was made by somebody who knew better, and is about to be handed out.
+            if str(number) != self._normal_version and _revision(label) < mode.revision:
                 service.delete_hosted_configuration_version(**self._profile, VersionNumber=number)
 
     def _is(self, deployment: dict[str, Any], mode: FarmMode) -> bool:
@@ -189,6 +190,11 @@ def _data() -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
 
 def _label(mode: FarmMode) -> str:
     return f"degraded-{mode.revision}" if mode.degraded else _NORMAL
+
+
+def _revision(label: str) -> int:
+    number = label.removeprefix("degraded-")
+    return int(number) if number.isdecimal() else 0
 
 
 def initial_content() -> str:

@@ -25,7 +25,7 @@ from lambdas.encoding.farm_mode_store import ModeUnknownError, mode_in_appconfig
 from lambdas.encoding.jobs import NEVER, FarmJob, jobs_of
 from lambdas.encoding.models import ContentKey, EncodingPlan, PackageReport, VerificationReport
 from lambdas.encoding.off_peak import next_off_peak
-from lambdas.encoding.planned import read_prediction
+from lambdas.encoding.planned import read_plan, read_prediction
 from lambdas.encoding.planning import plan_of, started
 from lambdas.encoding.prices import PriceList, UnknownCapacityError
 from lambdas.encoding.shots import cuts_in
@@ -133,7 +133,7 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
     if late and prediction:
         prediction = _predict(planned, on_demand=True, environment=environment)
     _keep(prediction, version_id=source.version_id, environment=environment)
-    Spending(environment, title_id=planned.title_id, version_id=planned.version_id).hold(prediction)
+    Spending(environment, title_id=planned.title_id, version_id=planned.version_id).hold(planned, prediction)
     jobs = jobs_of(planned, uri=uri, sizes=environment.job_sizes, prediction=prediction, spot_until=until)
     write_json(bucket=environment.work_bucket, key=workspace.jobs, text=_JOBS.dump_json(jobs.chunk_jobs).decode())
     publisher(environment.event_bus).publish(started(planned, source=source, jobs=jobs.count))
@@ -173,8 +173,9 @@ def take_stock(event: Payload, _context: LambdaContext) -> Payload:
     environment = StockEnvironment.load()
     version = parse(_Underway, event)
     logger.append_keys(version_id=version.version_id)
+    plan = read_plan(version.version_id, bucket=environment.work_bucket)
     prediction = read_prediction(version.version_id, bucket=environment.work_bucket)
-    Spending(environment, title_id=version.title_id, version_id=version.version_id).hold(prediction)
+    Spending(environment, title_id=version.title_id, version_id=version.version_id).hold(plan, prediction)
     late = is_late(version.spot_until, now=now())
     return {"queue": environment.on_demand_queue if late else environment.encoding_queue}
 

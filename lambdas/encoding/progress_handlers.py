@@ -16,7 +16,7 @@ from lambdas.common.events import QueueDepth
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse, parse_json
 from lambdas.encoding.claims import JobRecord
-from lambdas.encoding.cost import cost_of
+from lambdas.encoding.cost import UnknownJobError, cost_of
 from lambdas.encoding.environment import ProgressEnvironment
 from lambdas.encoding.job_ids import version_of
 from lambdas.encoding.job_store import JobStore
@@ -105,7 +105,7 @@ def _usd(records: Sequence[JobRecord]) -> float | None:
     """Return what was spent up to now; none, if something that was used has no price: that stops no progress."""
     try:
         return cost_of(records, _prices()).usd
-    except UnknownCapacityError as error:
+    except (UnknownCapacityError, UnknownJobError) as error:
         logger.warning("no price", extra={"reason": str(error)})
         return None
 

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, Field
 
+from lambdas.common.errors import TransientError
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
 from lambdas.encoding.caps import CostCapError
 from lambdas.encoding.deadlines import is_late
 from lambdas.encoding.environment import RetryEnvironment
-from lambdas.encoding.jobs import FarmJob
+from lambdas.encoding.jobs import NEVER, FarmJob
 from lambdas.encoding.retries import Action, Decision, Tried, cause_of, decide, leaves_spot, refused
 from lambdas.encoding.spending import Spending
 
@@ -58,8 +59,6 @@ def decide_retry(event: Payload, _context: LambdaContext) -> Payload:
     ------
     InvalidInputError
         If the state is not of this form. No cause, whatever it holds, raises anything.
-    TransientError
-        If the table of the jobs, or of the caps, cannot be read.
     """
     environment = RetryEnvironment.load()
     failed = parse(_FailedJob, event)
@@ -70,8 +69,10 @@ def decide_retry(event: Payload, _context: LambdaContext) -> Payload:
     )
     if decision.action is not Action.FAIL:
         decision = _if_it_may_cost_that(decision, failed, environment=environment)
-    late = leaves_spot(kind) or is_late(failed.job.spot_until, now=datetime.now(UTC))
-    queue = environment.on_demand_queue if late else failed.queue
+    spot_until = failed.job.spot_until
+    # What is never due can wait, and must not go before what is.
+    leaves = (leaves_spot(kind) and spot_until < NEVER) or is_late(spot_until, now=datetime.now(UTC))
+    queue = environment.on_demand_queue if leaves else failed.queue
     logger.info(
         decision.reason,
         extra={
@@ -98,4 +99,7 @@ def _if_it_may_cost_that(decision: Decision, failed: _FailedJob, *, environment:
         Spending(environment, title_id=failed.title_id, version_id=failed.version_id).hold_attempt(failed.job.usd)
     except CostCapError as error:
         return refused(decision, why=str(error))
+    except TransientError as error:
+        # A whole film must not fail because a table is slow: its spending is looked at again before the next phase.
+        logger.warning("the spending could not be looked at", extra={"reason": str(error)})
     return decision

@@ -20,16 +20,22 @@ SPOT_UNTIL = "spot_until"
 """The parameter of a Batch job that says until when it may wait for spot capacity."""
 _AT_ONCE = 100
 """Jobs that DescribeJobs takes."""
-_MOST = 2_000
-"""Of one round: what is left waits for the next one."""
+_MOST_LOOKED_AT = 10_000
+"""Waiting jobs of one round. Every round begins anew, so those beyond it are seen when the queue is shorter."""
+_MOST_CANCELLED = 500
+"""Of one round. They are not cancelled twice, so the next round gets further."""
+_LEFT_MS = 20_000
+"""Of the function's time: with less a round ends, and what it has not looked at is the next one's."""
 
 
 @entry_point
 @transient_errors()
-def leave_spot(_event: Payload, _context: LambdaContext) -> Payload:
+def leave_spot(_event: Payload, context: LambdaContext) -> Payload:
     """Cancel the waiting jobs whose titles cannot wait for spot; their workflows submit them again, on demand.
 
-    A job that has begun meanwhile is left alone, and so is one that says nothing of how long it may wait. What it is
+    A job that has begun meanwhile is left alone, and so is one that says nothing of how long it may wait. One that was
+    cancelled may be in the queue for some time: AWS Batch may wait until it is at the head (CancelJob, API Reference).
+    A round looks at so many jobs, cancels so many, and takes so long; a warning says so if that was not all. What it is
     called with does not matter: its schedule calls it.
 
     Returns
@@ -43,8 +49,14 @@ def leave_spot(_event: Payload, _context: LambdaContext) -> Payload:
         If AWS Batch cannot be asked.
     """
     queue = LeaveSpotEnvironment.load().encoding_queue
-    moved = []
-    for job in _waiting(queue):
+    moved: list[str] = []
+    for looked_at, job in enumerate(_waiting(queue)):
+        most = looked_at == _MOST_LOOKED_AT or len(moved) == _MOST_CANCELLED
+        if most or context.get_remaining_time_in_millis() < _LEFT_MS:
+            logger.warning("not all that wait were looked at", extra={"looked_at": looked_at, "cancelled": len(moved)})
+            break
+        if job.get("isCancelled"):
+            continue
         until = job.get("parameters", {}).get(SPOT_UNTIL)
         if until and is_late(datetime.fromisoformat(until), now=now()):
             client("batch").cancel_job(jobId=job["jobId"], reason=f"{LATE_REASON}: it had until {until}")
@@ -54,11 +66,9 @@ def leave_spot(_event: Payload, _context: LambdaContext) -> Payload:
 
 
 def _waiting(queue: str) -> Iterator[dict[str, Any]]:
-    """Yield the jobs of a queue that have no machine yet, as DescribeJobs has them."""
+    """Yield the jobs of a queue that have no machine yet, as DescribeJobs has them; ask only for what is taken."""
     batch = client("batch")
-    pages = batch.get_paginator("list_jobs").paginate(
-        jobQueue=queue, jobStatus="RUNNABLE", PaginationConfig={"MaxItems": _MOST}
-    )
+    pages = batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus="RUNNABLE")
     ids = (job["jobId"] for page in pages for job in page["jobSummaryList"])
     while some := list(islice(ids, _AT_ONCE)):
         yield from batch.describe_jobs(jobs=some)["jobs"]

@@ -6,8 +6,9 @@ A job is **stuck** if nothing of it will move by itself:
 - its container does not come up (`StuckKind.STARTING`);
 - it waits, and not for its turn: see `StuckKind`.
 
-The first two are ended, with the reason that `retries` knows, and so tried again by their workflow; a job that waits
-is no better off if it waits anew, so people are told. Nothing is stuck that nothing is known of.
+Encodes of the first two are ended, with the reason that `retries` knows, and so tried again by their workflow; a job
+that waits is no better off if it waits anew, and of no other job does a workflow try again what was terminated: an
+inspection, an analysis, a checksum. There people are told. Nothing is stuck that nothing is known of.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lambdas.encoding.retries import STUCK_REASON
 METRICS = "Marquee/Encoding"
 """The namespace of what the watch counts."""
 STUCK_METRIC = "StuckJobs"
+UNCOUNTED_METRIC = "UncountedJobs"
 WAIT_METRIC = "RunnableAgeSeconds"
 DRAIN_METRIC = "TimeToDrainSeconds"
 MOST_ENDED = 20
@@ -73,7 +75,7 @@ class StuckKind(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether such a job is ended, to be tried again."""
+        """Whether an encode that is stuck so is ended, to be tried again."""
         return self in {StuckKind.SILENT, StuckKind.STARTING}
 
 
@@ -156,6 +158,11 @@ class StuckJob(Record):
     def reason(self) -> str:
         """What its job is ended with; `retries.cause_of` reads how it begins."""
         return f"{STUCK_REASON}: {self.why}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is ended: only the workflow of an encode tries again what was terminated."""
+        return self.kind.ended and version_of(self.name) is not None
 
 
 class QueueReport(Record):
@@ -304,13 +311,14 @@ def to_end(reports: Sequence[QueueReport]) -> tuple[StuckJob, ...]:
 
     A broken watch must not stop a farm that works. A store that takes no heartbeats, or a clock that is wrong, makes
     every job look silent: if more than `WIDESPREAD` of those with a machine do, one is ended, which costs little
-    if it is a mistake, and helps, a round after the other, if it is not.
+    if it is a mistake, and helps, a round after the other, if it is not. For that, those count that are not ended
+    because of what they do.
     """
     found = sorted(
         (job for queue in reports for job in queue.stuck if job.kind.ended), key=lambda job: job.seconds, reverse=True
     )
     widespread = len(found) > WIDESPREAD * sum(queue.running for queue in reports)
-    return tuple(found[: MOST_ENDED_IF_WIDESPREAD if widespread else MOST_ENDED])
+    return tuple(job for job in found if job.ended)[: MOST_ENDED_IF_WIDESPREAD if widespread else MOST_ENDED]
 
 
 def _report(reading: QueueReading, stuck: tuple[StuckJob, ...], *, now: datetime) -> QueueReport:

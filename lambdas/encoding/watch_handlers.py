@@ -22,10 +22,21 @@ from lambdas.encoding.explaining import Explanation, Try, explain, find_record, 
 from lambdas.encoding.farm_queues import FarmQueues
 from lambdas.encoding.job_ids import batch_name
 from lambdas.encoding.job_store import JobStore
-from lambdas.encoding.watch import DRAIN_METRIC, METRICS, STUCK_METRIC, WAIT_METRIC, QueueReading, QueueReport, Status
+from lambdas.encoding.watch import (
+    DRAIN_METRIC,
+    METRICS,
+    STUCK_METRIC,
+    UNCOUNTED_METRIC,
+    WAIT_METRIC,
+    QueueReading,
+    QueueReport,
+    Status,
+)
 
-_MOST_VERSIONS = 200
-"""Versions whose claims one round looks up, those with the oldest jobs first."""
+_MOST_VERSIONS = 500
+"""Versions whose claims one round looks up, those with the oldest jobs first, and as long as the time allows."""
+_LEFT_MS = 60_000
+"""Of the function's two minutes: with less no more claims are looked up, so that what is stuck can be ended."""
 
 
 class _Question(BaseModel):
@@ -41,11 +52,12 @@ class _Look(Record):
     at: datetime
     readings: tuple[QueueReading, ...]
     queues: tuple[QueueReport, ...]
-    unread: tuple[str, ...] = Field(description="versions whose claims could not be read, or were too many")
+    unread: tuple[str, ...] = Field(description="versions whose claims could not be read")
+    not_judged: int = Field(description="versions whose claims were not looked up, because there were too many")
 
 
 @entry_point
-def watch_farm(_event: Payload, _context: LambdaContext) -> Payload:
+def watch_farm(_event: Payload, context: LambdaContext) -> Payload:
     """Look at every queue, count it for the alarms, and end what is stuck so that it is tried again.
 
     What it is called with does not matter: its schedule calls it.
@@ -58,12 +70,12 @@ def watch_farm(_event: Payload, _context: LambdaContext) -> Payload:
     Raises
     ------
     TransientError
-        If AWS Batch cannot be asked; and after the round, if claims could not be read: of those versions nothing was
-        ended, and somebody should know.
+        If AWS Batch cannot be asked; and after the round, if claims could not be read: of those versions nothing
+        silent was ended, and somebody should know. That a backlog has more versions than a round looks up is no error.
     """
     environment = WatchEnvironment.load()
     farm = FarmQueues(environment.arns)
-    look = _look(farm, environment)
+    look = _look(farm, environment, context)
     _count(look.queues)
     stuck = [job for queue in look.queues for job in queue.stuck]
     ended = watch.to_end(look.queues)
@@ -79,7 +91,7 @@ def watch_farm(_event: Payload, _context: LambdaContext) -> Payload:
 
 
 @entry_point
-def describe_farm(event: Payload, _context: LambdaContext) -> Payload:
+def describe_farm(event: Payload, context: LambdaContext) -> Payload:
     """Tell an operator how the queues are, and why a job is where it is; this ends nothing.
 
     Parameters
@@ -91,7 +103,8 @@ def describe_farm(event: Payload, _context: LambdaContext) -> Payload:
     -------
     dict
         ``at``; ``queues``, each a `QueueReport` with its totals; ``unread``, the versions whose claims could not be
-        read, of which nothing counts as silent; and if a job was named, ``explained``, an `Explanation`.
+        read, and ``not_judged``, how many were too many to be looked up: of neither does anything count as silent; and
+        if a job was named, ``explained``, an `Explanation`.
 
     Raises
     ------
@@ -103,11 +116,12 @@ def describe_farm(event: Payload, _context: LambdaContext) -> Payload:
     environment = DescribeEnvironment.load()
     asked = parse(_Question, event)
     farm = FarmQueues(environment.arns)
-    look = _look(farm, environment)
+    look = _look(farm, environment, context)
     answer: Payload = {
         "at": look.at.isoformat(),
         "queues": [queue.summary() for queue in look.queues],
         "unread": list(look.unread),
+        "not_judged": look.not_judged,
     }
     if asked.version_id and asked.job:
         explained = _explained(asked.job, version_id=asked.version_id, look=look, farm=farm, environment=environment)
@@ -115,30 +129,37 @@ def describe_farm(event: Payload, _context: LambdaContext) -> Payload:
     return answer
 
 
-def _look(farm: FarmQueues, environment: WatchEnvironment) -> _Look:
+def _look(farm: FarmQueues, environment: WatchEnvironment, context: LambdaContext) -> _Look:
     """Read the queues, and of the claims as many as may tell that a job is silent."""
     patience, now = environment.patience, datetime.now(UTC)
     readings = farm.readings()
     suspects = watch.suspects(readings, patience, now=now)
     versions = list(dict.fromkeys(job.version_id for job in suspects if job.version_id))
     records: list[JobRecord] = []
-    unread = versions
+    read: list[str] = []
+    unread: list[str] = []
     try:
-        for done, version in enumerate(versions[:_MOST_VERSIONS], start=1):
+        for version in versions[:_MOST_VERSIONS]:
+            if context.get_remaining_time_in_millis() < _LEFT_MS:
+                break
             records += _store(environment.jobs_table).of_version(version)
-            unread = versions[done:]
+            read.append(version)
     except TransientError as error:
         # Not tried for the others: a table that is away would take the whole of the function's time.
+        unread = versions[len(read) : _MOST_VERSIONS]
         logger.warning("claims could not be read", extra={"versions": unread, "reason": str(error)})
+    not_judged = len(versions) - len(read) - len(unread)
+    if not_judged:
+        logger.warning("too many versions to look up all claims", extra={"read": len(read), "not_judged": not_judged})
     reports = watch.report(
         readings,
         patience=patience,
         now=now,
         heard=watch.heartbeats(records),
-        known_versions=frozenset(versions) - frozenset(unread),
+        known_versions=frozenset(read),
         tasks=farm.tasks_made(watch.slow_starters(readings, patience, now=now)),
     )
-    return _Look(at=now, readings=readings, queues=reports, unread=tuple(unread))
+    return _Look(at=now, readings=readings, queues=reports, unread=tuple(unread), not_judged=not_judged)
 
 
 def _explained(
@@ -178,6 +199,9 @@ def _count(queues: Sequence[QueueReport]) -> None:
         metrics.add_metric(name=WAIT_METRIC, unit=MetricUnit.Seconds, value=queue.oldest_wait_s)
         if queue.drain_s is not None:
             metrics.add_metric(name=DRAIN_METRIC, unit=MetricUnit.Seconds, value=queue.drain_s)
+        if not queue.complete:
+            # Then the others are lower bounds, of which no alarm can be sure.
+            metrics.add_metric(name=UNCOUNTED_METRIC, unit=MetricUnit.Count, value=1)
         metrics.flush_metrics()
     stuck = Counter(job.kind for queue in busy for job in queue.stuck)
     for kind, count in stuck.items():

@@ -31,11 +31,12 @@ SPOT_RECLAIM_REASONS = {"ec2": "Host EC2*", "fargate": "Your Spot Task was inter
 
 
 class EncoderFarm(Construct):
-    """Two compute environments, spot before on demand, behind two queues; a third is for what cannot wait for spot.
+    """Two compute environments, spot before on demand, behind two queues; a third has them the other way round.
 
     A studio waits for its inspection, so a backlog of encodes must not hold it up: inspections go first. Where they
-    meet on demand, encodes that must be ready in time go before those that only found no room on spot. Within a
-    queue the order is that of the jobs' scheduling priorities, and of their submission where those are equal.
+    meet on demand, encodes that must be ready in time go before those that only found no room on spot; what of them
+    does not fit on demand takes the room on spot, where it goes first as well. Within a queue the order is that of
+    the jobs' scheduling priorities, and of their submission where those are equal.
 
     Parameters
     ----------
@@ -61,21 +62,14 @@ class EncoderFarm(Construct):
         security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS APIs over TLS")
         self._spot = self._capacity(spot=True, security_group=security_group)
         on_demand = self._capacity(spot=False, security_group=security_group)
-        capacity = [
-            batch.OrderedComputeEnvironment(compute_environment=environment, order=order)
-            for order, environment in enumerate((self._spot, on_demand), start=1)
-        ]
+        spot_first, on_demand_first = _in_order(self._spot, on_demand), _in_order(on_demand, self._spot)
         # Named in the policy, because Batch may fail to make up a share under many submissions at once.
         self._policy = batch.FairshareSchedulingPolicy(
             self, "Order", shares=[batch.Share(share_identifier=SHARE, weight_factor=1)]
         )
-        self.inspection_queue = self._queue("InspectionQueue", priority=10, capacity=capacity)
-        self.on_demand_queue = self._queue(
-            "OnDemandQueue",
-            priority=5,
-            capacity=[batch.OrderedComputeEnvironment(compute_environment=on_demand, order=1)],
-        )
-        self.encoding_queue = self._queue("EncodingQueue", priority=1, capacity=capacity)
+        self.inspection_queue = self._queue("InspectionQueue", priority=10, capacity=spot_first)
+        self.on_demand_queue = self._queue("OnDemandQueue", priority=5, capacity=on_demand_first)
+        self.encoding_queue = self._queue("EncodingQueue", priority=1, capacity=spot_first)
         self.log_group = stack.log_group("JobLogs", scope=self)
         self._image = (
             self._existing_image(encoding.image)
@@ -327,3 +321,11 @@ class EncoderFarm(Construct):
                 )
             ],
         )
+
+
+def _in_order(*environments: batch.IComputeEnvironment) -> list[batch.OrderedComputeEnvironment]:
+    """Return environments as a queue turns to them: to the next one when those before it are full."""
+    return [
+        batch.OrderedComputeEnvironment(compute_environment=environment, order=order)
+        for order, environment in enumerate(environments, start=1)
+    ]

@@ -26,7 +26,7 @@ from stacks.constructs.table import allow
 _TOLD_OF = ("RUNNING", "SUCCEEDED", "FAILED")
 """The states of a job that change what its record says."""
 _WINDOW = Duration.seconds(10)
-_BATCH = 500
+_BATCH = 100
 """A state change has some 4 KB, and a batch no more than 6 MB."""
 _TIMEOUT = Duration.minutes(1)
 _ATTEMPTS = 3

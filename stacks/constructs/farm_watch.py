@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from lambdas.encoding.environment import DescribeEnvironment, WatchEnvironment
-from lambdas.encoding.watch import DRAIN_METRIC, METRICS, STUCK_METRIC, WAIT_METRIC
+from lambdas.encoding.watch import DRAIN_METRIC, METRICS, STUCK_METRIC, UNCOUNTED_METRIC, WAIT_METRIC
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.service_function import ServiceFunction
@@ -135,6 +135,11 @@ class FarmWatch(Construct):
                 metric=self._metric(DRAIN_METRIC, queue=name),
                 threshold=Duration.hours(encoding.sla_hours).to_seconds(),
                 description=f"At its pace the queue {name} takes more than {encoding.sla_hours} hours to drain.",
+            )
+            stack.alarm(
+                f"{beginning}Uncounted",
+                metric=self._metric(UNCOUNTED_METRIC, queue=name),
+                description=f"The queue {name} has more jobs than were counted: it waits and drains longer than told.",
             )
 
     def _metric(self, name: str, **dimensions: str) -> cloudwatch.Metric:

@@ -15,7 +15,8 @@ from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.service_function import ServiceFunction
 
 _OFTEN = Duration.minutes(5)
-_TIMEOUT = Duration.minutes(2)
+_TIMEOUT = Duration.minutes(5)
+"""The function ends before it: by then the next round begins."""
 
 
 class SpotPatience(Construct):

@@ -5,6 +5,10 @@ import pytest
 from tests.lambdas import samples
 
 FIRST, SECOND = "v0000000000000001", "v0000000000000002"
+ANEW = "c0000000000000001"
+# As the catalog tells them: by their deliveries, the newest first. What a campaign made has the delivery of another.
+ACCEPTED = {SECOND: "2026-11-23T12:00:00Z", FIRST: "2026-11-22T12:00:00Z"}
+WITH_CAMPAIGN = {SECOND: ACCEPTED[SECOND], FIRST: ACCEPTED[FIRST], ANEW: "2026-11-23T12:00:00.500000Z"}
 CHUNK, OTHER_CHUNK = "chunk/1080p/00000/5f0c1d2e3a4b5c6d", "chunk/1080p/00001/6f0c1d2e3a4b5c6d"
 PACKAGE = "package/7f0c1d2e3a4b5c6d"
 COMMANDS = [("cost",), ("jobs", "list"), ("jobs", "show", CHUNK), ("jobs", "logs", CHUNK)]
@@ -100,13 +104,13 @@ def platform(main, monkeypatch, told):
     from sandbox.operating import OperationError  # noqa: PLC0415
 
     class Platform:
-        current, versions, asked, error = FIRST, [SECOND, FIRST], [], None
+        current, versions, asked, error = FIRST, ACCEPTED, [], None
         batch = Batch()
 
         def operate(self, _, payload, *, context, output):
             self.asked = [*self.asked, (context, output, payload)]
             if context == "catalog":
-                versions = [{"version_id": version} for version in self.versions]
+                versions = [{"version_id": each, "accepted_at": at} for each, at in self.versions.items()]
                 return {"current_version": self.current, "versions": versions}
             if self.error:
                 raise OperationError(*self.error)
@@ -202,6 +206,16 @@ def test_the_newest_version_is_what_is_tried_again_and_whose_cap_is_raised(platf
     assert f"Version {meant} of {samples.TITLE} may cost 7.5 USD; it was 5." in raised.output
     asked = {"version_id": meant, "usd": 7.5, "by": "arn:ops", "reason": "a premiere"}
     assert platform.asked[-1] == ("encoding", "CapFunction", asked)
+
+
+@pytest.mark.parametrize("current", [FIRST, None])
+def test_the_newest_version_is_the_one_that_was_accepted_last_whoever_asked_for_it(platform, marquee, current):
+    platform.current, platform.versions = current, WITH_CAMPAIGN
+    assert marquee("jobs", "retry", samples.TITLE).exit_code == 0
+    assert marquee("cap", "raise", samples.TITLE, "--to", "7.5", "--reason", "a premiere").exit_code == 0
+    assert marquee("jobs", "list", samples.TITLE).exit_code == 0
+    meant = [payload["version_id"] for context, _, payload in platform.asked if context == "encoding"]
+    assert meant == [ANEW, ANEW, current or ANEW]
 
 
 def test_what_cannot_be_tried_again_is_said(platform, marquee):

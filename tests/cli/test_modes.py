@@ -2,28 +2,29 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+
+from lambdas.encoding.restarts import execution_name
 
 OPERATOR = "arn:aws:iam::111122223333:user/ada"
 FIRST, ANEW, OTHER = "v0000000000000001", "c0000000000000001", "c0000000000000002"
 
 
 class States:
-    """The executions of the encoding workflow, by their names."""
-
-    class exceptions:  # noqa: N801 - boto3's name
-        class ExecutionDoesNotExist(Exception):  # noqa: N818 - boto3's name
-            pass
+    """The executions of the encoding workflow, by their names, the oldest first."""
 
     def __init__(self):
         self.found = {}
 
+    def get_paginator(self, operation):
+        assert operation == "list_executions"
+        listed = [{"executionArn": f"arn:{name}", "name": name, "status": self.found[name][0]} for name in self.found]
+        return SimpleNamespace(paginate=lambda **_: [{"executions": [each]} for each in reversed(listed)])
+
     def describe_execution(self, executionArn):  # noqa: N803 - boto3's name
-        name = executionArn.rpartition(":")[2]
-        if name not in self.found:
-            raise self.exceptions.ExecutionDoesNotExist
-        status, given = self.found[name]
+        status, given = self.found[executionArn.removeprefix("arn:")]
         return {"status": status, "input": json.dumps(given)}
 
 
@@ -156,6 +157,26 @@ def test_how_far_a_campaign_is_is_what_the_catalog_and_the_workflow_say(platform
     assert said.exit_code == 0
     assert f"film │ {shown}" in said.output
     assert f"1 {shown}" in said.output or shown == "done"
+
+
+@pytest.mark.parametrize(
+    ("tried", "shown"),
+    [
+        (["FAILED", "RUNNING"], "running"),
+        (["FAILED", "SUCCEEDED"], "running"),
+        (["FAILED", "ABORTED", "RUNNING"], "running"),
+        (["FAILED", "FAILED"], "failed"),
+    ],
+)
+def test_of_an_encode_that_was_tried_again_the_last_execution_counts(platform, marquee, tried, shown):
+    names = [execution_name(ANEW, attempt=attempt) for attempt, _ in enumerate(tried, start=1)]
+    # Another version's is newer still.
+    platform.states.found = {name: (status, {}) for name, status in zip(names, tried, strict=True)} | {
+        OTHER: ("TIMED_OUT", {})
+    }
+    entry = {"title_id": "film", "replaces": FIRST, "at": "2026-11-22T12:00:00Z", "by": OPERATOR}
+    platform.answer = {"campaign": "spring", "versions": [entry | {"version_id": ANEW, "state": "encoding"}]}
+    assert f"1 {shown}" in marquee("campaign", "show", "spring").output
 
 
 @pytest.mark.parametrize(

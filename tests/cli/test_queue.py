@@ -40,7 +40,7 @@ def platform(main, monkeypatch):
     from sandbox.operating import OperationError  # noqa: PLC0415
 
     class Platform:
-        answer, error, asked = {"queues": [IDLE, queue()], "unread": []}, None, []
+        answer, error, asked = {"queues": [IDLE, queue()], "unread": [], "not_judged": 0}, None, []
 
         def operate(self, _, payload, *, context, output):
             self.asked = [*self.asked, (context, output, payload)]
@@ -67,16 +67,17 @@ def test_every_queue_is_shown_with_what_waits_and_when_it_is_done(platform, marq
 
 
 def test_what_is_stuck_is_shown_with_its_reason(platform, marquee):
-    platform.answer = {"queues": [queue(stuck=[STUCK])], "unread": []}
+    platform.answer = {"queues": [queue(stuck=[STUCK])], "unread": [], "not_judged": 0}
     output = marquee("queue").output
     assert f"{STUCK['name']} │ encoding │ silent │ 12 min │ its worker was last heard of [long] ago" in output
 
 
 def test_what_is_not_known_is_said(platform, marquee):
-    platform.answer = {"queues": [queue(complete=False, drain_s=None)], "unread": [samples.VERSION]}
+    platform.answer = {"queues": [queue(complete=False, drain_s=None)], "unread": [samples.VERSION], "not_judged": 7}
     output = marquee("queue").output
     assert "encoding │ 53+ │ 8+ │ 10 min │ 45 s │ 640 │ ? │" in output
     assert f"The claims of {samples.VERSION} could not be read" in output
+    assert "The claims of 7 more versions were not looked up" in output
 
 
 @pytest.mark.parametrize("command", [("queue",), ("jobs", "explain", samples.TITLE, CHUNK)], ids=" ".join)

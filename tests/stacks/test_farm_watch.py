@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lambdas.encoding.watch import DRAIN_METRIC, METRICS, STUCK_METRIC, WAIT_METRIC
+from lambdas.encoding.watch import DRAIN_METRIC, METRICS, STUCK_METRIC, UNCOUNTED_METRIC, WAIT_METRIC
 
 LOOKING = {"batch:ListJobs", "batch:DescribeJobs", "ecs:DescribeTasks", "dynamodb:Query"}
 
@@ -91,6 +91,7 @@ def test_long_waits_and_backlogs_beyond_the_sla_are_alarms_in_production_of_each
         where = (("queue", queue), ("service", "encoding"))
         assert found[(WAIT_METRIC, *where)]["Threshold"] == encoding.longest_wait_hours * 3600
         assert found[(DRAIN_METRIC, *where)]["Threshold"] == encoding.sla_hours * 3600
+        assert found[(UNCOUNTED_METRIC, *where)]["Threshold"] == 1, "of lower bounds no alarm can be sure"
 
 
 def test_in_the_sandbox_an_alarm_bills_so_there_is_one(sandbox):

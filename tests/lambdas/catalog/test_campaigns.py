@@ -84,9 +84,13 @@ def test_the_same_campaign_again_encodes_nothing_twice(catalog, store):
     catalog.publish()
     first, [(_, event)] = catalog.start(samples.TITLE)
     again, [(_, repeated)] = catalog.start(samples.TITLE)
+    message = again[samples.TITLE].pop("message")
+    assert "asked for before under this campaign, and when it begins was decided then" in message
     assert repeated == event  # the workflow begins a version once
     version_id = first[samples.TITLE]["version_id"]
-    assert again[samples.TITLE] == {"outcome": "known", "version_id": version_id, "message": ""}
+    assert again[samples.TITLE] == {"outcome": "known", "version_id": version_id}
+    hurried, _ = catalog.start(samples.TITLE, now=True)
+    assert hurried[samples.TITLE] == {"outcome": "known", "version_id": version_id, "message": message}
     catalog.happens(samples.version_packaged(version_id=version_id))
     done, said = catalog.start(samples.TITLE)
     assert (done[samples.TITLE]["outcome"], done[samples.TITLE]["version_id"], said) == ("known", version_id, [])

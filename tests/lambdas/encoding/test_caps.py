@@ -31,7 +31,7 @@ def record(job, *attempts, state=JobState.DONE):
 
 
 def found(*records, prediction=PREDICTION):
-    return outlook(records, prediction=prediction, prices=PRICES)
+    return outlook(records, planned=JOBS, prediction=prediction, prices=PRICES)
 
 
 def test_before_the_first_job_all_is_to_come():
@@ -45,6 +45,12 @@ def test_what_is_finished_is_not_to_come_and_what_was_spent_is_spent(finished):
     assert seen.spent_usd == pytest.approx(cost_of(records, PRICES).usd)
     more = found(*records, *(record(job) for job in JOBS if job not in finished))
     assert more.to_come_usd == 0 <= seen.to_come_usd <= PREDICTION.usd_expected * (1 + 1e-9)
+
+
+def test_what_an_earlier_plan_has_finished_was_spent_and_is_to_come_again():
+    seen = found(*(record(f"{job[:-1]}-", attempt(60)) for job in JOBS))
+    assert seen.to_come_usd == pytest.approx(PREDICTION.usd_expected)
+    assert seen.spent_usd > 0
 
 
 def test_what_failed_was_spent_and_is_to_come_again():

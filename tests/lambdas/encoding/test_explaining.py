@@ -120,7 +120,12 @@ class TestAtWork:
 
     def test_one_that_is_stuck_is_ended_soon(self):
         found = StuckJob(
-            job_id="ana", name="n", queue="encoding", kind=StuckKind.SILENT, seconds=900, why="it was not heard of"
+            job_id="ana",
+            name=f"{samples.VERSION}-audio",
+            queue="encoding",
+            kind=StuckKind.SILENT,
+            seconds=900,
+            why="it was not heard of",
         )
         text = told(one_try("ana", "RUNNING"), record=claimed(), in_queue=queue(stuck=(found,))).text
         assert "It is stuck (silent): it was not heard of; the watch ends it in one of its next rounds" in text

@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 from pydantic import ValidationError
 
-from lambdas.common.errors import InvalidInputError
+from lambdas.common.errors import InvalidInputError, TransientError
 from lambdas.encoding.cap_store import CapStore
 from lambdas.encoding.caps import Cap
 from lambdas.encoding.claims import Outcome, claim, give_up
@@ -93,10 +93,24 @@ def test_a_small_job_gets_more_of_what_it_had_and_not_of_a_large_one(decide_on):
 
 @pytest.mark.parametrize("reason", [HOST_LOST, NO_CAPACITY, f"{LATE_REASON}: due at noon"])
 def test_what_spot_is_to_blame_for_goes_on_demand_and_stays_there(decide_on, reason):
-    moved = decide_on(batch_job(reason, ()))
+    moved = decide_on(batch_job(reason, ()), job=JOB | {"spot_until": "2999-01-01T00:00:00Z"})
     assert (moved["action"], moved["queue"]) == ("retry", ON_DEMAND)
     again = decide_on(batch_job(EXITED, (75,)), queue=moved["queue"], tried=moved["tried"])
     assert again["queue"] == ON_DEMAND
+
+
+@pytest.mark.parametrize("reason", [HOST_LOST, NO_CAPACITY])
+def test_what_is_never_due_stays_where_what_is_due_goes_first(decide_on, reason):
+    assert decide_on(batch_job(reason, ()))["queue"] == SPOT
+
+
+@pytest.mark.parametrize("store", [JobStore, CapStore])
+def test_a_job_is_tried_again_although_nobody_can_say_what_was_spent(decide_on, monkeypatch, store):
+    def away(*_args, **_kwargs):
+        raise TransientError("throttled")
+
+    monkeypatch.setattr(store, "of_version", away)
+    assert decide_on(batch_job(EXITED, (75,)))["action"] == "retry"
 
 
 @pytest.mark.parametrize(("minutes", "queue"), [(5, SPOT), (-5, ON_DEMAND)])

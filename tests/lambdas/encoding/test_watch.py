@@ -212,8 +212,9 @@ def queue_of(found, *, running):
     return QueueReport(queue="encoding", depth={Status.RUNNING: running}, complete=True, stuck=tuple(found))
 
 
-def silent(job_id="a", *, seconds=700.0, kind=StuckKind.SILENT):
-    return StuckJob(job_id=job_id, name=f"job-{job_id}", queue="encoding", kind=kind, seconds=seconds, why="it is")
+def silent(job_id="a", *, seconds=700.0, kind=StuckKind.SILENT, name=None):
+    name = name or f"{samples.VERSION}-1080p-chunk-{job_id}"
+    return StuckJob(job_id=job_id, name=name, queue="encoding", kind=kind, seconds=seconds, why="it is")
 
 
 class TestEnding:
@@ -221,6 +222,16 @@ class TestEnding:
     def test_what_has_a_machine_is_ended_and_what_waits_is_not(self, kind):
         ends = bool(to_end([queue_of([silent(kind=kind)], running=10)]))
         assert ends == kind.ended == (kind in {StuckKind.SILENT, StuckKind.STARTING})
+
+    def test_what_no_workflow_tries_again_is_left_to_people(self):
+        inspection = silent("b", kind=StuckKind.STARTING, name=CLAIMS_NOTHING, seconds=9000)
+        encode = silent("a", kind=StuckKind.STARTING)
+        assert to_end([queue_of([inspection, encode], running=10)]) == (encode,)
+
+    def test_it_counts_all_the_same_where_most_look_stuck(self):
+        inspections = [silent(f"i{n}", kind=StuckKind.STARTING, name=CLAIMS_NOTHING, seconds=9000) for n in range(2)]
+        encodes = [silent(f"e{n}") for n in range(2)]
+        assert to_end([queue_of([*inspections, *encodes], running=4)]) == (encodes[0],)
 
     @given(stuck=counts.filter(bool), working=counts)
     def test_a_round_ends_only_so_many_and_almost_none_if_most_look_stuck(self, stuck, working):

@@ -150,9 +150,29 @@ class TestWatching:
             job_id = batch.add(f"{version}-audio", "RUNNING", queue=ENCODING, created=started, started=started)
             claimed(job_id, heard=started, job="audio/0011223344556677", version=version)
         batch.add("inspect-v1", "RUNNING", queue=INSPECTION, created=ago(now, hours=1), started=ago(now, hours=1))
-        with pytest.raises(TransientError, match=samples.VERSION):
-            watch_farm(SCHEDULED, context)
+        # A backlog is no error.
+        assert watch_farm(SCHEDULED, context) == {"ended": [f"{other}-audio"], "stuck": 1}
         assert [job_id for job_id, _ in batch.ended] == ["job-0"]
+        answer = describe_farm({}, context)
+        assert (answer["unread"], answer["not_judged"]) == ([], 1)
+
+    def test_if_looking_up_claims_takes_too_long_what_is_known_is_ended_all_the_same(
+        self, batch, frozen, claimed, context, now
+    ):
+        other = "v" + "1" * 16
+        young = batch.add(f"{other}-audio", "RUNNING", queue=ENCODING, **began(frozen, batch))
+        claimed(young, heard=ago(now, minutes=30), job="audio/0011223344556677", version=other)
+        left = iter((61_000, 59_000))
+        context.get_remaining_time_in_millis = lambda: next(left)
+        assert watch_farm(SCHEDULED, context) == {"ended": [NAME], "stuck": 1}
+
+    def test_an_inspection_that_does_not_come_up_is_told_and_not_ended(self, batch, context, now, capsys):
+        slow = batch.add("inspect-v1", "STARTING", queue=INSPECTION, created=ago(now, hours=9))
+        batch.make_task(slow, at=ago(now, minutes=30))
+        batch.add("inspect-v2", "RUNNING", queue=INSPECTION, created=now, started=now)
+        assert watch_farm(SCHEDULED, context) == {"ended": [], "stuck": 1}
+        assert batch.ended == []
+        assert metrics(capsys)["StuckJobs", (("kind", "starting"), ("service", "encoding"))] == 1
 
     def test_each_queue_is_counted_under_its_name(self, batch, context, now, capsys):
         for hours in (3, 2, 1):
@@ -177,12 +197,14 @@ class TestWatching:
         watch_farm(SCHEDULED, context)
         assert metrics(capsys) == {}
 
-    def test_a_list_that_is_too_long_is_cut_and_says_so(self, batch, context, monkeypatch, now):
+    def test_a_list_that_is_too_long_is_cut_and_says_so(self, batch, context, monkeypatch, now, capsys):
         monkeypatch.setattr(farm_queues, "MOST_LISTED", 3)
         for _ in range(4):
             batch.add(NAME, "RUNNABLE", queue=ENCODING, created=now)
         [_, encoding] = describe_farm({}, context)["queues"]
         assert (encoding["waiting"], encoding["complete"]) == (3, False)
+        watch_farm(SCHEDULED, context)
+        assert metrics(capsys)["UncountedJobs", (("queue", "encoding"), ("service", "encoding"))] == 1
 
 
 def away(*_):
