@@ -51,7 +51,7 @@ def test_a_title_that_would_cost_more_than_it_may_is_stopped_before_any_job(plat
 
 
 def test_the_operator_sees_what_it_would_cost_and_what_it_may(platform, stopped, marquee):
-    result = marquee("cost", CAPPED)
+    result = marquee("cost", CAPPED, "--version", stopped["name"])
     assert result.exit_code == 0, result.output
     assert "Cap 1e-06 USD, by the test: to see it stop" in " ".join(result.output.split())
     assert platform.invoke("encoding", "ListJobs", {"version_id": stopped["name"]})["predicted"]["usd_expected"] > 1e-6
