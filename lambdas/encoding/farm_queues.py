@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from lambdas.common.aws import client, transient_errors
@@ -55,7 +56,7 @@ class FarmQueues:
     @transient_errors()
     def describe(self, job_ids: Sequence[str]) -> list[Description]:
         """Return the jobs that AWS Batch still knows, as DescribeJobs has them."""
-        return [job for some in _parts(job_ids) for job in client("batch").describe_jobs(jobs=some)["jobs"]]
+        return list(described(job_ids))
 
     @transient_errors()
     def named(self, name: str) -> list[Description]:
@@ -78,10 +79,10 @@ class FarmQueues:
         found: dict[str, ActiveJob] = {}
         complete = True
         for status in Status:
-            listed, all_of_it = _listed(arn, status.value, most=MOST_LISTED)
-            complete = complete and all_of_it
-            found |= {job["jobId"]: _active(job, status) for job in listed}
-        ended, _ = _listed(arn, "SUCCEEDED", most=_AT_ONCE)
+            jobs = listed(arn, status.value)
+            found |= {job["jobId"]: _active(job, status) for job in islice(jobs, MOST_LISTED)}
+            complete = complete and next(jobs, None) is None
+        ended = islice(listed(arn, "SUCCEEDED"), _AT_ONCE)
         return QueueReading(
             queue=name,
             active=tuple(found.values()),
@@ -94,15 +95,17 @@ class FarmQueues:
         )
 
 
-def _listed(arn: str, status: str, *, most: int) -> tuple[list[Description], bool]:
-    """Return up to `most` jobs of a queue in a state, and whether these are all."""
-    pages = (
-        client("batch")
-        .get_paginator("list_jobs")
-        .paginate(jobQueue=arn, jobStatus=status, PaginationConfig={"MaxItems": most})
-    )
-    answer = pages.build_full_result()
-    return answer.get("jobSummaryList", []), "NextToken" not in answer
+def listed(arn: str, status: str) -> Iterator[Description]:
+    """Yield the jobs of a queue in a state, as ListJobs has them; ask only for what is taken."""
+    pages = client("batch").get_paginator("list_jobs").paginate(jobQueue=arn, jobStatus=status)
+    return (job for page in pages for job in page["jobSummaryList"])
+
+
+def described(job_ids: Iterable[str]) -> Iterator[Description]:
+    """Yield the jobs that AWS Batch still knows, as DescribeJobs has them; ask only for what is taken."""
+    batch = client("batch")
+    for some in _parts(job_ids):
+        yield from batch.describe_jobs(jobs=some)["jobs"]
 
 
 def _active(job: Description, status: Status) -> ActiveJob:
@@ -121,6 +124,7 @@ def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
 
 
-def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
-    for first in range(0, len(ids), _AT_ONCE):
-        yield list(ids[first : first + _AT_ONCE])
+def _parts(ids: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield some

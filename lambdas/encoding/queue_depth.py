@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from lambdas.common.aws import client, transient_errors
+from lambdas.common.aws import transient_errors
 from lambdas.common.events import QueueDepth
+from lambdas.encoding.farm_queues import listed
 
 MOST_COUNTED = 1000
 """Of each kind. A request lists a hundred jobs, and who asks only wants to know how busy the farm is."""
@@ -28,12 +29,5 @@ def depth_of(queues: Sequence[str]) -> QueueDepth:
 
 
 def _count(queues: Sequence[str], statuses: Iterable[str]) -> int:
-    pages = client("batch").get_paginator("list_jobs")
-    jobs = (
-        job
-        for status in statuses
-        for queue in queues
-        for page in pages.paginate(jobQueue=queue, jobStatus=status)
-        for job in page["jobSummaryList"]
-    )
+    jobs = (job for status in statuses for queue in queues for job in listed(queue, status))
     return sum(1 for _ in islice(jobs, MOST_COUNTED))

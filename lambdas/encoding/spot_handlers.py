@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
-from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -14,12 +11,11 @@ from lambdas.common.clock import now
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.encoding.deadlines import is_late
 from lambdas.encoding.environment import LeaveSpotEnvironment
+from lambdas.encoding.farm_queues import described, listed
 from lambdas.encoding.retries import LATE_REASON
 
 SPOT_UNTIL = "spot_until"
 """The parameter of a Batch job that says until when it may wait for spot capacity."""
-_AT_ONCE = 100
-"""Jobs that DescribeJobs takes."""
 _MOST_LOOKED_AT = 10_000
 """Waiting jobs of one round. Every round begins anew, so those beyond it are seen when the queue is shorter."""
 _MOST_CANCELLED = 500
@@ -50,7 +46,7 @@ def leave_spot(_event: Payload, context: LambdaContext) -> Payload:
     """
     queue = LeaveSpotEnvironment.load().encoding_queue
     moved: list[str] = []
-    for looked_at, job in enumerate(_waiting(queue)):
+    for looked_at, job in enumerate(described(job["jobId"] for job in listed(queue, "RUNNABLE"))):
         most = looked_at == _MOST_LOOKED_AT or len(moved) == _MOST_CANCELLED
         if most or context.get_remaining_time_in_millis() < _LEFT_MS:
             logger.warning("not all that wait were looked at", extra={"looked_at": looked_at, "cancelled": len(moved)})
@@ -63,12 +59,3 @@ def leave_spot(_event: Payload, context: LambdaContext) -> Payload:
             logger.info("too late for spot", extra={"job": job["jobName"], "job_id": job["jobId"], "until": until})
             moved.append(job["jobName"])
     return {"moved": moved}
-
-
-def _waiting(queue: str) -> Iterator[dict[str, Any]]:
-    """Yield the jobs of a queue that have no machine yet, as DescribeJobs has them; ask only for what is taken."""
-    batch = client("batch")
-    pages = batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus="RUNNABLE")
-    ids = (job["jobId"] for page in pages for job in page["jobSummaryList"])
-    while some := list(islice(ids, _AT_ONCE)):
-        yield from batch.describe_jobs(jobs=some)["jobs"]

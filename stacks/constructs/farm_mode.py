@@ -9,7 +9,6 @@ from aws_cdk import CfnOutput, CfnResource, Duration, RemovalPolicy
 from aws_cdk import aws_appconfig as appconfig
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -17,11 +16,11 @@ from lambdas.encoding.environment import KeepModeEnvironment, ModeEnvironment
 from lambdas.encoding.farm_mode_store import initial_content, schema
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.rounds import go_round
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow, table
 
 HANDLERS = "lambdas.encoding.farm_mode_handlers"
-_EVERY = Duration.minutes(5)
 
 
 class FarmModeSwitch(Construct):
@@ -139,13 +138,7 @@ class FarmModeSwitch(Construct):
             reason="AppConfig numbers the versions of this one document, of which those that are over are deleted.",
             rules=(wildcard_finding(self, named),),
         )
-        events.Rule(
-            self,
-            "Keep",
-            description=description,
-            schedule=events.Schedule.rate(_EVERY),
-            targets=[targets.LambdaFunction(function, dead_letter_queue=self._stack.dead_letters, retry_attempts=0)],
-        )
+        go_round(self._stack, function, schedule_id="KeepFarmModeSchedule", description=description)
 
     def _common(self) -> dict[str, str]:
         return {

@@ -9,8 +9,6 @@ from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -18,11 +16,11 @@ from lambdas.encoding.environment import DescribeEnvironment, WatchEnvironment
 from lambdas.encoding.watch import DRAIN_METRIC, METRICS, STUCK_METRIC, UNCOUNTED_METRIC, WAIT_METRIC
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.rounds import go_round, let_end_jobs, let_see_jobs
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow
 
 HANDLERS = "lambdas.encoding.watch_handlers"
-OFTEN = Duration.minutes(5)
 _TIMEOUT = Duration.minutes(2)
 
 
@@ -61,15 +59,8 @@ class FarmWatch(Construct):
             timeout=_TIMEOUT,
         )
         self._let_look(watch)
-        self._let_end(watch)
-        events.Rule(
-            stack,
-            "WatchFarmSchedule",
-            description="Looks at the farm's queues.",
-            schedule=events.Schedule.rate(OFTEN),
-            # The next round comes soon, and sees more than a repeated one.
-            targets=[targets.LambdaFunction(watch, dead_letter_queue=stack.dead_letters, retry_attempts=0)],
-        )
+        let_end_jobs(stack, watch, action="batch:TerminateJob")
+        go_round(stack, watch, schedule_id="WatchFarmSchedule", description="Looks at the farm's queues.")
         describe = ServiceFunction(
             stack,
             "DescribeFarm",
@@ -88,29 +79,15 @@ class FarmWatch(Construct):
 
     def _let_look(self, function: ServiceFunction) -> None:
         """Let `function` read queues, jobs, their tasks and their claims."""
+        let_see_jobs(function)
         role, task = function.execution_role, self._stack.format_arn(service="ecs", resource="task", resource_name="*")
-        for actions, resource in ((["batch:ListJobs", "batch:DescribeJobs"], "*"), (["ecs:DescribeTasks"], task)):
-            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
-        acknowledge(
-            role,
-            reason="Batch's ListJobs and DescribeJobs know no resources; they only read.",
-            rules=("AwsSolutions-IAM5[Resource::*]",),
-        )
+        role.add_to_policy(iam.PolicyStatement(actions=["ecs:DescribeTasks"], resources=[task]))
         acknowledge(
             role,
             reason="AWS Batch draws its clusters' names and ECS its tasks' ids; the role may only describe them.",
             rules=(wildcard_finding(self, task),),
         )
         allow(self._jobs, role, "dynamodb:Query")
-
-    def _let_end(self, function: ServiceFunction) -> None:
-        job = self._stack.format_arn(service="batch", resource="job", resource_name="*")
-        function.execution_role.add_to_policy(iam.PolicyStatement(actions=["batch:TerminateJob"], resources=[job]))
-        acknowledge(
-            function.execution_role,
-            reason="A job's id is drawn when it is submitted; the function ends what it found in the queues.",
-            rules=(wildcard_finding(self, job),),
-        )
 
     def _alarms(self, queues: Mapping[str, batch.IJobQueue]) -> None:
         """Declare the alarms; where an alarm for each function is too many, stuck jobs are all that is watched."""

@@ -99,7 +99,7 @@ def test_nobody_but_an_operator_can_change_it_and_the_clock_can_end_it(declared)
     permitted = {permission.text(permission["FunctionName"]) for permission in declared.of("AWS::Lambda::Permission")}
     assert "<encoding/SetFarmMode.Arn>" not in permitted
     assert "<encoding/KeepFarmMode.Arn>" in permitted
-    rule = declared.at("encoding/FarmMode/Keep")
+    rule = declared.at("encoding/KeepFarmModeSchedule")
     assert rule["ScheduleExpression"] == "rate(5 minutes)"
     outputs = declared.templates["encoding"]["Outputs"]
     assert declared.text(outputs["FarmModeFunction"]["Value"], stack="encoding") == "<encoding/SetFarmMode>"

@@ -8,7 +8,7 @@ import pytest
 from lambdas.common.errors import TransientError
 from lambdas.common.events import EncodingProgressed, QueueDepth
 from lambdas.common.keys import Workspace
-from lambdas.encoding import progress_handlers, queue_depth
+from lambdas.encoding import farm_queues, progress_handlers, queue_depth
 from lambdas.encoding.claims import Outcome
 from lambdas.encoding.environment import ProgressEnvironment
 from lambdas.encoding.job_store import JobStore
@@ -47,7 +47,7 @@ class Batch:
 @pytest.fixture
 def batch(monkeypatch):
     batch = Batch()
-    monkeypatch.setattr(queue_depth, "client", lambda service: {"batch": batch}[service])
+    monkeypatch.setattr(farm_queues, "client", lambda service: {"batch": batch}[service])
     return batch
 
 

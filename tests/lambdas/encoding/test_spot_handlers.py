@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambdas.encoding import spot_handlers
+from lambdas.encoding import farm_queues, spot_handlers
 from lambdas.encoding.environment import LeaveSpotEnvironment
 from lambdas.encoding.retries import FailureKind, cause_of
 from lambdas.encoding.spot_handlers import leave_spot
@@ -56,7 +56,8 @@ def look(deployed, context, monkeypatch):
 
     def look(jobs):
         batch = jobs if isinstance(jobs, Batch) else Batch(jobs)
-        monkeypatch.setattr(spot_handlers, "client", lambda _: batch)
+        for module in (spot_handlers, farm_queues):
+            monkeypatch.setattr(module, "client", lambda _: batch)
         return leave_spot({}, context)["moved"], batch.cancelled
 
     return look
