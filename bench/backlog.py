@@ -42,7 +42,6 @@ _ON_THE_WAY_S = 1.0
 _PATIENCE_S = 60.0
 """A title."""
 _ENTRIES_A_CALL, _JOBS_A_CALL = 10, 100
-_MIB = 1 << 20
 _MOST_EVENTS, _LARGEST_STATE = 25_000, 256 * 1024
 """Of an execution, by Step Functions' own limits."""
 
@@ -285,18 +284,6 @@ def _largest(platform: Deployed, versions: Iterable[str]) -> tuple[int, int]:
     return events, state_bytes
 
 
-def _stored_mib(platform: Deployed) -> float:
-    """Return what lies in the buckets that an encode writes to: the embedded cloud keeps small objects in memory."""
-    pages = platform.client("s3").get_paginator("list_objects_v2")
-    stored = sum(
-        int(entry["Size"])
-        for output in ("WorkBucket", "MediaBucket")
-        for page in pages.paginate(Bucket=platform.output("encoding", output))
-        for entry in page["Contents"]
-    )
-    return stored / _MIB
-
-
 def _accepted(demo: Demo, up: Up, folder: Path) -> dict[str, Any]:
     """Return what ingestion said of the smallest film that it accepts, once that is published."""
     film = render_sample(folder / "film", seconds=4, height=360, cache=False)
@@ -338,7 +325,6 @@ def main(titles: int = TITLES) -> None:
         demo = Demo(console=console, work_dir=Path(name))
         with demo.up() as up:
             accepted = _accepted(demo, up, Path(name))
-            before = 0.0
             for count in (titles // 10, titles):
                 with Footprint(Path(name) / "cloud") as held:
                     result = queue(up.platform, accepted=accepted, titles=count, prefix=f"of-{count}")
@@ -346,11 +332,10 @@ def main(titles: int = TITLES) -> None:
                     f"{result}; all in {result.seconds:.0f} s, the late original in {result.late_s:.0f} s; "
                     f"at most {result.events} events an execution and {result.state_bytes} bytes a state; "
                     f"the server took {held.server_cpu_s / len(result.jobs):.2f} s of a processor a job, and held at "
-                    f"most {held.server_mib:.0f} MiB ({before:.0f} before), {held.threads} threads; of it S3's objects "
-                    f"are {_stored_mib(up.platform):.0f} MiB; its functions held {held.functions_mib:.0f} MiB"
+                    f"most {held.server_mib:.0f} MiB, {held.grown_mib / count * 1024:.0f} KiB more a title, "
+                    f"and {held.threads} threads; its functions held {held.functions_mib:.0f} MiB"
                 )
                 result.require()
-                before = held.server_mib
 
 
 if __name__ == "__main__":

@@ -21,8 +21,14 @@ class Workers:
 
     def of(self, version_id: str, *, task: str = "") -> list[int]:
         """Return those that work for a version, at `task` if one is named: their plan is in their command."""
-        commands = {int(record.name): command_of(int(record.name)) for record in self._records.glob("*")}
+        commands = {
+            pid: " ".join(self.command(pid)) for pid in (int(record.name) for record in self._records.glob("*"))
+        }
         return [pid for pid, command in commands.items() if f"/{version_id}/plan.json" in command and task in command]
+
+    def command(self, pid: int) -> list[str]:
+        """Return what a job's container was told; nothing, if the job is over."""
+        return _read(self._records / str(pid)).split("\0")
 
     def tools(self, version_id: str, *, task: str) -> list[int]:
         """Return the processes that those have started."""
@@ -33,10 +39,7 @@ class Workers:
 
 def command_of(pid: int) -> str:
     """Return the command line of a process; nothing, if it is gone."""
-    try:
-        return (_PROC / str(pid) / "cmdline").read_text(errors="replace")
-    except OSError:
-        return ""
+    return _read(_PROC / str(pid) / "cmdline")
 
 
 def parent_of(pid: int) -> int | None:
@@ -45,3 +48,10 @@ def parent_of(pid: int) -> int | None:
         return int((_PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1])
     except OSError:
         return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

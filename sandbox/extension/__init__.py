@@ -44,6 +44,7 @@ def apply(workspace: Workspace) -> Callable[[], None]:
         keys,
         multipart,
         network,
+        on_disk,
         parameters,
         passing_time,
         replicas,
@@ -56,6 +57,7 @@ def apply(workspace: Workspace) -> Callable[[], None]:
 
     scheduler, api = batch.apply(workspace)
     multipart.apply(workspace)
+    on_disk.apply()
     stepfunctions.apply(scheduler=scheduler, api=api)
     passing_time.apply(scheduler)
     for service in (

@@ -1,8 +1,11 @@
 """Lambda: errors by their class, warm workers that stay warm and few, layers and settings from the template."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any, Final
 
 from ministack.core import lambda_runtime
@@ -10,6 +13,7 @@ from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from sandbox.extension.pinned import Emulated, patch, patch_text, resource
+from sandbox.warm_python import WarmPython, warm_up
 
 # AWS publishes Powertools as a layer of this account; here the packages of the local interpreter serve.
 PUBLIC_LAYER_ACCOUNT: Final = "017000801446"
@@ -36,6 +40,7 @@ def apply() -> None:
     _answer_sooner()
     _bound_workers()
     _bound_concurrency()
+    _start_warm()
     _accept_public_layers()
     _apply_settings()
 
@@ -127,6 +132,22 @@ def _bound_concurrency() -> None:
         execute,
         why="Stock starts a process for each of any number of invocations at once",
     )
+
+
+def _start_warm() -> None:
+    def start(command: list[str], **options: Emulated) -> Emulated:
+        interpreter, *arguments = command
+        if interpreter != sys.executable:
+            return subprocess.Popen(command, **options)
+        return WarmPython(arguments, cwd=options["cwd"], env=options["env"])
+
+    patch(
+        lambda_runtime,
+        "subprocess",
+        SimpleNamespace(**{**vars(subprocess), "Popen": start}),
+        why="Stock starts each worker cold: to import boto3, pydantic and Powertools takes a second",
+    )
+    warm_up()
 
 
 def _surplus_workers() -> list[Any]:

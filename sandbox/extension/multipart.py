@@ -1,4 +1,4 @@
-"""S3: multipart uploads whose checksum is that of the whole object, and large objects on the disk.
+"""S3: multipart uploads whose checksum is that of the whole object.
 
 Stock knows composite checksums only, and keeps every part in memory, and then their join. An upload that asks for a
 full-object checksum is kept here as S3 keeps it: each part is checked when it arrives, the object when it is
@@ -10,7 +10,6 @@ import logging
 import mmap
 import shutil
 import struct
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from itertools import pairwise
 from pathlib import Path
@@ -18,19 +17,16 @@ from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement
 
 from awscrt import checksums
-from ministack.core.responses import StreamingResponse, now_iso
+from ministack.core.responses import now_iso
 from ministack.services import s3
 
+from sandbox.extension.on_disk import IN_MEMORY_BYTES, Answer, OnDisk
 from sandbox.extension.pinned import Emulated, patch
 from sandbox.extension.workspace import Workspace
-
-Answer = tuple[int, dict[str, Any], Any]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("marquee.s3")
 
 MIN_PART_BYTES: Final = 5 * 1024**2
-_IN_MEMORY_BYTES: Final = 16 * 1024**2
 _BLOCK: Final = 1024**2
 _ZEROS: Final = bytes(_BLOCK)
 _TYPE: Final = "x-amz-checksum-type"
@@ -41,13 +37,6 @@ _COMBINE: Final = {
     "CRC32C": (checksums.combine_crc32c, ">I"),
     "CRC64NVME": (checksums.combine_crc64nvme, ">Q"),
 }
-
-
-class OnDisk(mmap.mmap):
-    """An object's bytes in a file: sliced and measured as `bytes` are, and shared by its replicas as `bytes` are."""
-
-    def __deepcopy__(self, _memo: object) -> "OnDisk":
-        return self
 
 
 def apply(workspace: Workspace) -> None:
@@ -61,7 +50,6 @@ def apply(workspace: Workspace) -> None:
     _Uploads(workspace.state / "multipart").apply()
     _compute_fast()
     _answer_ranges_of_versions()
-    _send_in_blocks()
 
 
 class _Uploads:
@@ -168,7 +156,7 @@ class _Uploads:
                 part.unlink()
             file.truncate(size)
             file.seek(0)
-            joined = OnDisk(file.fileno(), 0, access=mmap.ACCESS_READ) if size > _IN_MEMORY_BYTES else file.read()
+            joined = OnDisk(file.fileno(), 0, access=mmap.ACCESS_READ) if size > IN_MEMORY_BYTES else file.read()
         # What is mapped lives until nothing maps it any longer, without a name.
         whole.unlink()
         shutil.rmtree(folder)
@@ -303,22 +291,6 @@ def _answer_ranges_of_versions() -> None:
         return HTTPStatus.PARTIAL_CONTENT, {**kept, **part}, body[first : last + 1]
 
     stock = patch(s3, "_get_object", get, why="Stock answers a range of a named version with all of it")
-
-
-def _send_in_blocks() -> None:
-    def get(bucket: str, key: str, headers: dict[str, str], query: Emulated) -> Answer:
-        status, answered, body = stock(bucket, key, headers, query)
-        if not isinstance(body, OnDisk):
-            return status, answered, body
-
-        async def run(send: Send, _receive: object) -> None:
-            for start in range(0, len(body), _BLOCK):
-                more = start + _BLOCK < len(body)
-                await send({"type": "http.response.body", "body": body[start : start + _BLOCK], "more_body": more})
-
-        return status, {**answered, "Content-Length": str(len(body))}, StreamingResponse(run)
-
-    stock = patch(s3, "_get_object", get, why="Stock sends an object in one piece, from memory")
 
 
 def _refused(code: str, message: str) -> Answer:

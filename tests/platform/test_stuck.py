@@ -48,7 +48,7 @@ def frozen(platform, clips, tmp_path_factory):
         """Stop one that encodes, and has claimed what it encodes; return its command."""
         tools = [pid for pid in workers.tools(version, task="encode-chunk") if "libx264" in command_of(pid)]
         for worker in filter(None, map(parent_of, tools)):
-            command = command_of(worker).split("\0")
+            command = workers.command(worker)
             try:
                 # A job is a process group of its own.
                 os.killpg(worker, signal.SIGSTOP)

@@ -1,10 +1,14 @@
 """Buckets declared in a template: settings, replication, events."""
 
 import json
+import os
 
 import pytest
 
+psutil = pytest.importorskip("psutil", reason="needs requirements-sandbox.txt: the embedded cloud")
 pytestmark = pytest.mark.embedded
+
+MIB = 1 << 20
 
 
 def _bucket(**properties):
@@ -239,3 +243,24 @@ def test_a_range_of_a_version_is_that_range(aws, deploy):
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 206
     with pytest.raises(s3.exceptions.ClientError, match="InvalidRange"):
         s3.get_object(Bucket=bucket, Key="film.mov", VersionId=first, Range="bytes=10-")
+
+
+def test_what_objects_hold_is_on_the_disk(aws, cloud, deploy):
+    bucket = deploy({"Bucket": _bucket()}, {"Name": {"Ref": "Bucket"}})["Name"]
+    server = psutil.Process(json.loads((cloud.work_dir / "cloud.json").read_text())["pid"])
+
+    def anonymous():
+        found = server.memory_info()
+        return found.rss - found.shared
+
+    bodies = {f"{number}.mp4": os.urandom(2 * MIB + number) for number in range(40)}
+    before = anonymous()
+    for key, body in bodies.items():
+        aws("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    aws("s3").copy_object(Bucket=bucket, Key="copy.mp4", CopySource=f"{bucket}/3.mp4")
+    assert anonymous() - before < 20 * MIB
+    for key, body in (*bodies.items(), ("copy.mp4", bodies["3.mp4"])):
+        found = aws("s3").get_object(Bucket=bucket, Key=key)
+        assert (found["Body"].read(), found["ContentLength"]) == (body, len(body))
+    part = aws("s3").get_object(Bucket=bucket, Key="7.mp4", Range="bytes=5-9")
+    assert part["Body"].read() == bodies["7.mp4"][5:10]

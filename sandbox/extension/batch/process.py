@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,10 @@ from sandbox.extension.batch.memory import OUT_OF_MEMORY, watch_memory
 from sandbox.extension.batch.retry import Outcome
 from sandbox.extension.process_groups import signal_group
 from sandbox.extension.workspace import Workspace
+from sandbox.warm_python import WarmPython
 
 ENTRYPOINT_VARIABLE: Final = "MARQUEE_BATCH_ENTRYPOINT"
+"""A command, as JSON, that stands for the job definition's image; by default that is the encoder of this checkout."""
 
 EXITED: Final = "Essential container in task exited"
 TIMED_OUT: Final = "Job attempt duration exceeded timeout"
@@ -28,14 +29,6 @@ TASK_LOST: Final = "Your Spot Task was interrupted."
 
 _GRACE_SECONDS: Final = 3.0
 _PROJECT_ROOT: Final = Path(__file__).parents[3]
-
-
-def entrypoint() -> list[str]:
-    """The local command that stands for the job definition's image."""
-    configured = os.environ.get(ENTRYPOINT_VARIABLE)
-    if configured:
-        return [str(word) for word in json.loads(configured)]
-    return [sys.executable, "-m", "encoder"]
 
 
 class ContainerProcess:
@@ -80,7 +73,7 @@ class ContainerProcess:
         self._on_line = on_line
         self._stop_reason: str | None = None
         self._timers: list[threading.Timer] = []
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | WarmPython | None = None
         self._starting = threading.Lock()
         self._ended = threading.Event()
         self._is_out_of_memory = False
@@ -98,7 +91,7 @@ class ContainerProcess:
                 status_reason=self._stop_reason or "Task failed to start",
             )
         record = self._workspace.process_groups / str(process.pid)
-        record.touch()
+        record.write_text("\0".join(self._command))
         reader = threading.Thread(target=self._read, args=(process,), daemon=True)
         reader.start()
         if timeout_seconds is not None:
@@ -131,31 +124,41 @@ class ContainerProcess:
             process.terminate()
             self._later(grace_seconds, lambda: signal_group(process.pid, signal.SIGKILL))
 
-    def _start(self) -> "subprocess.Popen[str]":
+    def _start(self) -> "subprocess.Popen[str] | WarmPython":
         with self._starting:
             if self._stop_reason is not None:
                 raise InterruptedError(self._stop_reason)
-            self._process = subprocess.Popen(
-                [*entrypoint(), *self._command],
-                cwd=_PROJECT_ROOT,
-                env={
-                    **os.environ,
-                    "PYTHONUNBUFFERED": "1",
-                    # The server writes none; without it every job would compile the encoder again.
-                    "PYTHONDONTWRITEBYTECODE": "",
-                    **self._environment,
-                    "TMPDIR": str(self._scratch),
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
+            self._process = self._started()
             return self._process
 
-    def _read(self, process: "subprocess.Popen[str]") -> None:
+    def _started(self) -> "subprocess.Popen[str] | WarmPython":
+        environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            # The server writes none; without it every job would compile the encoder again.
+            "PYTHONDONTWRITEBYTECODE": "",
+            **self._environment,
+            "TMPDIR": str(self._scratch),
+        }
+        entrypoint = os.environ.get(ENTRYPOINT_VARIABLE)
+        if entrypoint is None:
+            arguments = ["-m", "encoder", *self._command]
+            process = WarmPython(arguments, cwd=_PROJECT_ROOT, env=environment, joined=True, new_session=True)
+            process.stdin.close()
+            return process
+        return subprocess.Popen(
+            [*json.loads(entrypoint), *self._command],
+            cwd=_PROJECT_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+
+    def _read(self, process: "subprocess.Popen[str] | WarmPython") -> None:
         if process.stdout is None:
             return
         with process.stdout:

@@ -81,9 +81,10 @@ def test_every_change_of_state_is_an_event(submit, ended, events_of):
     until = events_of("Batch Job State Change")
     job_id = submit("exit 5")
     ended(job_id)
-    events = until(lambda event: event["detail"]["status"] == "FAILED")
-    (failed,) = (event for event in events if event["detail"]["status"] == "FAILED")
-    assert failed["detail"]["jobId"] == job_id
+    seen = until(lambda event: event["detail"]["jobId"] == job_id and event["detail"]["status"] == "FAILED")
+    # The job of an earlier test may be told of as well.
+    events = [event for event in seen if event["detail"]["jobId"] == job_id]
+    failed = events[-1]
     assert failed["resources"] == [failed["detail"]["jobArn"]]
     assert failed["detail"]["attempts"][0]["container"]["exitCode"] == 5
     states = [event["detail"]["status"] for event in events]
