@@ -315,6 +315,8 @@ class EmbeddedCloud:
             "STATE_DIR": str(self._workspace.state),
             "TMPDIR": scratch,
             "PYTHONDONTWRITEBYTECODE": "1",
+            # A crowd waits here for a few workers (`extension/functions.py`); waiting would count as running.
+            "LAMBDA_ACCOUNT_CONCURRENCY": "0",
             # There is no X-Ray daemon to send traces to.
             "AWS_XRAY_SDK_ENABLED": "false",
             "POWERTOOLS_TRACE_DISABLED": "true",
