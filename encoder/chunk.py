@@ -32,7 +32,9 @@ def encode_chunk(*, plan: str, rung: str, chunk: int, store: ObjectStore, claims
         If ffmpeg cannot read the source.
     """
     work = Work.read(plan, store=store)
-    recipe, piece = work.recipe(rung), work.chunk(chunk)
+    work.recipe(rung)
+    piece = work.chunk(chunk)
+    recipe = work.plan.recipe(rung, piece.index)
 
     def make(folder: Path) -> Path:
         encoded = folder / "chunk.mp4"

@@ -1,9 +1,11 @@
-"""Task ``score``: measure what encoding cost, as VMAF of a rendition against the source, on every frame."""
+"""Task ``score``: measure what encoding cost, by comparing a rendition with the source on every frame."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, harmonic_mean, quantiles
+from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel
 
@@ -12,21 +14,28 @@ from encoder.errors import FrameCountError
 from encoder.log import say
 from encoder.plan import BT709, Work
 from encoder.probe import picture_track
+from encoder.quality.clock import Clock
 from encoder.storage import ObjectStore
 from encoder.tools import Media, ffmpeg, threads, untrusted
 from encoder.window import Window
-from lambdas.encoding.models import RungScore
+from lambdas.common.media import ObjectRef
+from lambdas.encoding.models import Chunk, ChunkScore, RungScore, WorstFrame
 
-# The model of a 1080p screen seen from three times its height.
-MODEL = "vmaf_v0.6.1"
+# The model of a 1080p screen seen from three times its height, and the one that gives nothing for sharpening.
+MODEL, NEG_MODEL = "vmaf_v0.6.1", "vmaf_v0.6.1neg"
 
 
-class _Metrics(BaseModel):
+class FrameMetrics(BaseModel):
+    """What libvmaf says of one frame."""
+
     vmaf: float
+    vmaf_neg: float | None = None
+    psnr_y: float
+    float_ssim: float
 
 
 class _Frame(BaseModel):
-    metrics: _Metrics
+    metrics: FrameMetrics
 
 
 class _Log(BaseModel):
@@ -34,7 +43,7 @@ class _Log(BaseModel):
 
 
 def score(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
-    """Score the rendition of `rung` and write a `RungScore`, once.
+    """Score the rendition of `rung` and write a `RungScore`, once; of one below its floor, its worst frame as well.
 
     Raises
     ------
@@ -47,49 +56,79 @@ def score(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
     """
     work = Work.read(plan, store=store)
     work.recipe(rung)
+    floor = next((floor for floor in work.plan.floors if floor.rung == rung), None)
 
     def make(folder: Path) -> Path:
         rendition, result = folder / "rendition.mp4", folder / "score.json"
         store.fetch(work.rendition_file(rung), rendition)
         with Window(store, work.plan.source) as source:
-            frames = _vmaf(rendition=rendition, source=source.url, folder=folder, work=work)
-        scored = summarise(frames, rung=rung)
-        say("scored", **scored.model_dump())
+            frames = _compared(rendition, source.url, folder=folder, work=work, sharpened=floor is not None)
+            scored = summarise(frames, rung=rung, chunks=work.plan.chunks, clock=Clock(rate=work.frame_rate))
+            if floor and not floor.reached(mean=scored.vmaf_mean, p5=scored.vmaf_p5):
+                seen: dict[str, Media] = {"source": source.url, "rendition": rendition}
+                pictures = tuple(
+                    _picture(media, of=of, frame=scored.worst.frame, job=work.jobs.score(rung), work=work, store=store)
+                    for of, media in seen.items()
+                )
+                scored = scored.model_copy(update={"worst": scored.worst.model_copy(update={"pictures": pictures})})
+        say("scored", **scored.model_dump(mode="json", exclude={"chunks"}))
         result.write_text(scored.model_dump_json(indent=2), encoding="utf-8")
         return result
 
     work.once(work.jobs.score(rung), target=work.score_file(rung), claims=claims, make=make)
 
 
-def summarise(frames: tuple[float, ...], *, rung: str) -> RungScore:
-    """Return the score of a rung from the VMAF of each of its frames.
+def summarise(frames: Sequence[FrameMetrics], *, rung: str, chunks: Sequence[Chunk], clock: Clock) -> RungScore:
+    """Return the score of a rung from what was measured of each of its frames.
 
     The harmonic mean is that of ``vmaf + 1``, less 1, as libvmaf computes it: a frame may score 0.
     """
+    vmaf = [frame.vmaf for frame in frames]
+    sharpened = [frame.vmaf_neg for frame in frames if frame.vmaf_neg is not None]
+    pieces = ((chunk.index, vmaf[chunk.first_frame : chunk.first_frame + chunk.frames]) for chunk in chunks)
+    worst = vmaf.index(min(vmaf))
     return RungScore(
         rung=rung,
         frames=len(frames),
-        vmaf_mean=round(fmean(frames), 3),
-        vmaf_harmonic_mean=round(harmonic_mean([value + 1 for value in frames]) - 1, 3),
-        vmaf_p5=round(quantiles(frames, n=20, method="inclusive")[0], 3),
-        vmaf_min=round(min(frames), 3),
+        vmaf_mean=_rounded(fmean(vmaf)),
+        vmaf_harmonic_mean=_rounded(harmonic_mean([value + 1 for value in vmaf]) - 1),
+        vmaf_p5=_fifth_percentile(vmaf),
+        vmaf_min=_rounded(vmaf[worst]),
+        vmaf_neg_mean=_rounded(fmean(sharpened)) if sharpened else None,
+        psnr_y_mean=_rounded(fmean(frame.psnr_y for frame in frames)),
+        ssim_mean=round(fmean(frame.float_ssim for frame in frames), 5),
+        chunks=tuple(
+            ChunkScore(chunk=index, vmaf_mean=_rounded(fmean(piece)), vmaf_p5=_fifth_percentile(piece))
+            for index, piece in pieces
+        ),
+        worst=WorstFrame(frame=worst, timecode=clock.timecode(worst), vmaf=_rounded(vmaf[worst])),
     )
 
 
-def _vmaf(*, rendition: Path, source: Media, folder: Path, work: Work) -> tuple[float, ...]:
+def _fifth_percentile(vmaf: Sequence[float]) -> float:
+    return _rounded(quantiles(vmaf, n=20, method="inclusive")[0] if len(vmaf) > 1 else vmaf[0])
+
+
+def _rounded(value: float) -> float:
+    return round(value, 3)
+
+
+def _compared(rendition: Path, source: Media, *, folder: Path, work: Work, sharpened: bool) -> tuple[FrameMetrics, ...]:
+    """Return what libvmaf says of every frame; by the second model only where that is asked for: it costs as much."""
     plan = work.plan
     coded = len(picture_track(rendition).packets)
     if coded != plan.frames:
         raise FrameCountError(f"the rendition has {coded} frames, and the plan says {plan.frames}")
     log = folder / "vmaf.json"
+    models = [f"version={MODEL}\\:name=vmaf", *([f"version={NEG_MODEL}\\:name=vmaf_neg"] if sharpened else [])]
     # Both sides get the frame's number as their clock: timestamps that a container rounded pair frame n with
     # frame n+1 (53.5 was read where 98.9 is true). 10-bit sources come down to what the rendition has.
     same = f"{work.frame_clock},{BT709}"
     graph = (
         f"[0:v:0]{same},scale={plan.width}:{plan.height}:flags=bicubic,setsar=1,format=yuv420p[seen];"
         f"[1:v:0]{same},setsar=1,format=yuv420p[meant];"
-        f"[seen][meant]libvmaf=model=version={MODEL}:n_threads={threads()}:log_fmt=json:log_path={log}"
-        ":eof_action=endall:shortest=1:repeatlast=0"
+        f"[seen][meant]libvmaf=model='{'|'.join(models)}':feature='name=psnr|name=float_ssim'"
+        f":n_threads={threads()}:log_fmt=json:log_path={log}:eof_action=endall:shortest=1:repeatlast=0"
     )
     ffmpeg(
         "-i",
@@ -105,7 +144,22 @@ def _vmaf(*, rendition: Path, source: Media, folder: Path, work: Work) -> tuple[
         "null",
         "-",
     )
-    frames = tuple(frame.metrics.vmaf for frame in _Log.model_validate_json(log.read_bytes()).frames)
+    frames = tuple(frame.metrics for frame in _Log.model_validate_json(log.read_bytes()).frames)
     if len(frames) != plan.frames:
         raise FrameCountError(f"{len(frames)} frames were compared, and the plan says {plan.frames}")
     return frames
+
+
+def _picture(media: Media, *, of: str, frame: int, job: str, work: Work, store: ObjectStore) -> ObjectRef:
+    """Keep one frame of `media` as a JPEG, and return where."""
+    target = work.object(work.keys.picture(job, of=of))
+    # Half a frame early, as chunks are cut.
+    start = max(0.0, float((frame - 0.5) / work.frame_rate))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{of}.jpg"
+        ffmpeg(
+            *(*untrusted(media), "-ss", f"{start:.6f}", "-i", media, "-map", "0:v:0", "-frames:v", "1"),
+            *("-vf", "format=yuvj420p", "-q:v", "2", "-update", "1", path),
+        )
+        store.put(path, target, content_type="image/jpeg")
+    return target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import cast
 
 from aws_cdk import ArnFormat, CfnElement, CfnOutput, Duration
@@ -19,6 +20,7 @@ from lambdas.common.events import ReencodeRequested, SourceAccepted
 from lambdas.common.keys import ANALYSIS_PREFIX, ANY_PLAN, ANY_PREDICTION, WORK_PREFIX
 from lambdas.encoding.environment import (
     JobsEnvironment,
+    JudgeEnvironment,
     PlanEnvironment,
     RegisterEnvironment,
     RetryVersionEnvironment,
@@ -108,7 +110,7 @@ class EncodingStack(ContextStack):
         CfnOutput(self, "WorkBucket", value=mezzanine.bucket_name)
 
     def _workflow(self, key_service: lambda_.IFunction) -> Workflow:
-        """Issue keys, plan, encode chunk by chunk, join and score rung by rung, package, verify, register."""
+        """Issue keys, plan, encode chunk by chunk, join and score rung by rung, judge, package, verify, register."""
         encoding = self.settings.encoding
         plan = ServiceFunction(
             self,
@@ -129,6 +131,7 @@ class EncodingStack(ContextStack):
                 encoding_queue=self.farm.encoding_queue.job_queue_arn,
                 on_demand_queue=self.farm.on_demand_queue.job_queue_arn,
                 shortcuts=encoding.shortcuts.model_dump_json(),
+                floors=json.dumps(dict(encoding.floors)),
                 **self._mode.variables,
                 **self._spending.environment.model_dump(),
             ),
@@ -149,6 +152,16 @@ class EncodingStack(ContextStack):
         )
         grant_objects(self._mezzanine, register.execution_role, Access.READ, prefix=WORK_PREFIX)
         self._bus.grant_put_events_to(register)
+
+        judge = ServiceFunction(
+            self,
+            "JudgeQuality",
+            handler="lambdas.encoding.gate_handlers.judge_quality",
+            environment=JudgeEnvironment(work_bucket=self._mezzanine.bucket_name, event_bus=self._bus.event_bus_name),
+            description="Lets a version be packaged, has chunks encoded again, or rejects it, by its scores.",
+        )
+        grant_objects(self._mezzanine, judge.execution_role, Access.READ_WRITE, prefix=WORK_PREFIX)
+        self._bus.grant_put_events_to(judge)
 
         stock = ServiceFunction(
             self,
@@ -203,6 +216,15 @@ class EncodingStack(ContextStack):
             max_concurrency=min(encoding.max_parallel_jobs, _MOST_BRANCHES),
             result_path=sfn.JsonPath.DISCARD,
         ).item_processor(jobs.one("Join", job="$.join").next(jobs.one("Score", job="$.score")))
+        judging = lambda_step(
+            states,
+            "Judge quality",
+            function=judge,
+            payload={"version_id.$": "$.version_id", "rung_jobs.$": "$.rung_jobs"},
+            result_path="$.quality",
+        )
+        again = self._again(states)
+        good_enough = sfn.Choice(states, "Good enough?")
         before_packaging = self._taking_stock(states, stock, before="packaging", job="$.package")
         packaging = jobs.one("Package", job="$.package")
         verifying = jobs.one("Verify", job="$.verify")
@@ -210,16 +232,17 @@ class EncodingStack(ContextStack):
         waiting = sfn.Wait(states, "Wait for off-peak hours", time=sfn.WaitTime.timestamp_path("$.start_at"))
         beginning = sfn.Choice(states, "May it wait?")
         beginning.when(sfn.Condition.is_present("$.start_at"), waiting.next(issuing)).otherwise(issuing)
-        failures.guard(issuing, planning, before_rungs, before_packaging, registering)
+        failures.guard(issuing, planning, before_rungs, judging, before_packaging, registering)
         failures.guard(encoding_chunks, rungs, packaging, verifying, recorded=(JOB_FAILED, MAP_FAILED))
-        issuing.next(planning).next(encoding_chunks).next(before_rungs).next(rungs).next(before_packaging).next(
-            packaging
-        ).next(verifying).next(registering).next(sfn.Succeed(states, "Packaged"))
+        issuing.next(planning).next(encoding_chunks).next(before_rungs).next(rungs).next(judging).next(good_enough)
+        good_enough.when(sfn.Condition.boolean_equals("$.quality.passed", value=True), before_packaging)
+        good_enough.otherwise(again.next(encoding_chunks))
+        before_packaging.next(packaging).next(verifying).next(registering).next(sfn.Succeed(states, "Packaged"))
         workflow = Workflow(
             self,
             "Encode a version",
             start=beginning,
-            functions=(key_service, plan, stock, register, jobs.decide, failures.function),
+            functions=(key_service, plan, stock, judge, register, jobs.decide, failures.function),
             queues=(self.farm.encoding_queue, self.farm.on_demand_queue),
             timeout=_PATIENCE,
             comment="One execution a version.",
@@ -228,6 +251,13 @@ class EncodingStack(ContextStack):
         grant_objects(self._mezzanine, workflow.state_machine.role, Access.READ, prefix=WORK_PREFIX)
         failures.watch(workflow.state_machine)
         return workflow
+
+    @staticmethod
+    def _again(states: Construct) -> sfn.Chain:
+        """Return the steps that make the jobs of what is not good enough those to run next."""
+        chunks = sfn.Pass(states, "Chunks again", input_path="$.quality.chunk_jobs", result_path="$.chunk_jobs")
+        rungs = sfn.Pass(states, "Rungs again", input_path="$.quality.rung_jobs", result_path="$.rung_jobs")
+        return sfn.Chain.start(chunks).next(rungs)
 
     def _taking_stock(self, states: Construct, function: ServiceFunction, *, before: str, job: str) -> sfn.CustomState:
         """Return the step before a phase whose first job is at the path `job`."""

@@ -154,8 +154,11 @@ class EncodingSettings:
     segment_s: float
     chunk_segments: int
     ladder: tuple[VideoRecipe, ...]
+    floors: Mapping[Tier, float]
+    """What the 5th percentile of VMAF over the frames of a title's best rung must reach, by the tier of that rung; its
+    mean has to reach 95. A tier that is not there is held to nothing: so small a picture loses by being enlarged."""
     shortcuts: Shortcuts
-    """What degraded mode leaves out. It acts by rungs and preset: a target that encodes are steered by is to come."""
+    """What degraded mode leaves out: rungs, and the preset's care; what the best rung's mean has to reach instead."""
     drained_below: int
     """Jobs that wait: if fewer do, there is no backlog, and a degraded mode ends before its time."""
     off_peak: OffPeak | None
@@ -289,6 +292,7 @@ SANDBOX = Settings(
         segment_s=4.0,
         chunk_segments=2,
         ladder=SANDBOX_LADDER,
+        floors={Tier.HD: 85},
         shortcuts=Shortcuts(skipped_rungs=("480p",), preset="superfast", vmaf_target=93),
         drained_below=8,
         off_peak=None,
@@ -337,6 +341,7 @@ PRODUCTION = Settings(
         segment_s=4.0,
         chunk_segments=15,
         ladder=PRODUCTION_LADDER,
+        floors={Tier.HD: 85},
         shortcuts=Shortcuts(skipped_rungs=("1080p-medium", "240p"), preset="faster", vmaf_target=93),
         drained_below=1_000,
         off_peak=OffPeak(begins=4, ends=12),

@@ -198,6 +198,28 @@ class EncodingProgressed(Event):
     queue: QueueDepth
 
 
+class RenditionRejected(Event):
+    """A rung is further from its source than it may be, although it was given more bits. The version is not packaged.
+
+    `PipelineFailed` follows, and calls the operators.
+    """
+
+    source: ClassVar[str] = "marquee.encoding"
+    studio: Slug
+    delivery_id: str
+    title_id: Slug
+    version_id: str
+    rung: str
+    vmaf_mean: float
+    vmaf_p5: float = Field(description="5th percentile over frames")
+    floor_mean: float
+    floor_p5: float
+    raised: Annotated[int, Field(ge=0, description="chunks that were encoded again with more bits, each time counted")]
+    worst_timecode: str
+    worst_vmaf: float
+    pictures: tuple[ObjectRef, ...] = Field(description="the worst frame, of the source and of the rendition")
+
+
 class Verification(Record):
     """The automatic check that stands between a packaged version and its publication."""
 

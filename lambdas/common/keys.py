@@ -114,6 +114,11 @@ class Workspace(NamedTuple):
         """The list of the jobs that a state machine maps over."""
         return f"{self.prefix}jobs.json"
 
+    @property
+    def jobs_again(self) -> str:
+        """Those of them whose chunks were not good enough, and are encoded again."""
+        return f"{self.prefix}jobs-again.json"
+
     def track(self, job: str) -> str:
         """Return the key of the encoded chunk, rendition or audio track that is the result of `job`, by its id."""
         return f"{self.prefix}{job}.mp4"
@@ -121,6 +126,10 @@ class Workspace(NamedTuple):
     def score(self, job: str) -> str:
         """Return the key of the quality score that is the result of `job`, by its id."""
         return f"{self.prefix}{job}.json"
+
+    def picture(self, job: str, *, of: str) -> str:
+        """Return the key of the worst frame that the scoring `job` found, a JPEG: of ``source`` or ``rendition``."""
+        return f"{self.prefix}{job}-{of}.jpg"
 
     def attempt(self, job: str, *, token: int) -> str:
         """Return the key that the holder of a fencing token writes its result of `job` to."""

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, field_validator
 
 from lambdas.common.environment import Environment
+from lambdas.common.media import Tier
 from lambdas.encoding.cost import JobSizes
 from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.models import VideoRecipe
@@ -17,6 +18,7 @@ from lambdas.encoding.retries import RetryRules
 from lambdas.encoding.watch import Patience
 
 _QUEUES: TypeAdapter[dict[str, str]] = TypeAdapter(Annotated[dict[str, str], Field(min_length=1)])
+_FLOORS = TypeAdapter(dict[Tier, Annotated[float, Field(ge=0, le=100)]])
 _LADDER = TypeAdapter(Annotated[tuple[VideoRecipe, ...], Field(min_length=1)])
 
 
@@ -59,7 +61,8 @@ class PlanEnvironment(CapEnvironment):
     """`plan`: plans the jobs of a version.
 
     `ladder` is a JSON list of `VideoRecipe`; their widths and heights are boxes to fit the picture into. `sizes` are
-    `JobSizes`, and `shortcuts` are `Shortcuts`, as JSON.
+    `JobSizes`, and `shortcuts` are `Shortcuts`, as JSON. `floors` is a JSON object: by tier, what the 5th percentile of
+    the best rung's VMAF must reach.
     """
 
     work_bucket: str
@@ -79,6 +82,13 @@ class PlanEnvironment(CapEnvironment):
     mode_environment: str
     mode_profile: str
     shortcuts: str
+    floors: str
+
+    @field_validator("floors")
+    @classmethod
+    def _floors_are_floors(cls, value: str) -> str:
+        _FLOORS.validate_json(value)
+        return value
 
     @field_validator("shortcuts")
     @classmethod
@@ -117,9 +127,21 @@ class PlanEnvironment(CapEnvironment):
         return _LADDER.validate_json(self.ladder)
 
     @property
+    def floor_of_tiers(self) -> dict[Tier, float]:
+        """The floors, parsed."""
+        return _FLOORS.validate_json(self.floors)
+
+    @property
     def left_out(self) -> Shortcuts:
         """What degraded mode leaves out, parsed."""
         return Shortcuts.model_validate_json(self.shortcuts)
+
+
+class JudgeEnvironment(Environment):
+    """`judge_quality`: stands between an encode and its packaging."""
+
+    work_bucket: str
+    event_bus: str
 
 
 class RegisterEnvironment(Environment):

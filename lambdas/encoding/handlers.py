@@ -123,6 +123,7 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
         media_bucket=environment.media_bucket,
         shortcuts=_shortcuts(source, environment=environment),
         cuts=_cuts(source),
+        floors=environment.floor_of_tiers,
     )
     workspace = Workspace(source.version_id)
     uri = f"s3://{environment.work_bucket}/{workspace.plan}"

@@ -11,10 +11,10 @@ import re
 
 from pydantic import BaseModel
 
-from lambdas.encoding.models import EncodingPlan, VideoRecipe
+from lambdas.encoding.models import EncodingPlan
 
 _ENCODE = re.compile(r"(?P<version>[cv][0-9a-f]{16})-")
-_METHOD = 1
+_METHOD = 2
 """Jobs that are done otherwise give other results: another number is another name for each."""
 
 
@@ -35,7 +35,7 @@ class JobIds:
         """Return the id of a chunk's job. It depends on the source, the recipe and the borders, and on nothing else."""
         plan = self._plan
         [chunk] = [chunk for chunk in plan.chunks if chunk.index == index]
-        digest = _digest(plan.source, self._recipe(rung), chunk, plan.frame_rate, plan.segment_frames)
+        digest = _digest(plan.source, plan.recipe(rung, index), chunk, plan.frame_rate, plan.segment_frames)
         return f"chunk/{rung}/{index:05d}/{digest}"
 
     @property
@@ -62,13 +62,10 @@ class JobIds:
         """The id of the check of what was packaged."""
         return f"verify/{self._whole}"
 
-    def _recipe(self, rung: str) -> VideoRecipe:
-        [recipe] = [recipe for recipe in self._plan.video if recipe.rung == rung]
-        return recipe
-
     def _rung(self, rung: str) -> str:
         plan = self._plan
-        return _digest(plan.source, self._recipe(rung), *plan.chunks, plan.frame_rate, plan.segment_frames)
+        recipes = [plan.recipe(rung, chunk.index) for chunk in plan.chunks]
+        return _digest(plan.source, *recipes, *plan.chunks, plan.frame_rate, plan.segment_frames)
 
 
 def batch_name(version_id: str, job: str) -> str | None:

@@ -21,6 +21,10 @@ from lambdas.common.media import (
 
 VMAF_TARGET = 95.0
 """Of the rung that a viewer with a good connection gets, in normal mode."""
+MOST_RAISES = 2
+"""How often a chunk that falls short is encoded again."""
+RAISE = 1.3
+"""By how much more bits each time: x264 gains 2 to 3 VMAF where it is near the target."""
 
 
 class ContentKey(Record):
@@ -75,6 +79,26 @@ class Chunk(Record):
     frames: int
 
 
+class QualityFloor(Record):
+    """What a rendition has to reach before it is packaged."""
+
+    rung: Slug
+    vmaf_mean: Annotated[float, Field(ge=0, le=100)]
+    vmaf_p5: Annotated[float, Field(ge=0, le=100, description="of its 5th percentile over frames")]
+
+    def reached(self, *, mean: float, p5: float) -> bool:
+        """Say whether a mean and a 5th percentile of VMAF are enough."""
+        return mean >= self.vmaf_mean and p5 >= self.vmaf_p5
+
+
+class Raise(Record):
+    """A chunk of a rung that fell short, and is encoded with more bits."""
+
+    rung: Slug
+    chunk: Annotated[int, Field(ge=0)]
+    times: Annotated[int, Field(ge=1, le=MOST_RAISES)]
+
+
 class EncodingPlan(Record):
     """Everything that the jobs of one version need to know."""
 
@@ -99,12 +123,46 @@ class EncodingPlan(Record):
     segment_s: float = Field(description="seconds a segment, exactly: segment_frames over frame_rate")
     chunks: tuple[Chunk, ...]
     video: tuple[VideoRecipe, ...]
+    floors: tuple[QualityFloor, ...] = Field(default=(), description="of the rungs that are held to one")
+    raised: tuple[Raise, ...] = Field(default=(), description="by rung and chunk; a chunk stands here once")
     audio: AudioRecipe | None = None
     keys: tuple[ContentKey, ...]
 
+    def recipe(self, rung: str, chunk: int) -> VideoRecipe:
+        """Return how a chunk of a rung is encoded: as the ladder says, or with more bits.
+
+        Raises
+        ------
+        ValueError
+            If the plan has no such rung.
+        """
+        [recipe] = [recipe for recipe in self.video if recipe.rung == rung]
+        factor = RAISE ** next((found.times for found in self.raised if (found.rung, found.chunk) == (rung, chunk)), 0)
+        if factor == 1:
+            return recipe
+        rates = ("bitrate_kbps", "maxrate_kbps", "buffer_kbits")
+        return recipe.model_copy(update={rate: round(getattr(recipe, rate) * factor) for rate in rates})
+
+
+class ChunkScore(Record):
+    """VMAF of a chunk of a rendition."""
+
+    chunk: int
+    vmaf_mean: float
+    vmaf_p5: float
+
+
+class WorstFrame(Record):
+    """The frame of a rendition that lost most."""
+
+    frame: Annotated[int, Field(ge=0)]
+    timecode: str = Field(description="HH:MM:SS:FF, without dropped numbers")
+    vmaf: float
+    pictures: tuple[ObjectRef, ...] = Field(default=(), description="it, of the source and of the rendition")
+
 
 class RungScore(Record):
-    """VMAF of one rendition against the source, on every frame."""
+    """How far one rendition is from the source, on every frame."""
 
     rung: str
     frames: int
@@ -112,6 +170,13 @@ class RungScore(Record):
     vmaf_harmonic_mean: float
     vmaf_p5: float
     vmaf_min: float
+    vmaf_neg_mean: float | None = Field(
+        description="by the model that gives nothing for sharpening; none: the rung is held to no floor"
+    )
+    psnr_y_mean: float = Field(description="in dB, of luma")
+    ssim_mean: float
+    chunks: tuple[ChunkScore, ...]
+    worst: WorstFrame
 
 
 class PackageReport(Record):

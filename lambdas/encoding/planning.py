@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,6 +12,7 @@ from lambdas.common.errors import PermanentError
 from lambdas.common.events import EncodingStarted, SourceAccepted
 from lambdas.common.media import UNDETERMINED, AudioFacts, EncodingMode, Language, Tier
 from lambdas.encoding.farm_mode import Shortcuts, left_by
+from lambdas.encoding.gate import floors_of
 from lambdas.encoding.ladder import cut_to
 from lambdas.encoding.models import VMAF_TARGET, AudioRecipe, Chunk, ContentKey, EncodingPlan, VideoRecipe
 
@@ -41,6 +43,7 @@ def plan_of(
     media_bucket: str,
     cuts: Collection[int] = (),
     shortcuts: Shortcuts | None = None,
+    floors: Mapping[Tier, float] = MappingProxyType({}),
 ) -> EncodingPlan:
     """Return the plan of a source. The same source, cuts and shortcuts give the same plan.
 
@@ -62,6 +65,8 @@ def plan_of(
         The first frames of the film's shots, as far as they are known.
     shortcuts
         What is left out; none: nothing, the mode is normal.
+    floors
+        What the 5th percentile of the best rung's VMAF must reach, by tier.
 
     Raises
     ------
@@ -77,6 +82,7 @@ def plan_of(
     segment_frames = max(1, round(Fraction(segment_s) * frame_rate))
     rungs = left_by(shortcuts, cut_to(ladder, width=video.width, height=video.height))
     audio = _audio(source.facts.audio)
+    vmaf_target = shortcuts.vmaf_target if shortcuts else VMAF_TARGET
     return EncodingPlan(
         studio=source.studio,
         delivery_id=source.delivery_id,
@@ -84,7 +90,7 @@ def plan_of(
         version_id=source.version_id,
         priority=source.priority,
         mode=EncodingMode.DEGRADED if shortcuts else EncodingMode.NORMAL,
-        vmaf_target=shortcuts.vmaf_target if shortcuts else VMAF_TARGET,
+        vmaf_target=vmaf_target,
         source=source.media,
         subtitles=source.subtitles,
         thumbnails=source.thumbnails,
@@ -104,6 +110,7 @@ def plan_of(
             unseen_frames=int(UNSEEN_S * frame_rate),
         ),
         video=rungs,
+        floors=floors_of(rungs, vmaf_mean=vmaf_target, vmaf_p5=floors),
         audio=audio,
         keys=_keys_in_use(keys, rungs=rungs, audio=audio),
     )

@@ -13,8 +13,9 @@ from encoder.errors import FrameCountError, TimelineError
 from encoder.join import check_timeline
 from encoder.plan import Work
 from encoder.probe import Packet, PictureTrack
-from encoder.score import summarise
-from lambdas.encoding.models import RungScore
+from encoder.quality.clock import Clock
+from encoder.score import FrameMetrics, summarise
+from lambdas.encoding.models import Chunk, QualityFloor, Raise, RungScore
 from tests.encoder.studio import FRAME_RATE, FRAMES, RAW, SEGMENT_FRAMES, WORK, Keys, ffprobe, make_film
 
 
@@ -187,8 +188,48 @@ def test_decoding_times_that_stand_still_are_found(work):
         check_timeline(PictureTrack(time_base=Fraction(1, 24000), packets=tuple(packets)), work=work)
 
 
+def measured(*vmaf):
+    return [FrameMetrics(vmaf=value, psnr_y=40.0, float_ssim=0.99) for value in vmaf]
+
+
+CLOCK = Clock(rate=Fraction(24))
+
+
 def test_a_summary_holds_the_worst_twentieth_and_the_worst_frame():
-    score = summarise((*[90.0] * 19, 0.0, 90.0), rung="1080p")
+    whole = [Chunk(index=0, first_frame=0, frames=21)]
+    score = summarise(measured(*[90.0] * 19, 0.0, 90.0), rung="1080p", chunks=whole, clock=CLOCK)
     assert (score.vmaf_min, score.vmaf_p5, score.frames) == (0.0, 90.0, 21)
     assert score.vmaf_mean == pytest.approx(90 * 20 / 21, abs=0.001)
     assert score.vmaf_harmonic_mean == pytest.approx(21 / (20 / 91 + 1) - 1, abs=0.001)
+    assert (score.worst.frame, score.worst.timecode, score.worst.vmaf) == (19, "00:00:00:19", 0.0)
+    assert (score.psnr_y_mean, score.ssim_mean, score.vmaf_neg_mean) == (40.0, 0.99, None)
+
+
+def test_a_summary_tells_the_chunks_apart():
+    chunks = [Chunk(index=0, first_frame=0, frames=24), Chunk(index=1, first_frame=24, frames=1)]
+    score = summarise(measured(*[90.0] * 24, 50.0), rung="1080p", chunks=chunks, clock=CLOCK)
+    assert [(each.chunk, each.vmaf_mean, each.vmaf_p5) for each in score.chunks] == [(0, 90, 90), (1, 50, 50)]
+    assert score.worst.timecode == "00:00:01:00"
+
+
+def test_a_rung_below_its_floor_is_scored_with_its_worst_frame_in_pictures(made, studio):
+    floor = QualityFloor(rung="90p", vmaf_mean=100, vmaf_p5=100)
+    plan = studio.plan("short", floors=(floor,))
+    uri = studio.publish_plan(plan)
+    keys = Keys(plan)
+    studio.s3.copy_object(Bucket=WORK, Key=keys.rendition("90p"), CopySource=f"{WORK}/{made.work.rendition('90p')}")
+    assert studio.run("score", "--plan", uri, "--rung", "90p") == 0
+    score = RungScore.model_validate_json(studio.get(WORK, keys.score("90p")))
+    assert score.vmaf_neg_mean is not None
+    assert score.vmaf_neg_mean < 100
+    for picture, (width, height) in zip(score.worst.pictures, ((plan.width, plan.height), (160, 90)), strict=True):
+        found = ffprobe(studio.download(WORK, picture.key), "-show_streams")["streams"][0]
+        assert (found["codec_name"], found["width"], found["height"]) == ("mjpeg", width, height)
+
+
+def test_a_raised_chunk_is_encoded_with_more_bits(made, studio):
+    plan = studio.plan("raised", raised=(Raise(rung="90p", chunk=0, times=2),))
+    uri = studio.publish_plan(plan)
+    assert studio.run("encode-chunk", "--plan", uri, "--rung", "90p", "--chunk", "0") == 0
+    sizes = [studio.head(WORK, keys.chunk("90p", 0))["ContentLength"] for keys in (made.work, Keys(plan))]
+    assert sizes[1] > 1.2 * sizes[0]

@@ -186,8 +186,12 @@ class Running:
 
     def claims(self, version_id: str) -> dict[str, JobRecord]:
         """Return what is recorded of a version's jobs, by their ids without the digests."""
-        records = JobStore(self.output("encoding", "JobsTable"), dynamodb=self.client("dynamodb"))
-        return {record.job.rpartition("/")[0]: record for record in records.of_version(version_id)}
+        return {record.job.rpartition("/")[0]: record for record in self.records(version_id)}
+
+    def records(self, version_id: str) -> tuple[JobRecord, ...]:
+        """Return all that is recorded of a version's jobs."""
+        store = JobStore(self.output("encoding", "JobsTable"), dynamodb=self.client("dynamodb"))
+        return tuple(store.of_version(version_id))
 
     def playable(self, title_id: str, *, version_id: str) -> Message:
         """Wait until playback knows a version of a title as the one to play, and return what it knows."""

@@ -57,6 +57,7 @@ def plan_environment(**changes):
         "title_cap_usd": 10.0,
         "jobs_table": JOBS,
         "shortcuts": SHORTCUTS.model_dump_json(),
+        "floors": json.dumps({"HD": 85}),
         **IDS,
     }
     return PlanEnvironment(**values | changes)

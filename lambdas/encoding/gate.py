@@ -1,0 +1,108 @@
+"""The quality gate: what stands between an encode and its packaging. Pure.
+
+The best rung of a title is held to a floor: its mean VMAF, and the 5th percentile of its frames. Where it falls short,
+the chunks that are at fault are encoded again with more bits, twice at most; then the version is rejected. Chunks that
+are good enough are left alone, and so are their results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from lambdas.common.errors import PermanentError
+from lambdas.common.events import RenditionRejected
+from lambdas.common.media import Record, Tier
+from lambdas.encoding.models import MOST_RAISES, EncodingPlan, QualityFloor, Raise, RungScore, VideoRecipe
+
+
+class RenditionRejectedError(PermanentError):
+    """The best rung is not good enough, and more bits did not help enough."""
+
+
+class Judgement(Record):
+    """What is to be done about a version, by its scores."""
+
+    short: tuple[RungScore, ...]
+    """The rungs that are below their floors; without one, the version can be packaged."""
+    raised: tuple[Raise, ...]
+    """What its next plan raises, what was raised before included; as the plan has it, if nothing more can be."""
+
+
+def floors_of(
+    rungs: Sequence[VideoRecipe], *, vmaf_mean: float, vmaf_p5: Mapping[Tier, float]
+) -> tuple[QualityFloor, ...]:
+    """Return what the best rung of each codec has to reach, if its tier is held to anything.
+
+    The best is the one of the most pixels, and of those the one of the highest bit rate. A lower rung is as good as its
+    size allows: viewers get it because their line is slow, and see it enlarged.
+
+    Parameters
+    ----------
+    vmaf_mean
+        What the ladder was chosen for.
+    vmaf_p5
+        The least 5th percentile, by tier. A tier that is not there is held to nothing.
+    """
+    rising = sorted(rungs, key=lambda rung: (rung.width * rung.height, rung.bitrate_kbps))
+    best = {rung.codec: rung for rung in rising}
+    return tuple(
+        QualityFloor(rung=rung.rung, vmaf_mean=vmaf_mean, vmaf_p5=vmaf_p5[rung.tier])
+        for rung in best.values()
+        if rung.tier in vmaf_p5
+    )
+
+
+def judge(plan: EncodingPlan, scores: Iterable[RungScore]) -> Judgement:
+    """Return what becomes of a version whose rungs have `scores`.
+
+    A chunk is at fault if it alone is below the floor of its rung; where none is and the rung still is, the worst is.
+    """
+    by_rung = {score.rung: score for score in scores}
+    short: list[RungScore] = []
+    raised = {(found.rung, found.chunk): found for found in plan.raised}
+    for floor in plan.floors:
+        score = by_rung[floor.rung]
+        if floor.reached(mean=score.vmaf_mean, p5=score.vmaf_p5):
+            continue
+        short.append(score)
+        for chunk in _at_fault(score, floor):
+            before = raised.get((floor.rung, chunk))
+            times = before.times + 1 if before else 1
+            if times <= MOST_RAISES:
+                raised[floor.rung, chunk] = Raise(rung=floor.rung, chunk=chunk, times=times)
+    return Judgement(short=tuple(short), raised=tuple(raised[place] for place in sorted(raised)))
+
+
+def rejected(plan: EncodingPlan, score: RungScore) -> RenditionRejected:
+    """Return the event of a rung that stays below its floor, with the evidence."""
+    [floor] = [floor for floor in plan.floors if floor.rung == score.rung]
+    return RenditionRejected(
+        studio=plan.studio,
+        delivery_id=plan.delivery_id,
+        title_id=plan.title_id,
+        version_id=plan.version_id,
+        rung=score.rung,
+        vmaf_mean=score.vmaf_mean,
+        vmaf_p5=score.vmaf_p5,
+        floor_mean=floor.vmaf_mean,
+        floor_p5=floor.vmaf_p5,
+        raised=sum(found.times for found in plan.raised if found.rung == score.rung),
+        worst_timecode=score.worst.timecode,
+        worst_vmaf=score.worst.vmaf,
+        pictures=score.worst.pictures,
+    )
+
+
+def reason(event: RenditionRejected) -> str:
+    """Return why a version is rejected, and what can be done, for an operator."""
+    return (
+        f"{event.rung} has VMAF {event.vmaf_mean:.2f} (5th percentile {event.vmaf_p5:.2f}) and needs "
+        f"{event.floor_mean:g} ({event.floor_p5:g}), although its chunks were given more bits {event.raised} times. "
+        f"Its worst frame, at {event.worst_timecode}, has {event.worst_vmaf:.2f}. Look at its pictures: if the source "
+        "is at fault, ask for another; if not, give the rung more bits in the ladder of the settings and deploy"
+    )
+
+
+def _at_fault(score: RungScore, floor: QualityFloor) -> list[int]:
+    found = [chunk.chunk for chunk in score.chunks if not floor.reached(mean=chunk.vmaf_mean, p5=chunk.vmaf_p5)]
+    return found or [min(score.chunks, key=lambda chunk: (chunk.vmaf_p5, chunk.chunk)).chunk]
