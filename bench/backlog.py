@@ -52,10 +52,10 @@ class BacklogError(Exception):
 
 @dataclass(frozen=True)
 class FarmJob(QueuedJob):
-    """One job, and what its container took: seconds times vCPUs."""
+    """One job, what its container took (seconds times vCPUs), and why it failed, if it did."""
 
     slot_s: float
-    succeeded: bool
+    failure: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,14 +128,15 @@ class Backlog:
             "lost": self.lost,
             "twice": self.twice,
             "failed": self.failed,
-            "jobs failed": sum(not job.succeeded for job in self.jobs),
+            "jobs failed": len(failures := [job.failure for job in self.jobs if job.failure]),
             "passed over": self.passed_over,
             "nothing to overtake": int(not self.overtaken),
             "half of the largest history": int(self.events > _MOST_EVENTS / 2),
             "half of the largest state": int(self.state_bytes > _LARGEST_STATE / 2),
         }
         if any(faults.values()):
-            raise BacklogError(f"{self}: " + ", ".join(f"{count} {what}" for what, count in faults.items() if count))
+            found = [f"{count} {what}" for what, count in faults.items() if count]
+            raise BacklogError(f"{self}: {', '.join([*found, *failures])}")
 
     def __str__(self) -> str:
         """What is printed of it."""
@@ -250,8 +251,23 @@ def _jobs(platform: Deployed, priorities: Mapping[str, Priority]) -> Iterator[Fa
                 queued=job["createdAt"] / 1000,
                 started=job.get("startedAt", job["createdAt"]) / 1000,
                 slot_s=vcpus * sum(attempt["stoppedAt"] - attempt["startedAt"] for attempt in job["attempts"]) / 1000,
-                succeeded=job["status"] == "SUCCEEDED",
+                failure=None if job["status"] == "SUCCEEDED" else _failure(platform, job),
             )
+
+
+def _failure(platform: Deployed, job: Mapping[str, Any]) -> str:
+    """Return what is known of a job that failed: its name, AWS Batch's reasons, and its last words."""
+    container = job["attempts"][-1]["container"] if job["attempts"] else {}
+    said = (
+        platform.client("logs").get_log_events(
+            logGroupName=job["container"]["logConfiguration"]["options"]["awslogs-group"],
+            logStreamName=container["logStreamName"],
+        )["events"]
+        if "logStreamName" in container
+        else []
+    )
+    known = (job["jobName"], job.get("statusReason"), container.get("reason"), container.get("exitCode"))
+    return " | ".join(str(part) for part in (*known, *(event["message"] for event in said[-1:])) if part is not None)
 
 
 def _version_of(job: Mapping[str, Any]) -> str:
