@@ -303,10 +303,13 @@ def test_thumbnails_that_lead_nowhere_are_not_published(repackage, studio, capsy
 
 def test_no_key_is_logged_and_none_is_on_a_command_line(repackage, studio, capfd, monkeypatch):
     commands = []
-    run = subprocess.run
-    monkeypatch.setattr(
-        tools.subprocess, "run", lambda command, **rest: commands.append(command) or run(command, **rest)
-    )
+
+    class Noted(subprocess.Popen):
+        def __init__(self, command, **options):
+            commands.append(command)
+            super().__init__(command, **options)
+
+    monkeypatch.setattr(tools.subprocess, "Popen", Noted)
     assert repackage("v9") == 0
     said = "".join((*capfd.readouterr(), *(" ".join(command) for command in commands)))
     assert "packager" in said
