@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.forkserver import ensure_running
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import IO, Final
 
@@ -27,10 +30,19 @@ _context.set_forkserver_preload([_PRELOADED])
 
 
 def warm_up() -> None:
-    """Start what processes are forked off, so that the first one need not wait for it."""
-    from multiprocessing.forkserver import ensure_running  # noqa: PLC0415 - it is not there on Windows
-
+    """Start what processes are forked off, so that the first one need not wait for it; `cool_down` tidies up."""
+    # Its socket lies in a folder of its own, and the path of a socket has some hundred characters at most.
+    kept, tempfile.tempdir = tempfile.tempdir, "/tmp"  # noqa: S108 - the folder is made safely
+    try:
+        get_temp_dir()
+    finally:
+        tempfile.tempdir = kept
     ensure_running()
+
+
+def cool_down() -> None:
+    """Remove the socket's folder: nothing can be started any more."""
+    shutil.rmtree(get_temp_dir(), ignore_errors=True)
 
 
 class WarmPython:

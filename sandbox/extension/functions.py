@@ -13,7 +13,7 @@ from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from sandbox.extension.pinned import Emulated, patch, patch_text, resource
-from sandbox.warm_python import WarmPython, warm_up
+from sandbox.warm_python import WarmPython, cool_down, warm_up
 
 # AWS publishes Powertools as a layer of this account; here the packages of the local interpreter serve.
 PUBLIC_LAYER_ACCOUNT: Final = "017000801446"
@@ -218,5 +218,6 @@ def _configure(name: str, properties: dict[str, Any]) -> None:
 
 
 def stop_workers() -> None:
-    """End every warm worker."""
+    """End every warm worker, and what they are forked off."""
     lambda_runtime.reset()
+    cool_down()

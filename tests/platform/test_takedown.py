@@ -41,9 +41,7 @@ def test_nothing_is_left_behind(platform, clips, deliver):
         pytest.skip("needs /proc to find the platform's processes")
     deliver("taken-down-in-the-middle", clips.whole)
     up, work_dir = platform.up, platform.work_dir
-    eventually(
-        lambda: any("encoder" in command for command in _processes_of(work_dir).values()), waiting_for="a job at work"
-    )
+    eventually(lambda: list((work_dir / "cloud" / "process-groups").iterdir()), waiting_for="a job at work")
     ports = [up.edge.port, up.cloud.port, up.cloud.sftp_port]
     assert [_listens(port) for port in ports] == [True] * 3
     running = _processes_of(work_dir)
