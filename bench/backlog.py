@@ -1,6 +1,6 @@
 """Many small titles at once: each is encoded, originals first. ``python -m bench.backlog`` queues 500.
 
-A title is a clip of four seconds and 180 lines in one rung: six jobs, and hardly any picture, so that what is left is
+A title is a clip of four seconds and 360 lines in one rung: six jobs, and hardly any picture, so that what is left is
 orchestration.
 
 **Orchestration** is, a job, the time that the slots stood empty: (slots x wall clock - the sum of the jobs' containers'
@@ -303,7 +303,7 @@ def _largest(platform: Deployed, versions: Iterable[str]) -> tuple[int, int]:
 
 def _accepted(demo: Demo, up: Up, folder: Path) -> dict[str, Any]:
     """Return what ingestion said of the smallest film that it accepts, once that is published."""
-    film = render_sample(folder / "film", seconds=4, height=180, cache=False)
+    film = render_sample(folder / "film", seconds=4, height=360, cache=False)
     version = demo.publish(up, film).outcome.version_id
     machine = up.platform.output("encoding", "WorkflowArn")
     arn = f"{machine.replace(':stateMachine:', ':execution:')}:{version}"
