@@ -1,6 +1,7 @@
 """One Batch job: what it runs, where it stands, and how DescribeJobs shows it."""
 
 import re
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -89,6 +90,7 @@ class Job:
     stop_reason: str | None = None
     is_cancelled: bool = False
     is_terminated: bool = False
+    ended: threading.Event = field(default_factory=threading.Event, init=False)
 
     def child(self, index: int, *, depends_on: list[str]) -> Self:
         """One of the jobs that an array job stands for."""

@@ -26,6 +26,8 @@ STATE_CHANGE: Final = "Batch Job State Change"
 QUEUE_BLOCKED: Final = "Batch Job Queue Blocked"
 
 _STOP_SECONDS: Final = 5.0
+_FIRST_LOOK_SECONDS: Final = 0.25
+_LAST_LOOK_SECONDS: Final = 5.0
 _SHUT_DOWN_GRACE_SECONDS: Final = 0.5
 _OVERDUE: Final = "Canceled by JobStateTimeLimit action due to reason: {reason}"
 
@@ -126,11 +128,13 @@ class Scheduler:
             return list(self._jobs.values())
 
     def wait(self, job_id: str, *, until: Callable[[], bool]) -> dict[str, Any]:
-        """Block until a job has ended, or until ``until`` says to give up (looked at twice a second)."""
+        """Block until a job has ended, or until ``until`` says to give up: the longer it waits, the rarer it looks."""
+        job = self._jobs[job_id]
+        pause = _FIRST_LOOK_SECONDS
+        # An event of its own: thousands may wait, and not all of them need be woken whenever any job moves.
+        while not job.ended.wait(pause) and not until():
+            pause = min(_LAST_LOOK_SECONDS, pause * 1.5)
         with self._changed:
-            job = self._jobs[job_id]
-            while job.status not in FINAL and not until():
-                self._changed.wait(timeout=0.5)
             return job.detail()
 
     def look_again(self) -> None:
@@ -228,6 +232,8 @@ class Scheduler:
             parent = self._jobs.get(job.parent_id or "")
             follows = None if parent is None else self._state_after(parent, status)
             self._changed.notify_all()
+        if status in FINAL:
+            job.ended.set()
         self._tell(STATE_CHANGE, job, detail)
         if parent is not None and follows is not None:
             self._move(parent, follows[0], reason=follows[1])
