@@ -10,7 +10,7 @@ from lambdas.encoding.models import MOST_RAISES, EncodingPlan
 pytestmark = pytest.mark.embedded
 
 TOP = "720p"
-PATIENCE_S = 240.0  # either is encoded up to three times, and scored on every frame
+PATIENCE_S = 480.0  # either is encoded up to three times, and scored on every frame
 
 
 def film(folder, *, seconds, quiet, noise):
