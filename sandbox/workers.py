@@ -28,7 +28,8 @@ class Workers:
 
     def command(self, pid: int) -> list[str]:
         """Return what a job's container was told; nothing, if the job is over."""
-        return _read(self._records / str(pid)).split("\0")
+        told = _read(self._records / str(pid))
+        return told.split("\0") if told else []
 
     def tools(self, version_id: str, *, task: str) -> list[int]:
         """Return the processes that those have started."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from lambdas.common.bus import publisher
 from lambdas.common.errors import NotFoundError
@@ -14,11 +14,11 @@ from lambdas.common.parsing import parse, parse_json
 from lambdas.encoding.environment import JudgeEnvironment
 from lambdas.encoding.gate import RenditionRejectedError, judge, reason, rejected
 from lambdas.encoding.job_ids import JobIds, batch_name
-from lambdas.encoding.jobs import FarmJob, RungJobs
+from lambdas.encoding.jobs import JOB_LIST, RungJobs
 from lambdas.encoding.models import EncodingPlan, RungScore
+from lambdas.encoding.planned import read_plan
 
 _LIMIT = 8 * 1024 * 1024
-_JOBS = TypeAdapter(tuple[FarmJob, ...])
 
 
 class _Scored(BaseModel):
@@ -56,7 +56,9 @@ def judge_quality(event: Payload, _context: LambdaContext) -> Payload:
     state = parse(_Scored, event)
     logger.append_keys(version_id=state.version_id)
     bucket, workspace = environment.work_bucket, Workspace(state.version_id)
-    plan = parse_json(EncodingPlan, read_object(bucket=bucket, key=workspace.plan, limit=_LIMIT))
+    plan = read_plan(state.version_id, bucket=bucket)
+    if plan is None:
+        raise NotFoundError(f"the plan of {state.version_id} is gone: its workspace has expired")
     try:
         judgement = judge(plan, _scores(plan, workspace=workspace, bucket=bucket))
     except NotFoundError:
@@ -86,9 +88,9 @@ def _again(plan: EncodingPlan, *, state: _Scored, bucket: str) -> Payload:
     """Return the jobs of the chunks that a plan raises, and of their rungs."""
     workspace = Workspace(plan.version_id)
     raised = {batch_name(plan.version_id, f"chunk/{found.rung}/{found.chunk}") for found in plan.raised}
-    planned = _JOBS.validate_json(read_object(bucket=bucket, key=workspace.jobs, limit=_LIMIT))
+    planned = JOB_LIST.validate_json(read_object(bucket=bucket, key=workspace.jobs, limit=_LIMIT))
     again = tuple(job for job in planned if job.name in raised)
-    write_json(bucket=bucket, key=workspace.jobs_again, text=_JOBS.dump_json(again).decode())
+    write_json(bucket=bucket, key=workspace.jobs_again, text=JOB_LIST.dump_json(again).decode())
     joins = {batch_name(plan.version_id, f"join/{found.rung}") for found in plan.raised}
     return {
         "passed": False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import AwareDatetime, BaseModel, TypeAdapter
+from pydantic import AwareDatetime, BaseModel
 
 from lambdas.common.bus import anything_of, publisher
 from lambdas.common.clock import now
@@ -22,7 +22,7 @@ from lambdas.encoding.deadlines import deadline_of, is_late, spot_until
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment, StockEnvironment
 from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.farm_mode_store import ModeUnknownError, mode_in_appconfig
-from lambdas.encoding.jobs import NEVER, FarmJob, jobs_of
+from lambdas.encoding.jobs import JOB_LIST, NEVER, jobs_of
 from lambdas.encoding.models import ContentKey, EncodingPlan, PackageReport, VerificationReport
 from lambdas.encoding.off_peak import next_off_peak
 from lambdas.encoding.planned import read_plan, read_prediction
@@ -33,7 +33,6 @@ from lambdas.encoding.spending import Spending
 
 _REPORT_LIMIT = 1024 * 1024
 _ANALYSIS_LIMIT = 8 * 1024 * 1024
-_JOBS = TypeAdapter(tuple[FarmJob, ...])
 
 
 class _Issued(BaseModel):
@@ -136,7 +135,7 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
     _keep(prediction, version_id=source.version_id, environment=environment)
     Spending(environment, title_id=planned.title_id, version_id=planned.version_id).hold(planned, prediction)
     jobs = jobs_of(planned, uri=uri, sizes=environment.job_sizes, prediction=prediction, spot_until=until)
-    write_json(bucket=environment.work_bucket, key=workspace.jobs, text=_JOBS.dump_json(jobs.chunk_jobs).decode())
+    write_json(bucket=environment.work_bucket, key=workspace.jobs, text=JOB_LIST.dump_json(jobs.chunk_jobs).decode())
     publisher(environment.event_bus).publish(started(planned, source=source, jobs=jobs.count))
     logger.info("planned", extra={"jobs": jobs.count, "chunks": len(planned.chunks), "late": late})
     return {

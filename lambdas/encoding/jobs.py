@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import chain
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from lambdas.common.batch import Job, scheduling_priority
 from lambdas.encoding.cost import JobSizes, Prediction, Stage
@@ -27,6 +27,10 @@ class FarmJob(Job):
     memory_mib: int
     usd: float | None = Field(description="what an attempt should cost; none: nobody can say")
     spot_until: AwareDatetime = Field(description="when it has to be on demand, so that the title is ready in time")
+
+
+JOB_LIST = TypeAdapter(tuple[FarmJob, ...])
+"""What a state machine maps over, as it lies in S3."""
 
 
 class RungJobs(BaseModel):

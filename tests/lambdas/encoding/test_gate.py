@@ -182,6 +182,12 @@ def test_a_score_that_is_lost_is_an_error_and_no_verdict(version):
         version()
 
 
+def test_a_version_whose_workspace_has_expired_is_not_judged(version):
+    client("s3").delete_object(Bucket="work", Key=Workspace(samples.VERSION).plan)
+    with pytest.raises(NotFoundError, match="its workspace has expired"):
+        version()
+
+
 def test_the_evidence_names_the_worst_frame():
     event = rejected(PLAN, score(BLURRED))
     assert (event.worst_timecode, event.worst_vmaf, event.version_id) == ("00:00:03:05", 40, samples.VERSION)
