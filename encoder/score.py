@@ -114,7 +114,7 @@ def _rounded(value: float) -> float:
 
 
 def _compared(rendition: Path, source: Media, *, folder: Path, work: Work, sharpened: bool) -> tuple[FrameMetrics, ...]:
-    """Return what libvmaf says of every frame; by the second model only where that is asked for: it costs as much."""
+    """Return what libvmaf says of every frame; by the second model only where that is asked for."""
     plan = work.plan
     coded = len(picture_track(rendition).packets)
     if coded != plan.frames:
