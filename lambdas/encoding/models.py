@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import log2
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from lambdas.common.ladder import Codec, LadderReport
 from lambdas.common.media import (
     EncodingMode,
     Language,
@@ -25,6 +29,8 @@ MOST_RAISES = 2
 """How often a chunk that falls short is encoded again."""
 RAISE = 1.3
 """By how much more bits each time: x264 gains 2 to 3 VMAF where it is near the target."""
+CRF_PER_DOUBLING: Mapping[Codec, float] = MappingProxyType({Codec.H264: 6.0, Codec.H265: 6.0, Codec.AV1: 9.0})
+"""By how much less CRF takes about twice the bits."""
 
 
 class ContentKey(Record):
@@ -44,15 +50,24 @@ class VideoRecipe(Record):
     """How one rung is encoded. A recipe is data: two recipes never differ in code."""
 
     rung: Slug
-    codec: Literal["h264"] = "h264"
+    codec: Codec = Codec.H264
     width: Annotated[int, Field(gt=0, multiple_of=2)]
     height: Annotated[int, Field(gt=0, multiple_of=2)]
-    bitrate_kbps: int = Field(description="the average that the rate control aims at")
+    crf: float | None = Field(default=None, description="of the codec's own scale; none: the bit rate is aimed at")
+    bitrate_kbps: int = Field(description="the average that is aimed at, or with a CRF, expected")
     maxrate_kbps: int
     buffer_kbits: int = Field(description="the VBV buffer")
-    profile: Literal["main", "high"]
+    profile: Literal["main", "high", "main10"]
     preset: str
     tier: Tier
+
+    def with_more(self, factor: float) -> VideoRecipe:
+        """Return the same rung with `factor` times the bits."""
+        rates = ("bitrate_kbps", "maxrate_kbps", "buffer_kbits")
+        more: dict[str, float] = {rate: round(getattr(self, rate) * factor) for rate in rates}
+        if self.crf is not None:
+            more["crf"] = round(self.crf - CRF_PER_DOUBLING[self.codec] * log2(factor), 2)
+        return self.model_copy(update=more)
 
 
 class AudioRecipe(Record):
@@ -77,6 +92,28 @@ class Chunk(Record):
     index: int
     first_frame: int
     frames: int
+
+
+class Excerpt(Record):
+    """A run of frames that stands for a part of the film."""
+
+    first_frame: Annotated[int, Field(ge=0)]
+    frames: Annotated[int, Field(ge=1)]
+    share: Annotated[float, Field(gt=0, le=1, description="of the film; those of a plan sum to 1")]
+
+
+class SearchRules(Record):
+    """What the search for a title's ladder is held to."""
+
+    excerpts: Annotated[int, Field(ge=1, description="of different shots, at most")]
+    excerpt_s: Annotated[float, Field(gt=0, description="how long each is, at most")]
+    most_rungs: Annotated[int, Field(ge=1, description="a codec")]
+    step: Annotated[float, Field(gt=1, description="a rung's bit rate over that of the next lower one, at most")] = 2.0
+    floor_kbps: Annotated[int, Field(gt=0, description="of the lowest rung: what the slowest line carries")]
+    margin: Annotated[float, Field(ge=0, description="of VMAF, above the target: excerpts are not the film")] = 0.5
+    tolerance: Annotated[
+        float, Field(gt=0, description="of VMAF: how far below its prediction a lower rung may come out")
+    ] = 6.0
 
 
 class QualityFloor(Record):
@@ -122,7 +159,13 @@ class EncodingPlan(Record):
     segment_frames: int = Field(description="frames a segment, and the distance of key frames")
     segment_s: float = Field(description="seconds a segment, exactly: segment_frames over frame_rate")
     chunks: tuple[Chunk, ...]
-    video: tuple[VideoRecipe, ...]
+    video: tuple[VideoRecipe, ...] = Field(description="until the search is done, the fixed ladder")
+    fixed: tuple[VideoRecipe, ...] = Field(
+        default=(), description="the fixed ladder: it gives the search its sizes, and something to be compared with"
+    )
+    excerpts: tuple[Excerpt, ...] = Field(default=(), description="what is tried on")
+    search: SearchRules | None = Field(default=None, description="none: nothing is searched")
+    ladder: LadderReport | None = Field(default=None, description="what was found; none: not yet")
     floors: tuple[QualityFloor, ...] = Field(default=(), description="of the rungs that are held to one")
     raised: tuple[Raise, ...] = Field(default=(), description="by rung and chunk; a chunk stands here once")
     audio: AudioRecipe | None = None
@@ -138,10 +181,7 @@ class EncodingPlan(Record):
         """
         [recipe] = [recipe for recipe in self.video if recipe.rung == rung]
         factor = RAISE ** next((found.times for found in self.raised if (found.rung, found.chunk) == (rung, chunk)), 0)
-        if factor == 1:
-            return recipe
-        rates = ("bitrate_kbps", "maxrate_kbps", "buffer_kbits")
-        return recipe.model_copy(update={rate: round(getattr(recipe, rate) * factor) for rate in rates})
+        return recipe.with_more(factor) if factor > 1 else recipe
 
 
 class ChunkScore(Record):
