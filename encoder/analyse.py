@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from encoder.log import say
-from encoder.quality import picture
+from encoder.quality import complexity, picture
 from encoder.quality.decode import decode
 from encoder.quality.sound import measure_sound
 from encoder.quality.source import Source
@@ -23,7 +23,7 @@ from lambdas.common.media import ObjectRef
 from lambdas.ingestion.analysis import MOST_SHOTS, AnalysisReport, Sound
 
 # Measurements that are taken otherwise are other measurements: another number measures anew.
-_METHOD = 1
+_METHOD = 2
 _JPEG, _VTT = "image/jpeg", "text/vtt"
 
 
@@ -96,7 +96,9 @@ def measure(film: Media, *, folder: Path, analysis: Analysis) -> AnalysisReport:
     stills = Stills(key=analysis.still)
     repetition, interlacing = picture.repetition(frames, clock), picture.interlacing(frames, clock)
     levels = picture.levels(frames, clock)
-    shots = picture.shots(frames, clock)
+    shots, aspect = picture.shots(frames, clock), picture.aspect(frames, decoded=decoded, source=source)
+    samples = complexity.read_samples(decoded.detail, window=complexity.Window.of(aspect))
+    samples = complexity.within_shots(samples, shots)
     black, freeze = picture.black_spans(frames, clock), picture.freeze_spans(frames, clock)
     report = AnalysisReport(
         frames=len(frames),
@@ -111,11 +113,12 @@ def measure(film: Media, *, folder: Path, analysis: Analysis) -> AnalysisReport:
             }
         ),
         interlacing=interlacing.model_copy(update={"spans": stills.of("interlacing", interlacing.spans)}),
-        aspect=picture.aspect(frames, decoded=decoded, source=source),
+        aspect=aspect,
         levels=levels.model_copy(update={"spans": stills.of("levels", levels.spans)}),
         sound=tuple(_illustrated(sound, stills) for sound in measure_sound(frames, decoded=decoded, source=source)),
-        shots=shots[:MOST_SHOTS],
+        shots=complexity.with_complexity(shots, samples)[:MOST_SHOTS],
         shot_count=len(shots),
+        complexity=complexity.film_complexity(samples, frames=frames, shots=shots, aspect=aspect),
         thumbnails=analysis.thumbnails,
         thumbnail_count=layout.count(len(frames), rate=clock.rate),
         analysis_s=0.0,

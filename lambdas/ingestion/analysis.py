@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lambdas.common.media import Rational, Record
-from lambdas.common.qc import TimeSpan
+from lambdas.common.qc import Complexity, Rectangle, TimeSpan
 
 SPANS_KEPT = 20
 """Of each kind, the longest: as many as a person looks at."""
@@ -50,6 +50,16 @@ class Aspect(Record):
     bar_bottom: int
     bar_left: int = Field(description="columns, to within four")
     bar_right: int
+
+    @property
+    def active(self) -> Rectangle:
+        """The picture without its bars."""
+        return Rectangle(
+            left=self.bar_left,
+            top=self.bar_top,
+            width=self.width - self.bar_left - self.bar_right,
+            height=self.height - self.bar_top - self.bar_bottom,
+        )
 
     @property
     def bars_percent(self) -> float:
@@ -109,12 +119,16 @@ class Sound(Record):
 
 
 class Shot(Record):
-    """Where a shot begins."""
+    """Where a shot begins, and what it is like."""
 
     first_frame: int
     start_s: float
     timecode: str
     score: float = Field(description="how sudden the change was, of 100; 0 for the film's first")
+    complexity: float | None = Field(
+        default=None,
+        description="as `Complexity.overall`, of the shot; none: not measured, or it is too short for it",
+    )
 
 
 class AnalysisReport(Record):
@@ -133,6 +147,9 @@ class AnalysisReport(Record):
     sound: tuple[Sound, ...] = ()
     shots: Annotated[tuple[Shot, ...], Field(max_length=MOST_SHOTS)] = Field(default=(), description="the first")
     shot_count: int = Field(default=0, description="all of them; a report that is older than this field says 0")
+    complexity: Complexity | None = Field(
+        default=None, description="none: the report is older than this field, or the film is a single frame"
+    )
     thumbnails: str = Field(description="the key of the WebVTT track of the seek thumbnails")
     thumbnail_count: int
     analysis_s: float = Field(description="what the measuring took, in seconds of the wall clock")

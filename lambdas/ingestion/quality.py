@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from lambdas.common.media import Record
-from lambdas.common.qc import QcCheck, TimeSpan, Verdict, worst
+from lambdas.common.qc import Complexity, QcCheck, TimeSpan, Verdict, worst
 from lambdas.ingestion.analysis import SPANS_KEPT, AnalysisReport, Sound, Spans
 
 
@@ -53,11 +53,12 @@ class QcThresholds(Record):
 
 
 class QualityReport(Record):
-    """Every check of one delivery, and the verdict of the worst."""
+    """Every check of one delivery, and the verdict of the worst; and its complexity, which nobody judges."""
 
     schema_version: Literal[1] = 1
     verdict: Verdict
     checks: tuple[QcCheck, ...]
+    complexity: Complexity | None = Field(default=None, description="none: not measured")
 
 
 def judge(report: AnalysisReport, thresholds: QcThresholds) -> QualityReport:
@@ -71,7 +72,7 @@ def judge(report: AnalysisReport, thresholds: QcThresholds) -> QualityReport:
         The settings' (``IngestionSettings.quality``).
     """
     checks = tuple(check(report, thresholds) for check in _CHECKS)
-    return QualityReport(verdict=worst(checks), checks=checks)
+    return QualityReport(verdict=worst(checks), checks=checks, complexity=report.complexity)
 
 
 def _graded(value: float, *, review: float | None = None, fail: float | None = None) -> Verdict:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 import subprocess
 import wave
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import NormalDist
 
 import imageio_ffmpeg
 
@@ -61,6 +63,39 @@ def outside(frame: bytes, *, share: float) -> bytes:
     """`frame` with the first `share` of its lines whiter than white."""
     lines = round(HEIGHT * share)
     return bytes([250]) * (lines * WIDTH) + frame[lines * WIDTH :]
+
+
+def grey(count: int) -> list[bytes]:
+    """The same even grey over and over."""
+    return [bytes([126]) * LUMA + bytes([128]) * CHROMA] * count
+
+
+def grainy(count: int, *, sigma: float) -> list[bytes]:
+    """Grey with Gaussian noise that is another in each frame."""
+    noise, chance = NormalDist(126, sigma), random.Random(1)  # noqa: S311 - a test's picture
+    values = bytes(max(17, min(234, round(noise.inv_cdf((number + 0.5) / 256)))) for number in range(256))
+    return [chance.randbytes(LUMA).translate(values) + bytes([128]) * CHROMA for _ in range(count)]
+
+
+def darkened(frame: bytes) -> bytes:
+    """`frame` at less than a sixth of its brightness: all of it is under luma 51."""
+    return frame[:LUMA].translate(bytes(16 + max(0, value - 16) * 34 // 219 for value in range(256))) + frame[LUMA:]
+
+
+def page(count: int) -> list[bytes]:
+    """A screen full of text, which stands still; a word of it changes every fifth frame."""
+    chance = random.Random(1)  # noqa: S311 - a test's picture
+
+    def text(width: int) -> bytes:
+        return b"".join(bytes([chance.choice((235, 40))]) * 2 for _ in range(width // 2))
+
+    lines = [text(WIDTH) if line % 12 < 6 else bytes([235]) * WIDTH for line in range(HEIGHT)]
+    frames = []
+    for number in range(count):
+        if number % 5 == 3:
+            lines[60:66] = [text(40) + line[40:] for line in lines[60:66]]
+        frames.append(b"".join(lines) + bytes([128]) * CHROMA)
+    return frames
 
 
 def tone(seconds: float, *, level_db: float = -27.0, hz: int = 997) -> array[int]:

@@ -92,7 +92,7 @@ def report(**changes):
 
 def test_the_longest_report_can_be_read():
     """A report that is too large fails in the judge: whatever a film is like, its report has to stay below that."""
-    shot = Shot(first_frame=9_999_999, start_s=199_999.123456, timecode="23:59:59:23", score=99.123)
+    shot = Shot(first_frame=9_999_999, start_s=199_999.123456, timecode="23:59:59:23", score=99.123, complexity=4.123)
     long = TimeSpan(
         start_s=199_999.123456,
         end_s=199_999.123456,
@@ -108,6 +108,15 @@ def test_the_longest_report_can_be_read():
     assert len(largest.model_dump_json(indent=2)) < REPORT_LIMIT
     with pytest.raises(ValidationError, match="shots"):
         report(shots=(shot,) * (MOST_SHOTS + 1))
+
+
+def test_a_report_that_is_older_than_complexity_is_judged_without_it():
+    old = report().model_dump(exclude={"complexity"})
+    old["shots"] = [{"first_frame": 0, "start_s": 0.0, "timecode": "00:00:00:00", "score": 0.0}]
+    found = AnalysisReport.model_validate(old)
+    assert found.shots[0].complexity is None
+    assert judge(found, LIMITS).complexity is None
+    assert judge(found, LIMITS).verdict is PASS
 
 
 def repetition(spans, *, dead):
