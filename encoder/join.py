@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from encoder.chunk import NO_METADATA, timescale
+from encoder.chunk import NO_METADATA, check_peak, timescale
 from encoder.claims import Claims
 from encoder.errors import FrameCountError, TimelineError
 from encoder.plan import Work
@@ -24,6 +24,8 @@ def join(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
         If a chunk has not been encoded.
     FrameCountError, TimelineError
         As `check_timeline` says.
+    PeakError
+        If a second takes more than the rung's peak.
     """
     work = Work.read(plan, store=store)
     work.recipe(rung)
@@ -41,7 +43,11 @@ def join(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
             *("-f", "concat", "-i", folder / "chunks.ffconcat", "-map", "0:v:0", "-c", "copy", *NO_METADATA),
             *("-video_track_timescale", str(timescale(work)), "-movflags", "+faststart", joined),
         )
-        check_timeline(picture_track(joined), work=work)
+        track = picture_track(joined)
+        check_timeline(track, work=work)
+        # A chunk that is encoded with more bits may take a higher peak; where two chunks meet, each has its own.
+        peaks = (work.plan.recipe(rung, chunk.index).peak_kbits for chunk in work.plan.chunks)
+        check_peak(track, rung=rung, peak_kbits=max(peaks))
         return joined
 
     work.once(work.jobs.join(rung), target=work.rendition_file(rung), claims=claims, make=make)

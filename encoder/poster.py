@@ -42,7 +42,8 @@ def make_poster(rendition: Path, target: Path) -> None:
     """
     listing = ffmpeg(
         *("-skip_frame", "nokey", "-i", rendition, "-fps_mode", "passthrough", "-f", "null"),
-        *("-vf", "scale=320:-2,signalstats,entropy,metadata=mode=print:file=-", "-"),
+        # Brightness is told on the picture's own scale: that of 10 bits goes to 1023.
+        *("-vf", "scale=320:-2,format=yuv420p,signalstats,entropy,metadata=mode=print:file=-", "-"),
     )
     candidates = tuple(_candidates(listing))
     if not candidates:

@@ -73,6 +73,7 @@ class Format(BaseModel):
     """The container's facts."""
 
     format_name: str
+    start_time: Annotated[float, Field(allow_inf_nan=False)] | None = None
     duration: Seconds = 0.0
     tags: dict[str, str] = Field(default_factory=dict)
 
@@ -95,11 +96,19 @@ class Probe(BaseModel):
 
 
 class Packet(NamedTuple):
-    """One frame as the container holds it, in units of the stream's time base."""
+    """One frame as the container holds it, its times in units of the stream's time base."""
 
     pts: int
     dts: int
     key: bool
+    size_bytes: int
+
+
+class Second(NamedTuple):
+    """A second of a track, by decoding time."""
+
+    start_s: float
+    kbits: float
 
 
 class PictureTrack(NamedTuple):
@@ -108,11 +117,26 @@ class PictureTrack(NamedTuple):
     time_base: Fraction
     packets: tuple[Packet, ...]
 
+    @property
+    def busiest_second(self) -> Second:
+        """The second in which most bits are decoded; there must be a packet."""
+        second, busiest = 1 / self.time_base, Second(start_s=0.0, kbits=0.0)
+        first = held = 0
+        for packet in self.packets:
+            held += packet.size_bytes
+            while packet.dts - self.packets[first].dts >= second:
+                held -= self.packets[first].size_bytes
+                first += 1
+            if held * 8 / 1000 > busiest.kbits:
+                busiest = Second(start_s=float(self.packets[first].dts * self.time_base), kbits=held * 8 / 1000)
+        return busiest
+
 
 class _Packets(BaseModel):
     class Row(BaseModel):
         pts: int
         dts: int
+        size: int
         flags: str
 
     packets: tuple[Row, ...] = ()
@@ -169,12 +193,14 @@ def picture_track(media: Media) -> PictureTrack:
         "v:0",
         "-show_streams",
         "-show_entries",
-        "packet=pts,dts,flags",
+        "packet=pts,dts,size,flags",
     )
     track = _Packets.model_validate_json(ffprobe(*options, media))
     return PictureTrack(
         time_base=Fraction(track.streams[0].time_base),
-        packets=tuple(Packet(pts=row.pts, dts=row.dts, key="K" in row.flags) for row in track.packets),
+        packets=tuple(
+            Packet(pts=row.pts, dts=row.dts, key="K" in row.flags, size_bytes=row.size) for row in track.packets
+        ),
     )
 
 
