@@ -10,19 +10,18 @@ from tempfile import TemporaryDirectory
 from pydantic import BaseModel
 
 from encoder.claims import Claims
+from encoder.codecs import pixel_format
 from encoder.errors import FrameCountError
 from encoder.log import say
-from encoder.plan import BT709, Work
+from encoder.plan import Work
 from encoder.probe import picture_track
 from encoder.quality.clock import Clock
 from encoder.storage import ObjectStore
-from encoder.tools import Media, ffmpeg, threads, untrusted
+from encoder.tools import Media, ffmpeg, untrusted
+from encoder.vmaf import compare
 from encoder.window import Window
 from lambdas.common.media import ObjectRef
 from lambdas.encoding.models import Chunk, ChunkScore, RungScore, WorstFrame
-
-# The model of a 1080p screen seen from three times its height, and the one that gives nothing for sharpening.
-MODEL, NEG_MODEL = "vmaf_v0.6.1", "vmaf_v0.6.1neg"
 
 
 class FrameMetrics(BaseModel):
@@ -32,14 +31,6 @@ class FrameMetrics(BaseModel):
     vmaf_neg: float | None = None
     psnr_y: float
     float_ssim: float
-
-
-class _Frame(BaseModel):
-    metrics: FrameMetrics
-
-
-class _Log(BaseModel):
-    frames: tuple[_Frame, ...]
 
 
 def score(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
@@ -62,7 +53,8 @@ def score(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
         rendition, result = folder / "rendition.mp4", folder / "score.json"
         store.fetch(work.rendition_file(rung), rendition)
         with Window(store, work.plan.source) as source:
-            frames = _compared(rendition, source.url, folder=folder, work=work, sharpened=floor is not None)
+            sharpened = floor is not None and floor.vmaf_p5 > 0
+            frames = _compared(rendition, source.url, rung=rung, folder=folder, work=work, sharpened=sharpened)
             scored = summarise(frames, rung=rung, chunks=work.plan.chunks, clock=Clock(rate=work.frame_rate))
             if floor and not floor.reached(mean=scored.vmaf_mean, p5=scored.vmaf_p5):
                 seen: dict[str, Media] = {"source": source.url, "rendition": rendition}
@@ -113,48 +105,34 @@ def _rounded(value: float) -> float:
     return round(value, 3)
 
 
-def _compared(rendition: Path, source: Media, *, folder: Path, work: Work, sharpened: bool) -> tuple[FrameMetrics, ...]:
+def _compared(
+    rendition: Path, source: Media, *, rung: str, folder: Path, work: Work, sharpened: bool
+) -> tuple[FrameMetrics, ...]:
     """Return what libvmaf says of every frame; by the second model only where that is asked for."""
     plan = work.plan
     coded = len(picture_track(rendition).packets)
     if coded != plan.frames:
         raise FrameCountError(f"the rendition has {coded} frames, and the plan says {plan.frames}")
-    log = folder / "vmaf.json"
-    models = [f"version={MODEL}\\:name=vmaf", *([f"version={NEG_MODEL}\\:name=vmaf_neg"] if sharpened else [])]
-    # Both sides get the frame's number as their clock: timestamps that a container rounded pair frame n with
-    # frame n+1 (53.5 was read where 98.9 is true). 10-bit sources come down to what the rendition has.
-    same = f"{work.frame_clock},{BT709}"
-    graph = (
-        f"[0:v:0]{same},scale={plan.width}:{plan.height}:flags=bicubic,setsar=1,format=yuv420p[seen];"
-        f"[1:v:0]{same},setsar=1,format=yuv420p[meant];"
-        f"[seen][meant]libvmaf=model='{'|'.join(models)}':feature='name=psnr|name=float_ssim'"
-        f":n_threads={threads()}:log_fmt=json:log_path={log}:eof_action=endall:shortest=1:repeatlast=0"
-    )
-    ffmpeg(
-        "-i",
+    frames = compare(
         rendition,
-        *untrusted(source),
-        "-i",
-        source,
-        "-filter_complex",
-        graph,
-        "-fps_mode",
-        "passthrough",
-        "-f",
-        "null",
-        "-",
+        (*untrusted(source), "-i", source),
+        width=plan.width,
+        height=plan.height,
+        frame_clock=work.frame_clock,
+        pixel_format=pixel_format(work.recipe(rung)),
+        log=folder / "vmaf.json",
+        sharpened=sharpened,
+        features=("psnr", "float_ssim"),
     )
-    frames = tuple(frame.metrics for frame in _Log.model_validate_json(log.read_bytes()).frames)
     if len(frames) != plan.frames:
         raise FrameCountError(f"{len(frames)} frames were compared, and the plan says {plan.frames}")
-    return frames
+    return tuple(FrameMetrics.model_validate(frame.metrics) for frame in frames)
 
 
 def _picture(media: Media, *, of: str, frame: int, job: str, work: Work, store: ObjectStore) -> ObjectRef:
     """Keep one frame of `media` as a JPEG, and return where."""
     target = work.object(work.keys.picture(job, of=of))
-    # Half a frame early, as chunks are cut.
-    start = max(0.0, float((frame - 0.5) / work.frame_rate))
+    start = work.seek_s(frame, coded=of == "rendition")
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{of}.jpg"
         ffmpeg(

@@ -1,0 +1,128 @@
+"""Task ``search``: find the ladder of a title, by trying sizes and qualities on excerpts of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from encoder.claims import Claims
+from encoder.codecs import pixel_format
+from encoder.errors import NotInPlanError
+from encoder.ladder.curves import Size
+from encoder.ladder.excerpts import Reel, cut
+from encoder.ladder.hull import upper_hull
+from encoder.ladder.savings import savings_of
+from encoder.ladder.search import grid_of
+from encoder.ladder.search import search as find
+from encoder.ladder.trials import Trials
+from encoder.log import say
+from encoder.plan import Work
+from encoder.storage import ObjectStore
+from encoder.window import Window
+from lambdas.common.ladder import Codec, CodecLadder, FixedRung, LadderReport, Probe, SearchedRung
+from lambdas.encoding.models import SearchRules, VideoRecipe
+
+
+def search(*, plan: str, store: ObjectStore, claims: Claims) -> None:
+    """Search the ladder of a plan and write a `LadderReport`, once.
+
+    Raises
+    ------
+    NotInPlanError
+        If the plan says nothing to search by, or on.
+    FrameCountError
+        If the source does not give exactly the excerpts' frames.
+    ToolFailedError
+        If ffmpeg cannot read the source.
+    """
+    work = Work.read(plan, store=store)
+    rules = work.plan.search
+    if rules is None or not work.plan.excerpts or not work.plan.fixed:
+        raise NotInPlanError("the plan has no `search`, no `excerpts` or no `fixed` ladder: there is nothing to search")
+
+    def make(folder: Path) -> Path:
+        # The longer name is the deeper format's: yuv420p, yuv420p10le.
+        deepest = max((pixel_format(recipe) for recipe in work.plan.fixed), key=len)
+        with Window(store, work.plan.source) as source:
+            reel = cut(source.url, work.plan.excerpts, work=work, pixel_format=deepest, folder=folder)
+        report = report_on(reel, work=work, rules=rules, folder=folder)
+        result = folder / "ladder.json"
+        result.write_text(report.model_dump_json(indent=2), encoding="utf-8")
+        return result
+
+    work.once(work.jobs.search, target=work.ladder_file, claims=claims, make=make)
+
+
+def report_on(reel: Reel, *, work: Work, rules: SearchRules, folder: Path) -> LadderReport:
+    """Search the ladder of each codec of a plan's fixed ladder on a reel of excerpts, and compare it with that."""
+    codecs = tuple(dict.fromkeys(recipe.codec for recipe in work.plan.fixed))
+    searching, fixed = Trials(reel, work=work, folder=folder), Trials(reel, work=work, folder=folder)
+    ladders = tuple(_ladder(codec, work=work, rules=rules, searching=searching, fixed=fixed) for codec in codecs)
+    report = LadderReport(
+        vmaf_target=work.plan.vmaf_target,
+        margin=rules.margin,
+        excerpts=len(reel.excerpts),
+        excerpt_frames=reel.frames,
+        search_frames=searching.frames,
+        fixed_frames=fixed.frames,
+        grid_frames=reel.frames * sum(len(_sizes(work, codec)) * len(grid_of(codec)) for codec in codecs),
+        ladders=ladders,
+    )
+    say("searched", search_frames=report.search_frames, grid_frames=report.grid_frames)
+    return report
+
+
+def _ladder(codec: Codec, *, work: Work, rules: SearchRules, searching: Trials, fixed: Trials) -> CodecLadder:
+    recipes = _sizes(work, codec)
+
+    def measure(size: Size, crf: float) -> Probe:
+        outcome = searching.at_crf(recipes[size], crf)
+        probe = Probe(width=size.width, height=size.height, crf=crf, **outcome._asdict())
+        say("tried", codec=codec, **probe.model_dump())
+        return probe
+
+    target = work.plan.vmaf_target
+    found = find(codec, tuple(recipes), aim=target + rules.margin, rules=rules, measure=measure)
+    rungs = _named(found.rungs)
+    compared = tuple(_as_fixed(recipe, trials=fixed) for recipe in work.plan.fixed if recipe.codec is codec)
+    hull = upper_hull(found.probes)
+    for rung in rungs:
+        say("chose", codec=codec, **rung.model_dump(mode="json"))
+    return CodecLadder(
+        codec=codec,
+        probes=found.probes,
+        hull=hull,
+        rungs=rungs,
+        fixed=compared,
+        savings=savings_of(rungs, hull=hull, fixed=compared, target=target),
+    )
+
+
+def _sizes(work: Work, codec: Codec) -> dict[Size, VideoRecipe]:
+    """Return the sizes of a codec's fixed rungs, and how each is encoded: as the first rung of that size."""
+    first: dict[tuple[int, int], VideoRecipe] = {}
+    for recipe in work.plan.fixed:
+        if recipe.codec is codec:
+            first.setdefault((recipe.width, recipe.height), recipe)
+    return {
+        Size(rung=recipe.rung, width=recipe.width, height=recipe.height, tier=recipe.tier): recipe
+        for recipe in first.values()
+    }
+
+
+def _named(rungs: Sequence[tuple[Size, Probe]]) -> tuple[SearchedRung, ...]:
+    """Return the rungs, each with the name of its size's fixed rung; the second of a size is number 2 of it."""
+    named: list[SearchedRung] = []
+    seen: Counter[Size] = Counter()
+    for size, probe in rungs:
+        seen[size] += 1
+        name = size.rung if seen[size] == 1 else f"{size.rung}-{seen[size]}"
+        probed = probe.model_dump(exclude={"vmaf_p5"})
+        named.append(SearchedRung(rung=name, tier=size.tier, **probed))
+    return tuple(named)
+
+
+def _as_fixed(recipe: VideoRecipe, *, trials: Trials) -> FixedRung:
+    outcome = trials.outcome(recipe)
+    return FixedRung(rung=recipe.rung, width=recipe.width, height=recipe.height, kbps=outcome.kbps, vmaf=outcome.vmaf)

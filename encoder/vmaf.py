@@ -1,0 +1,92 @@
+"""libvmaf: what coding has cost a picture, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, Field
+
+from encoder.plan import BT709
+from encoder.tools import ffmpeg, threads
+
+# One sees a screen of 1080 lines from three times its height, the other one of 2160 lines from one and a half.
+_HD_MODEL, _UHD_MODEL = "vmaf_v0.6.1", "vmaf_4k_v0.6.1"
+_MOST_HD_LINES = 1440
+
+
+class Compared(NamedTuple):
+    """What libvmaf says of one frame."""
+
+    frame: int
+    metrics: Mapping[str, float]
+    """By libvmaf's names: ``vmaf``, ``vmaf_neg``, and those of the features."""
+
+
+class _Frame(BaseModel):
+    number: int = Field(alias="frameNum")
+    metrics: dict[str, float]
+
+
+class _Log(BaseModel):
+    frames: tuple[_Frame, ...]
+
+
+def model_of(height: int) -> str:
+    """Return the VMAF model for a picture of `height` lines: of a screen that has as many."""
+    return _HD_MODEL if height <= _MOST_HD_LINES else _UHD_MODEL
+
+
+def compare(
+    seen: Path,
+    meant: Sequence[str | Path],
+    *,
+    width: int,
+    height: int,
+    frame_clock: str,
+    pixel_format: str,
+    log: Path,
+    sharpened: bool = False,
+    features: Sequence[str] = (),
+    every: int = 1,
+) -> tuple[Compared, ...]:
+    """Compare what was coded with what was meant, frame n with frame n, at the size of the latter.
+
+    Parameters
+    ----------
+    seen
+        The coded picture; it is enlarged as players do.
+    meant
+        ffmpeg's options and the input of the source.
+    width, height
+        Pixels of the source.
+    frame_clock
+        The filters of `Work.frame_clock`.
+    pixel_format
+        What both are compared in: that of the coded picture.
+    log
+        Where libvmaf writes to.
+    sharpened
+        Also by the model that gives nothing for sharpening: ``vmaf_neg``.
+    features
+        What else is measured, for example ``psnr``.
+    every
+        Frames 0, `every`, 2 x `every` … alone are measured.
+    """
+    model = model_of(height)
+    models = [f"version={model}\\:name=vmaf", *([f"version={model}neg\\:name=vmaf_neg"] if sharpened else [])]
+    besides = f":feature='{'|'.join(f'name={name}' for name in features)}'" if features else ""
+    # Both sides get the frame's number as their clock: timestamps that a container rounded pair frame n with
+    # frame n+1 (53.5 was read where 98.9 is true). 10-bit sources come down to what the rendition has.
+    same = f"{frame_clock},{BT709}"
+    graph = (
+        f"[0:v:0]{same},scale={width}:{height}:flags=bicubic,setsar=1,format={pixel_format}[seen];"
+        f"[1:v:0]{same},setsar=1,format={pixel_format}[meant];"
+        f"[seen][meant]libvmaf=model='{'|'.join(models)}'{besides}"
+        f":n_threads={threads()}:n_subsample={every}:log_fmt=json:log_path={log}"
+        ":eof_action=endall:shortest=1:repeatlast=0"
+    )
+    ffmpeg("-i", seen, *meant, "-filter_complex", graph, "-fps_mode", "passthrough", "-f", "null", "-")
+    frames = _Log.model_validate_json(log.read_bytes()).frames
+    return tuple(Compared(frame=frame.number, metrics=frame.metrics) for frame in frames)

@@ -1,0 +1,77 @@
+"""Films that are a formula: what they would give at each size and CRF, and what an exhaustive search would find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log2
+
+from hypothesis import strategies as st
+
+from encoder.ladder.curves import Size
+from encoder.ladder.search import grid_of
+from lambdas.common.ladder import Codec, Probe
+from lambdas.common.media import Tier
+from lambdas.encoding.models import CRF_PER_DOUBLING
+
+SIZES = tuple(
+    Size(rung=f"{height}p", width=height * 16 // 9, height=height, tier=Tier.HD if height >= 720 else Tier.SD)
+    for height in (1080, 720, 480, 360, 240)
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """Bits fall by the CRF as powers of 2 do, a little bent; VMAF by a power of it, and by what a size leaves out."""
+
+    codec: Codec
+    pixels: int
+    best_octaves: float
+    octave: float
+    bend: float
+    by_pixels: float
+    loss: float
+    power: float
+    unseen: float
+    blur: float
+    blur_power: float
+
+    def __call__(self, size: Size, crf: float) -> Probe:
+        first, *_, last = grid_of(self.codec)
+        part = (crf - first) / (last - first)
+        smaller = log2(self.pixels / size.pixels)
+        falling = (crf - first) / (CRF_PER_DOUBLING[self.codec] * self.octave)
+        octaves = self.best_octaves - self.by_pixels * smaller - falling + self.bend * (part - 0.5) ** 2
+        coded = self.loss * max(0.0, part - self.unseen) ** self.power + 2 * part
+        vmaf = 100 - coded - self.blur * smaller**self.blur_power
+        return Probe(width=size.width, height=size.height, crf=crf, kbps=2**octaves, vmaf=max(vmaf, 0.0), vmaf_p5=0.0)
+
+    def least_kbps(self, vmaf: float, *, sizes: Sequence[Size]) -> float:
+        """The bit rate at which the exhaustive grid's best size has `vmaf`; between its CRFs, by the logarithm."""
+        found = []
+        for size in sizes:
+            for better, worse in pairwise(self(size, crf) for crf in grid_of(self.codec)):
+                if worse.vmaf <= vmaf <= better.vmaf:
+                    part = (vmaf - worse.vmaf) / (better.vmaf - worse.vmaf)
+                    found.append(worse.kbps * (better.kbps / worse.kbps) ** part)
+        return min(found)
+
+
+def films(codec: Codec, sizes: Sequence[Size]) -> st.SearchStrategy[Film]:
+    """Easy and hard ones, sharp and soft, and what an encoder makes of them."""
+    between = st.floats
+    return st.builds(
+        Film,
+        codec=st.just(codec),
+        pixels=st.just(max(size.pixels for size in sizes)),
+        best_octaves=between(9.5, 16),
+        octave=between(0.8, 1.3),
+        bend=between(0, 2),
+        by_pixels=between(0.6, 0.95),
+        loss=between(10, 50),
+        power=between(1.4, 2.6),
+        unseen=between(0, 0.2),
+        blur=between(0.3, 8),
+        blur_power=between(0.8, 1.4),
+    )

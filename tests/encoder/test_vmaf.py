@@ -1,0 +1,51 @@
+"""What libvmaf is asked, and how its answers are told apart."""
+
+import pytest
+
+pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
+
+from encoder.vmaf import compare, model_of
+from tests.encoder.studio import ffmpeg
+
+
+@pytest.mark.parametrize(
+    ("height", "model"),
+    [(720, "vmaf_v0.6.1"), (1080, "vmaf_v0.6.1"), (1440, "vmaf_v0.6.1"), (2160, "vmaf_4k_v0.6.1")],
+)
+def test_the_model_is_that_of_the_sources_screen(height, model):
+    assert model_of(height) == model
+
+
+@pytest.mark.parametrize(("every", "frames"), [(1, [0, 1, 2, 3, 4, 5, 6]), (3, [0, 3, 6])])
+def test_frames_are_compared_at_a_distance_and_say_which_they_are(tmp_path, every, frames):
+    film = tmp_path / "film.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=192x108:rate=25", "-frames:v", "7", "-c:v", "ffv1", film)
+    compared = compare(
+        film,
+        ("-i", film),
+        width=192,
+        height=108,
+        frame_clock="settb=1/25,setpts=N",
+        pixel_format="yuv420p",
+        log=tmp_path / "vmaf.json",
+        every=every,
+    )
+    assert [each.frame for each in compared] == frames
+    assert min(each.metrics["vmaf"] for each in compared) > 95
+
+
+def test_a_comparison_on_a_screen_of_2160_lines_is_made_by_its_models(tmp_path):
+    film = tmp_path / "film.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=192x108:rate=25", "-frames:v", "3", "-c:v", "ffv1", film)
+    compared = compare(
+        film,
+        ("-i", film),
+        width=192,
+        height=2160,
+        frame_clock="settb=1/25,setpts=N,scale=192:2160",
+        pixel_format="yuv420p10le",
+        log=tmp_path / "vmaf.json",
+        sharpened=True,
+        features=("psnr",),
+    )
+    assert {"vmaf", "vmaf_neg", "psnr_y"} <= set(compared[0].metrics)
