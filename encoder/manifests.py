@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from fractions import Fraction
@@ -11,10 +12,14 @@ import m3u8
 from defusedxml import DefusedXmlException, ElementTree
 
 from encoder.errors import ManifestUnreadableError
+from encoder.protection import CLEAR_KEY
 from lambdas.common.keys import MisplacedReferenceError, PublishedVersion, referenced
 
 _MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 _KID = "{urn:mpeg:cenc:2013}default_KID"
+_PSSH = "{urn:mpeg:cenc:2013}pssh"
+_FAIRPLAY = "com.apple.streamingkeydelivery"
+_FAIRPLAY_KEY = re.compile(r"skd://(?P<key_id>[0-9a-f]{32})")
 
 
 class Kind(StrEnum):
@@ -39,7 +44,9 @@ class Track(NamedTuple):
     init: str | None
     segments: tuple[Segment, ...]
     key_id: str | None = None
-    """Hexadecimal; DASH says it, HLS does not."""
+    """Hexadecimal; in HLS, FairPlay's."""
+    key_formats: frozenset[str] = frozenset()
+    """By which the manifest names the key: ``schemeIdUri`` in DASH, ``KEYFORMAT`` in HLS."""
     playlist: str | None = None
 
     @property
@@ -128,6 +135,8 @@ def hls_track(text: bytes, *, key: str, kind: Kind, published: PublishedVersion)
                 Segment(referenced(key, segment.uri, within=published.prefix), segment.duration)
                 for segment in parsed.segments
             ),
+            key_id=_fairplay_key(parsed.keys),
+            key_formats=frozenset(found.keyformat for found in parsed.keys if found),
             playlist=key,
         )
     except MisplacedReferenceError as error:
@@ -157,7 +166,8 @@ def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track
     def key(reference: str) -> str:
         return referenced(published.dash, reference, within=published.prefix)
 
-    protection = next((found.get(_KID) for found in choice.iterfind(f"{_MPD}ContentProtection") if found.get(_KID)), "")
+    protections = choice.findall(f"{_MPD}ContentProtection")
+    protection = next((found.get(_KID) for found in protections if found.get(_KID)), "")
     return Track(
         kind=Kind(choice.attrib["contentType"]),
         init=key(template.attrib["initialization"]),
@@ -166,7 +176,17 @@ def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track
             for number, ticks in enumerate(durations, start=start)
         ),
         key_id=protection.replace("-", "").lower() or None,
+        key_formats=frozenset(
+            found.get("schemeIdUri", "")
+            for found in protections
+            if found.find(_PSSH) is not None or found.get("schemeIdUri") == CLEAR_KEY
+        ),
     )
+
+
+def _fairplay_key(keys: Any) -> str | None:  # noqa: ANN401 - the library has no types
+    found = (_FAIRPLAY_KEY.fullmatch(key.uri or "") for key in keys if key and key.keyformat == _FAIRPLAY)
+    return next((named["key_id"] for named in found if named), None)
 
 
 def _repeats(value: str) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from encoder.claims import Claims
 from encoder.errors import PackagingError
@@ -35,6 +37,13 @@ _MPD_DURATION = re.compile(r'mediaPresentationDuration="PT(?P<seconds>[\d.]+)S"'
 _EXTINF = re.compile(r"^#EXTINF:(?P<seconds>[\d.]+)", re.MULTILINE)
 
 
+class Tracks(NamedTuple):
+    """What is packaged, in the clear: the rendition of each rung, and the sound, if there is any."""
+
+    video: dict[str, Path]
+    audio: Path | None
+
+
 def package(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener) -> None:
     """Package every rung of the plan and write the `PackageReport`, once.
 
@@ -51,20 +60,35 @@ def package(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener)
         If KMS does not open a key.
     """
     work = Work.read(plan, store=store)
+
+    def fetch(folder: Path) -> Tracks:
+        return Tracks(
+            video={
+                recipe.rung: _fetch_rendition(recipe, work=work, store=store, tracks=folder)
+                for recipe in work.plan.video
+            },
+            audio=_fetch_audio(work, store=store, tracks=folder),
+        )
+
+    package_tracks(work, fetch=fetch, store=store, claims=claims, opener=opener)
+
+
+def package_tracks(
+    work: Work, *, fetch: Callable[[Path], Tracks], store: ObjectStore, claims: Claims, opener: KeyOpener
+) -> None:
+    """Package what `fetch` puts into a folder, and write the `PackageReport`, once; see `package`."""
     published = PublishedVersion(title_id=work.plan.title_id, version_id=work.plan.version_id)
 
     def make(folder: Path) -> Path:
         keys = [opener.open(key, title_id=work.plan.title_id) for key in work.plan.keys]
         tracks, out, poster = folder / "tracks", folder / "out", folder / "poster.jpg"
         tracks.mkdir()
-        video = {
-            recipe.rung: _fetch_rendition(recipe, work=work, store=store, tracks=tracks) for recipe in work.plan.video
-        }
+        video, audio = fetch(tracks)
         package_streams(
             work=work,
             keys=keys,
             video=video,
-            audio=_fetch_audio(work, store=store, tracks=tracks),
+            audio=audio,
             subtitles=_fetch_subtitles(work, store=store, tracks=tracks),
             out=out,
         )
@@ -87,7 +111,7 @@ def package(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener)
         written.write_text(report.model_dump_json(indent=2), encoding="utf-8")
         return written
 
-    work.once(work.jobs.package, target=work.object(work.keys.package), claims=claims, make=make)
+    work.once(work.jobs.package, target=work.package_file, claims=claims, make=make)
 
 
 def _fetch_rendition(recipe: VideoRecipe, *, work: Work, store: ObjectStore, tracks: Path) -> Path:

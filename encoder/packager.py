@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import posixpath
 import re
@@ -11,14 +12,19 @@ from pathlib import Path
 from encoder.errors import PackagingError
 from encoder.keys import OpenKey
 from encoder.plan import Work
+from encoder.protection import CLEAR_KEY, System
 from encoder.tools import Tool, run
 from lambdas.common.keys import VersionLayout
 from lambdas.common.media import UNDETERMINED, Language
 from lambdas.encoding.models import AudioRecipe, VideoRecipe
 
-LICENCE_PATH = "/api/playback/license"
-
-_KEY_URI = re.compile(r'(#EXT-X-KEY:[^\n]*URI=")data:[^"]*(")')
+# What stands in the initialisation of picture and sound, and in the DASH manifest; in HLS, FairPlay beside it.
+_PROTECTION_SYSTEMS = "Common,Widevine,PlayReady,FairPlay"
+_COMMON_PROTECTION = re.compile(
+    rf'<ContentProtection schemeIdUri="urn:uuid:{System.COMMON}">.*?</ContentProtection>', re.DOTALL
+)
+_CLEAR_KEY_PROTECTION = f'<ContentProtection value="ClearKey1.0" schemeIdUri="{CLEAR_KEY}"/>'
+_FAIRPLAY_URI = re.compile(r'(?<=URI="skd://)[A-Za-z0-9+/=]+(?=")')
 _MEDIA_URI = re.compile(r'(^|URI=")(?=\.\./)', re.MULTILINE)
 
 
@@ -69,6 +75,9 @@ def package_streams(
         extra_environment={"FLAGS_keys": labels},
         secrets=[key.secret_hex for key in keys],
     )
+    dash = out / VersionLayout.DASH
+    # dash.js would hand the common box of the manifest to ClearKey as a list of key ids.
+    dash.write_text(_COMMON_PROTECTION.sub(_CLEAR_KEY_PROTECTION, dash.read_text(encoding="utf-8")), encoding="utf-8")
     for playlist in (out / VersionLayout.MEDIA_PLAYLISTS).glob("*.m3u8"):
         playlist.write_text(_corrected(playlist.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -80,7 +89,7 @@ def audio_folder(recipe: AudioRecipe) -> str:
 
 def _options(work: Work) -> Iterator[str]:
     segment_s = float(work.plan.segment_frames / work.frame_rate)
-    yield from ("--enable_raw_key_encryption", "--fromenv=keys", "--protection_systems", "Common")
+    yield from ("--enable_raw_key_encryption", "--fromenv=keys", "--protection_systems", _PROTECTION_SYSTEMS)
     # cbcs in both manifests: HLS knows no other scheme for fragmented MP4 that Apple plays.
     yield from ("--protection_scheme", "cbcs", "--clear_lead", "0", "--iv", _constant_iv(work))
     yield from ("--segment_duration", f"{segment_s:.6f}", "--generate_static_live_mpd")
@@ -164,9 +173,12 @@ def _stream(path: Path, kind: str, *fields: str) -> str:
 
 
 def _corrected(playlist: str) -> str:
-    """Point a media playlist's keys to the licence service, and its media one folder further up.
+    """Mend what the packager writes of a media playlist's keys, and point its media one folder further up.
 
-    The packager puts the KID where HLS wants an address to ask, and knows nothing of the media playlists
-    having a folder of their own.
+    The packager writes ClearKey in the format in which HLS promises the bare key, and hls.js then looks for no other;
+    names the KID to FairPlay in base64, whose ``/`` and ``+`` mean something else in an address; and knows nothing of
+    the media playlists having a folder of their own.
     """
-    return _MEDIA_URI.sub(r"\1../", _KEY_URI.sub(rf"\g<1>{LICENCE_PATH}\g<2>", playlist))
+    keys = playlist.replace('KEYFORMAT="identity"', 'KEYFORMAT="org.w3.clearkey"')
+    keys = _FAIRPLAY_URI.sub(lambda kid: base64.b64decode(kid[0]).hex(), keys)
+    return _MEDIA_URI.sub(r"\1../", keys)

@@ -19,7 +19,7 @@ from encoder.log import say
 from encoder.manifests import Kind, Segment, Track, dash_tracks, hls_playlists, hls_track
 from encoder.packager import audio_folder
 from encoder.plan import Work
-from encoder.protection import sample_entries
+from encoder.protection import KEY_FORMATS, System, announced, sample_entries
 from encoder.samples import Decoded, decode
 from encoder.storage import ObjectStore
 from encoder.thumbnails import sprites_of
@@ -43,7 +43,8 @@ _CUE = re.compile(rf"^{_TIME}[ \t]+-->[ \t]+{_TIME}", re.MULTILINE)
 def verify(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener) -> None:
     """Check what was packaged and write the `VerificationReport`, unless it was found good already.
 
-    A bad report is no result: it is written, and the next attempt looks again.
+    A bad report is no result: it lies elsewhere, and the next attempt looks again. What was packaged does not count any
+    more then: it is packaged anew first.
 
     Raises
     ------
@@ -55,22 +56,23 @@ def verify(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener) 
         If KMS does not open a key.
     """
     work = Work.read(plan, store=store)
-    report_ref = work.object(work.keys.verification)
 
     def make(folder: Path) -> Path:
-        package = store.read(work.object(work.keys.package), PackageReport)
+        package = store.read(work.package_file, PackageReport)
         report = _Verification(work=work, package=package, store=store, opener=opener, folder=folder).report()
         if not report.verified:
-            store.write(report, report_ref)
+            store.write(report, work.faults_file)
+            claims.retract(version_id=work.plan.version_id, job=work.jobs.package, target=work.package_file)
             told = "; ".join(f"{fault.subject}: {fault.message}" for fault in report.faults[:_FAULTS_TOLD])
             more = len(report.faults) - _FAULTS_TOLD
-            raise VerificationFailedError(f"{told}{f'; and {more} more' if more > 0 else ''} (see {report_ref.uri})")
+            told += f"; and {more} more" if more > 0 else ""
+            raise VerificationFailedError(f"{told} (see {work.faults_file.uri})")
         say("verified", objects=report.objects, tracks=[track.track for track in report.tracks])
         written = folder / "report.json"
         written.write_text(report.model_dump_json(indent=2), encoding="utf-8")
         return written
 
-    work.once(work.jobs.verify, target=report_ref, claims=claims, make=make)
+    work.once(work.jobs.verify, target=work.verification_file, claims=claims, make=make)
 
 
 class _Verification:
@@ -93,6 +95,8 @@ class _Verification:
         self._poster()
         present = self._present(named)
         self._encrypted((*dash, *hls), present=present)
+        self._announced(dash, formats=frozenset(system.scheme for system in System), of="the DASH manifest")
+        self._announced(hls, formats=KEY_FORMATS, of="the HLS playlist")
         self._complete(dash, of="the DASH manifest")
         self._complete(hls, of="the HLS playlists")
         for recipe in self._work.plan.video:
@@ -185,6 +189,17 @@ class _Verification:
                     self._fault(init, f"its samples are not encrypted: {entry.coding!r}")
                 elif key is None or entry.key_id != key.key_id:
                     self._fault(init, f"it names key {entry.key_id}, which is not the track's")
+                elif missing := set(System) - announced(self._read(init), key_id=entry.key_id):
+                    names = ", ".join(sorted(system.name for system in missing))
+                    self._fault(init, f"it does not announce its key to {names}")
+
+    def _announced(self, tracks: tuple[Track, ...], *, formats: frozenset[str], of: str) -> None:
+        """See that a manifest names the key of picture and sound to every protection system."""
+        for track in tracks:
+            missing = formats - track.key_formats
+            if track.kind is not Kind.TEXT and missing:
+                folder = track.folder.removeprefix(self._published.prefix)
+                self._fault(folder, f"{of} does not name its key to {', '.join(sorted(missing))}")
 
     def _present(self, keys: set[str]) -> set[str]:
         """Return those of `keys` that hold anything."""
@@ -205,7 +220,7 @@ class _Verification:
             track = found.get(folder)
             if track is None:
                 self._fault(folder, f"{of} lacks it")
-            elif track.playlist is None and track.key_id != self._package.key_ids[tier]:
+            elif track.key_id != self._package.key_ids[tier]:
                 self._fault(folder, f"{of} names {track.key_id or 'no key'}, which is not the {tier} key")
             elif track.kind is Kind.VIDEO and len(track.segments) != self._segments:
                 self._fault(folder, f"{of} lists {len(track.segments)} segments, and the plan says {self._segments}")
@@ -244,13 +259,16 @@ class _Verification:
             self._fault(folder, f"VMAF {score.vmaf_mean} (least {score.vmaf_min}) cannot be")
 
     def _checked(self, track: Track, *, present: set[str]) -> CheckedTrack:
-        """Decode the ends of a track."""
-        last = len(track.segments) - 1
+        """Decode the ends of a track, and its middle."""
+        segments = len(track.segments)
+        first, middle, last = 0, segments // 2, segments - 1
+        decoded = {index: self._decoded(track, index, present=present) for index in {first, middle, last}}
         return CheckedTrack(
             track=track.folder.removeprefix(self._published.prefix),
-            segments=len(track.segments),
-            first=self._decoded(track, 0, present=present),
-            last=self._decoded(track, last, present=present),
+            segments=segments,
+            first=decoded[first],
+            middle=decoded[middle],
+            last=decoded[last],
         )
 
     def _decoded(self, track: Track, index: int, *, present: set[str]) -> int | None:

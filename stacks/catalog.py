@@ -118,6 +118,16 @@ class CatalogStack(ContextStack):
             description="Tells a title's versions and its audit trail.",
         )
         allow(self._titles, versions, "dynamodb:GetItem", "dynamodb:Query")
+        repackage = ServiceFunction(
+            self,
+            "Repackage",
+            handler=f"{HANDLERS}.repackage",
+            environment=CampaignEnvironment(titles_table=self._titles.table_name, event_bus=self._bus.event_bus_name),
+            description="Asks for a title's current version to be packaged anew, from its own tracks.",
+        )
+        allow(self._titles, repackage, "dynamodb:GetItem", "dynamodb:PutItem")
+        self._bus.grant_put_events_to(repackage)
+        CfnOutput(self, "RepackageFunction", value=repackage.function_name)
         CfnOutput(self, "RollbackFunction", value=rollback.function_name)
         CfnOutput(self, "VersionsFunction", value=versions.function_name)
 

@@ -27,7 +27,7 @@ class RollbackEnvironment(Environment):
 
 
 class CampaignEnvironment(Environment):
-    """`start_campaign`: asks for published titles to be encoded anew."""
+    """`start_campaign` and `repackage`: ask for published titles to be encoded or packaged anew."""
 
     titles_table: str
     event_bus: str

@@ -1,4 +1,4 @@
-"""The catalog's functions: two that follow the bus, one that answers the API, and four that operators call."""
+"""The catalog's functions: two that follow the bus, one that answers the API, and five that operators call."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from lambdas.catalog.media import in_place
 from lambdas.catalog.models import (
     AuditRecord,
     CampaignRequest,
+    RepackageRequest,
     RollbackRequest,
     ShowCampaignRequest,
     VersionsRequest,
 )
 from lambdas.catalog.overview import overview
 from lambdas.catalog.publishing import Step, known, next_step, publication
+from lambdas.catalog.repackaging import repackage_of
 from lambdas.catalog.store import CatalogStore
 from lambdas.common.bus import publisher, received
 from lambdas.common.clock import now
@@ -125,6 +127,50 @@ def rollback(event: Payload, _context: LambdaContext) -> Payload:
         "revision": record.revision,
         "replaced": record.previous_version if change else None,
         "changed": change is not None,
+    }
+
+
+@entry_point
+def repackage(event: Payload, _context: LambdaContext) -> Payload:
+    """Ask for a title's current version to be packaged anew, from its own tracks; an operator calls this.
+
+    Parameters
+    ----------
+    event
+        A `RepackageRequest`: ``title_id``, ``new_keys`` and ``by`` (an ARN).
+
+    Returns
+    -------
+    dict
+        ``title_id``; ``version_id``, that of the version that is asked for; ``replaces``; ``new``: whether it was not
+        asked for before, and ``state``, the version's.
+
+    Raises
+    ------
+    UnknownTitleError, RecordIncompleteError
+        If the title has no version whose tracks could be taken.
+    TransientError
+        If the table or the bus is away: ask again.
+    """
+    environment = CampaignEnvironment.load()
+    request = parse(RepackageRequest, event)
+    logger.append_keys(title_id=request.title_id)
+    store = _store(environment.titles_table)
+    title = store.title(request.title_id)
+    version = store.version(title_id=request.title_id, version_id=title.current_version) if title else None
+    asked = repackage_of(request, title=title, version=version)
+    new = store.add_version(asked.accepted, at=now(), replaces=asked.replaces)
+    # Whoever asks again may do so because this was lost; the workflow begins a version once.
+    publisher(environment.event_bus).publish(asked)
+    version_id = asked.accepted.version_id
+    made = store.version(title_id=request.title_id, version_id=version_id)
+    logger.info("packaged anew", extra={"version_id": version_id, "by": request.by, "new_keys": request.new_keys})
+    return {
+        "title_id": request.title_id,
+        "version_id": version_id,
+        "replaces": asked.replaces,
+        "new": new,
+        "state": made.state.value if made else None,
     }
 
 

@@ -31,7 +31,7 @@ class VersionState(StrEnum):
 
     ::
 
-        encoding ──> packaged ──> published ──> replaced   by a newer delivery, or by a campaign
+        encoding ──> packaged ──> published ──> replaced   by a newer delivery, or what was made of it
             └────────────────────────^ ^ └────> withdrawn  by a rollback
                                        └─────── by a rollback, from packaged, replaced or withdrawn
     """
@@ -71,7 +71,7 @@ class Version(Stored):
     subtitles: tuple[SubtitleSource, ...] = ()
     fixity: tuple[Fixity, ...] = ()
     campaign: Slug | None = Field(default=None, description="that encoded it anew; none: it was delivered")
-    replaces: str | None = Field(default=None, description="the version that a campaign made it of")
+    replaces: str | None = Field(default=None, description="the version that it was made of, if it was no delivery")
     packaged: VersionPackaged | None = None
     packaged_at: AwareDatetime | None = None
     published_at: AwareDatetime | None = None
@@ -142,6 +142,13 @@ class RollbackRequest(Request):
 
 class VersionsRequest(Request):
     """Input of `versions`."""
+
+
+class RepackageRequest(Request):
+    """Input of `repackage`."""
+
+    new_keys: Annotated[bool, Field(description="whether a new key period is opened")] = False
+    by: Annotated[str, Field(min_length=1, max_length=2048, description="who asks: an ARN")]
 
 
 class CampaignEntry(Stored):

@@ -14,6 +14,8 @@ def overview(
 ) -> dict[str, Any]:
     """Return a title's versions, newest delivery first, and its audit trail, oldest change first; as JSON values.
 
+    A version has its `renditions` as they were measured, and its `ladder`, a `LadderReport`, if it was searched for.
+
     Raises
     ------
     UnknownTitleError
@@ -39,11 +41,13 @@ def _told(version: Version) -> dict[str, Any]:
             *("delivered_at", "accepted_at", "packaged_at", "published_at"),
         },
     )
-    renditions = version.packaged.renditions if version.packaged else ()
+    packaged = version.packaged
+    renditions = packaged.renditions if packaged else ()
     top = max(renditions, key=lambda rendition: rendition.height * rendition.width, default=None)
     return known | {
         "verified": version.verified,
         "degraded": version.degraded,
-        "rungs": [rendition.rung for rendition in renditions],
+        "renditions": [rendition.model_dump(mode="json") for rendition in renditions],
         "vmaf_top": top.vmaf_mean if top else None,
+        "ladder": packaged.ladder.model_dump(mode="json") if packaged and packaged.ladder else None,
     }

@@ -30,11 +30,13 @@ class CatalogStore:
         self._table = table
 
     @transient_errors()
-    def add_version(self, source: SourceAccepted, *, at: datetime) -> bool:
-        """Record a version whose encoding begins; return whether it was new."""
+    def add_version(self, source: SourceAccepted, *, at: datetime, replaces: str | None = None) -> bool:
+        """Record a version whose encoding begins, or that is to be packaged anew; return whether it was new."""
         try:
             client("dynamodb").put_item(
-                TableName=self._table, Item=items.new_version(source, at=at), ConditionExpression=_NEW
+                TableName=self._table,
+                Item=items.new_version(source, at=at, replaces=replaces),
+                ConditionExpression=_NEW,
             )
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":

@@ -44,19 +44,21 @@ def issue_keys(event: Payload, _context: LambdaContext) -> Payload:
     Parameters
     ----------
     event
-        ``{"title_id": …}``.
+        ``{"title_id": …}``; with ``opened_for``, a version, the title gets new keys for it.
 
     Returns
     -------
     dict
-        ``{"keys": […]}``, one `ContentKey` a tier, always the same for a title.
+        ``{"keys": […]}``, one `ContentKey` a tier, of the latest period or that of the version.
     """
     environment = KeyServiceEnvironment.load()
-    title_id = parse(KeyRequest, event).title_id
+    request = parse(KeyRequest, event)
+    title_id = request.title_id
     table = store.ContentKeyTable(environment.content_keys_table)
     issued = keys.issue(
         title_id=title_id,
         existing=table.of_title(title_id),
+        opened_for=request.opened_for,
         new_wrapped_key=partial(store.new_wrapped_key, wrapping_key_id=environment.wrapping_key_id),
         keep=partial(table.keep, title_id=title_id),
     )
@@ -135,15 +137,15 @@ def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
 @entry_point
 @problem_documents
 def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - named as its route is
-    """``POST /api/playback/license``: a ClearKey licence for the keys of the session's title."""
+    """``POST /api/playback/license``: a ClearKey licence for the keys of the session's version."""
     environment = LicenseEnvironment.load()
     request = parse_body(event, LicenseRequest)
     session, playable = _opened(event, environment=environment, session_id=parse_query(event, LicenseQuery).session_id)
     table = store.ContentKeyTable(environment.content_keys_table)
     licence = licences.grant(
         request=request,
-        playable=playable,
-        keys=tuple(table.of_title(session.title_id).values()),
+        key_ids=frozenset((session.key_ids or playable.key_ids).values()),
+        keys=table.of_title(session.title_id),
         unwrap=partial(store.unwrap, title_id=session.title_id),
     )
     # The number only: what the licence holds belongs in no log.

@@ -1,9 +1,9 @@
-"""Content keys: one a title and tier, made once and for ever the same."""
+"""Content keys: one a title, tier and period, made once and for ever the same."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from lambdas.common.media import Tier
@@ -20,28 +20,44 @@ class NewWrappedKey(Protocol):
 
 
 def issue(
-    *, title_id: str, existing: Mapping[Tier, ContentKey], new_wrapped_key: NewWrappedKey, keep: Keep
+    *,
+    title_id: str,
+    existing: Sequence[ContentKey],
+    opened_for: str | None,
+    new_wrapped_key: NewWrappedKey,
+    keep: Keep,
 ) -> tuple[ContentKey, ...]:
-    """Return the title's keys, one a tier; make those that do not exist.
+    """Return the title's keys of one period, one a tier; make those that do not exist.
 
-    A second encode of a title gets the same keys, so that licences of running sessions stay good.
+    A second encode of a title gets the same keys, so that licences of running sessions stay good. Keys of earlier
+    periods are left as they are: the versions that were packaged with them play on.
 
     Parameters
     ----------
     existing
-        The keys that the title has.
+        The keys that the title has, of all periods.
+    opened_for
+        The version that a new period is opened for: asked again for the same one, the same period. None: the latest.
     new_wrapped_key
         Makes one.
     keep
-        Stores a key unless the tier has one by now, and returns the one that is stored: of two issues at
+        Stores a key unless the tier has one of the period by now, and returns the one that is stored: of two issues at
         the same time, the first wins and both return its key.
     """
-    return tuple(
-        existing.get(tier) or keep(_new(title_id=title_id, tier=tier, new_wrapped_key=new_wrapped_key)) for tier in Tier
-    )
+    period = _period(existing, opened_for=opened_for)
+    known = {key.tier: key for key in existing if key.period == period}
+
+    def new(tier: Tier) -> ContentKey:
+        key_id = uuid.uuid4().hex
+        context = encryption_context(title_id=title_id, tier=tier, key_id=key_id)
+        wrapped = new_wrapped_key(context=context)
+        return ContentKey(tier=tier, period=period, opened_for=opened_for, key_id=key_id, wrapped=wrapped)
+
+    return tuple(known.get(tier) or keep(new(tier)) for tier in Tier)
 
 
-def _new(*, title_id: str, tier: Tier, new_wrapped_key: NewWrappedKey) -> ContentKey:
-    key_id = uuid.uuid4().hex
-    context = encryption_context(title_id=title_id, tier=tier, key_id=key_id)
-    return ContentKey(tier=tier, key_id=key_id, wrapped=new_wrapped_key(context=context))
+def _period(existing: Sequence[ContentKey], *, opened_for: str | None) -> int:
+    latest = max((key.period for key in existing), default=0)
+    if opened_for is None:
+        return latest
+    return max((key.period for key in existing if key.opened_for == opened_for), default=latest + 1)

@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from lambdas.common.errors import NotFoundError
 from lambdas.encoding.models import ContentKey
-from lambdas.playback.models import LicenseRequest, Playable
+from lambdas.playback.models import LicenseRequest
 
 Unwrap = Callable[[ContentKey], bytes]
 
 
-def grant(*, request: LicenseRequest, playable: Playable, keys: Sequence[ContentKey], unwrap: Unwrap) -> dict[str, Any]:
+def grant(
+    *, request: LicenseRequest, key_ids: Collection[str], keys: Sequence[ContentKey], unwrap: Unwrap
+) -> dict[str, Any]:
     """Return the licence: the keys that were asked for, in clear. Nothing of it may be logged.
 
     Parameters
     ----------
+    key_ids
+        Of the keys that the session's version was packaged with.
     keys
-        The title's content keys, wrapped.
+        The title's content keys of all periods, wrapped.
     unwrap
         Opens one of them.
 
     Raises
     ------
     NotFoundError
-        If a key is asked for that is not one of this title's. No key is unwrapped then.
+        If a key is asked for that is not one of this version's. No key is unwrapped then.
     """
-    playing = set(playable.key_ids.values())
-    of_title = {key.key_id: key for key in keys if key.key_id in playing}
+    of_version = {key.key_id: key for key in keys if key.key_id in key_ids}
     asked = tuple(dict.fromkeys(request.kids))
-    unknown = [kid for kid in asked if kid not in of_title]
+    unknown = [kid for kid in asked if kid not in of_version]
     if unknown:
-        message = f"the title has no key {', '.join(unknown)}: ask only for the key ids of its manifest"
+        message = f"the session's version has no key {', '.join(unknown)}: ask only for the key ids of its manifest"
         raise NotFoundError(message)
     return {
         "keys": [
-            {"kty": "oct", "kid": _base64url(bytes.fromhex(kid)), "k": _base64url(unwrap(of_title[kid]))}
+            {"kty": "oct", "kid": _base64url(bytes.fromhex(kid)), "k": _base64url(unwrap(of_version[kid]))}
             for kid in asked
         ],
         "type": request.type,

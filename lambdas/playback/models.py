@@ -37,6 +37,7 @@ class Session(Record):
     version_id: str
     manifests: Manifests
     thumbnails: str | None = None
+    key_ids: dict[Tier, str] = Field(default={}, description="of the version; none: opened before sessions kept them")
     device: str | None = None
     created_at: int = Field(description="seconds since the epoch")
     expires_at: int = Field(description="seconds since the epoch; also the table's TTL attribute")
@@ -76,6 +77,7 @@ class KeyRequest(Request):
     """Input of `issue_keys`."""
 
     title_id: Slug
+    opened_for: str | None = Field(default=None, description="the version that shall have new keys")
 
 
 class Device(Request):

@@ -24,6 +24,7 @@ def create(*, viewer_id: str, playable: Playable, device: str | None, now: datet
         version_id=playable.version_id,
         manifests=playable.manifests,
         thumbnails=playable.thumbnails,
+        key_ids=playable.key_ids,
         device=device,
         created_at=created_at,
         expires_at=created_at + ttl_s,

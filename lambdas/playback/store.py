@@ -16,7 +16,6 @@ from pydantic import BaseModel
 
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.errors import NotFoundError
-from lambdas.common.media import Tier
 from lambdas.common.objects import read_object
 from lambdas.encoding.models import ContentKey, encryption_context
 from lambdas.playback.models import EdgeKey, Playable, Progress, Session
@@ -28,6 +27,7 @@ _KEY_BYTES = 16
 _MANIFEST_LIMIT = 4 * 2**20
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LOST = "ConditionalCheckFailedException"
+_PERIOD = "#"
 
 
 class _Table:
@@ -111,24 +111,27 @@ class ProgressTable(_Table):
 
 
 class ContentKeyTable(_Table):
-    """Content keys, wrapped, by ``title_id`` and ``tier``."""
+    """Content keys, wrapped, by ``title_id`` and ``tier``, with which the period stands from the second one on."""
 
     @transient_errors()
-    def of_title(self, title_id: str) -> dict[Tier, ContentKey]:
-        """Return a title's keys; there are as few as tiers."""
+    def of_title(self, title_id: str) -> tuple[ContentKey, ...]:
+        """Return a title's keys of all periods; there are few."""
         answer = client("dynamodb").query(
             TableName=self._name,
             KeyConditionExpression="title_id = :title_id",
             ExpressionAttributeValues=_item({":title_id": title_id}),
             ConsistentRead=True,
         )
-        keys = (_content_key(_plain(item)) for item in answer["Items"])
-        return {key.tier: key for key in keys}
+        return tuple(_content_key(_plain(item)) for item in answer["Items"])
 
     def keep(self, key: ContentKey, *, title_id: str) -> ContentKey:
-        """Store `key` unless the tier has one by now; return the one that is stored."""
-        kept = self._put({"title_id": title_id, **_values(key)}, condition="attribute_not_exists(title_id)")
-        return key if kept else self.of_title(title_id)[key.tier]
+        """Store `key` unless the tier has one of its period by now; return the one that is stored."""
+        tier = f"{key.tier}{_PERIOD}{key.period}" if key.period else key.tier.value
+        item = {"title_id": title_id, **_values(key), "tier": tier}
+        if self._put(item, condition="attribute_not_exists(title_id)"):
+            return key
+        place = (key.tier, key.period)
+        return next(found for found in self.of_title(title_id) if (found.tier, found.period) == place)
 
 
 @transient_errors()
@@ -173,7 +176,8 @@ def manifest_text(*, bucket: str, key: str) -> str:
 
 
 def _content_key(item: Item) -> ContentKey:
-    return ContentKey.model_validate({name: value for name, value in item.items() if name != "title_id"})
+    values = {name: value for name, value in item.items() if name != "title_id"}
+    return ContentKey.model_validate(values | {"tier": item["tier"].partition(_PERIOD)[0]})
 
 
 def _values(record: BaseModel) -> Item:

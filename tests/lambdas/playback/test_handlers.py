@@ -61,6 +61,15 @@ def test_a_titles_keys_are_issued_once(aws, lambda_context):
     assert handlers.issue_keys({"title_id": "u"}, lambda_context) != first
 
 
+def test_a_version_gets_new_keys_once(aws, lambda_context):
+    first = handlers.issue_keys({"title_id": "t"}, lambda_context)
+    renewed = handlers.issue_keys({"title_id": "t", "opened_for": "c1"}, lambda_context)
+
+    assert not {key["key_id"] for key in first["keys"]} & {key["key_id"] for key in renewed["keys"]}
+    assert handlers.issue_keys({"title_id": "t", "opened_for": "c1"}, lambda_context) == renewed
+    assert handlers.issue_keys({"title_id": "t"}, lambda_context) == renewed
+
+
 @pytest.mark.parametrize("event", [{}, {"title_id": "Not A Slug"}, {"title_id": None}])
 def test_keys_for_no_title_are_refused_for_good(aws, lambda_context, event):
     with pytest.raises(PermanentError, match="title_id"):
@@ -245,7 +254,7 @@ def test_a_licence_opens_what_the_keys_closed(session, published, call):
 
     assert answer.status == 200
     assert answer.headers["cache-control"] == "private, no-store"
-    stored = store.ContentKeyTable("content_keys").of_title(published.title_id)
+    stored = {key.tier: key for key in store.ContentKeyTable("content_keys").of_title(published.title_id)}
     assert answer.json["keys"] == [
         {
             "kty": "oct",
@@ -260,6 +269,26 @@ def test_a_key_of_another_title_is_refused(session, call, lambda_context):
     others = handlers.issue_keys({"title_id": "another"}, lambda_context)["keys"]
 
     assert licence(call, session["session_id"], [others[0]["key_id"]]).status == 404
+
+
+def test_a_session_plays_on_with_its_keys_after_the_title_has_new_ones(session, published, call, lambda_context):
+    renewed = handlers.issue_keys({"title_id": published.title_id, "opened_for": "c1"}, lambda_context)["keys"]
+    key_ids = {Tier(key["tier"]): key["key_id"] for key in renewed}
+    changed = {"version_id": "c1", "key_ids": key_ids, "revision": published.revision + 1}
+    store.PlayableTable("playable").put_if_newer(published.model_copy(update=changed))
+
+    assert licence(call, session["session_id"], published.key_ids.values()).status == 200
+    assert licence(call, session["session_id"], key_ids.values()).status == 404
+    later = call(handlers.create_session, body={"title_id": published.title_id}).json
+    assert licence(call, later["session_id"], key_ids.values()).status == 200
+    assert licence(call, later["session_id"], published.key_ids.values()).status == 404
+
+
+def test_a_session_that_was_opened_before_sessions_kept_their_keys_gets_a_licence(session, published, call):
+    table = store.SessionTable("sessions")
+    table.put(table.get(session["session_id"]).model_copy(update={"key_ids": {}}))
+
+    assert licence(call, session["session_id"], published.key_ids.values()).status == 200
 
 
 def test_a_licence_needs_ones_own_running_session(session, published, call):

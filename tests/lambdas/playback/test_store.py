@@ -86,8 +86,30 @@ def test_the_first_key_of_a_tier_stays(aws):
 
     assert table.keep(first, title_id="t") == first
     assert table.keep(second, title_id="t") == first
-    assert table.of_title("t") == {Tier.SD: first}
+    assert table.of_title("t") == (first,)
     assert table.keep(second, title_id="another") == second
+
+
+def test_a_tier_has_one_key_a_period_and_the_first_of_each_stays(aws):
+    table = store.ContentKeyTable("content_keys")
+    first = ContentKey(tier=Tier.SD, key_id="1" * 32, wrapped="Zmlyc3Q=")
+    second = first.model_copy(update={"key_id": "2" * 32, "period": 1, "opened_for": "c1"})
+    late = second.model_copy(update={"key_id": "3" * 32, "opened_for": "c2"})
+
+    assert table.keep(first, title_id="t") == first
+    assert table.keep(second, title_id="t") == second
+    assert table.keep(late, title_id="t") == second
+    assert set(table.of_title("t")) == {first, second}
+
+
+def test_a_key_that_was_kept_before_there_were_periods_is_one_of_the_first(aws):
+    values = {"title_id": "t", "tier": "SD", "key_id": "1" * 32, "wrapped": "Zmlyc3Q="}
+    client("dynamodb").put_item(TableName="content_keys", Item={name: {"S": value} for name, value in values.items()})
+
+    [key] = store.ContentKeyTable("content_keys").of_title("t")
+
+    assert (key.tier, key.period, key.opened_for) == (Tier.SD, 0, None)
+    assert store.ContentKeyTable("content_keys").keep(key.model_copy(update={"key_id": "2" * 32}), title_id="t") == key
 
 
 def wrapped(aws):
