@@ -68,11 +68,20 @@ def storm(platform: Deployed, *, work_dir: Path, accepted: Mapping[str, Any], ki
     """Encode the source of `accepted`, a ``SourceAccepted``, again and again, until `kills` of its workers are killed.
 
     The first encode is left alone; its artefacts are what the others' are held against.
+
+    Raises
+    ------
+    StormError
+        If the first encode fails, or there are more films than kills: workers end faster than they are found.
     """
     dice = random.Random(seed)  # noqa: S311 - not a secret
     result, workers = Storm(), Workers(work_dir)
     expected: dict[str, str] = {}
+    announced = 0
     while result.kills < kills:
+        if announced > kills:
+            raise StormError(f"in {announced} films only {result.kills} workers were killed; faults: {result.faults}")
+        announced += 1
         version_id = f"v{dice.getrandbits(64):016x}"
         begun, before = time.monotonic(), result.kills
         _announce(platform, {**accepted, "version_id": version_id})
@@ -86,6 +95,8 @@ def storm(platform: Deployed, *, work_dir: Path, accepted: Mapping[str, Any], ki
                 time.sleep(0.2)
         seconds = time.monotonic() - begun
         if status != "SUCCEEDED":
+            if not expected:
+                raise StormError(f"{version_id} was left alone, and {status}: there is nothing to compare with")
             result.faults.append(f"{version_id} {status}")
             continue
         found = _artefacts(platform, version_id)
@@ -146,7 +157,7 @@ def _artefacts(platform: Deployed, version_id: str) -> dict[str, str]:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for entry in page["Contents"]
     ]
-    wanted = tuple(f"{prefix}{kind}/" for kind in ("chunk", "audio", "join", "score"))
+    wanted = tuple(f"{prefix}{kind}/" for kind in ("search", "chunk", "audio", "join", "score"))
     return {
         key.removeprefix(prefix): hashlib.sha256(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).hexdigest()
         for key in keys

@@ -1,7 +1,8 @@
 """The command of the Batch jobs: ``python -m encoder TASK …``.
 
-Exit codes, which the job definition's retry strategy reads: 0 done, 65 the input is at fault and another try
-would end the same, 75 another try may succeed, 70 the encoder itself is at fault.
+Exit codes, which the job definition's retry strategy reads, and `lambdas.encoding.retries`: 0 done, 65 the input is at
+fault and another try would end the same, 75 another try may succeed, 69 another worker is at the job, 70 the encoder
+itself is at fault.
 """
 
 # ruff: noqa: PLC0415 - a job does one task, and what the others import would be a fifth of a second of every start
@@ -21,6 +22,7 @@ from encoder.errors import InterruptedTaskError
 from encoder.log import LOGGER, say, start_logging
 from encoder.storage import ObjectStore
 from lambdas.common.errors import MarqueeError, TransientError
+from lambdas.encoding.claims import LeaseHeldError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begun = time.monotonic()
     try:
         _run(options, store=ObjectStore.connect())
+    except LeaseHeldError as error:
+        return _failed(error, exit_code=os.EX_UNAVAILABLE)
     except TransientError as error:
         return _failed(error, exit_code=os.EX_TEMPFAIL)
     except MarqueeError as error:
@@ -41,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return os.EX_OK
 
 
-def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
+def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:  # noqa: C901 - a branch a task
     match options.task:
         case "inspect":
             from encoder.inspect import inspect
@@ -66,6 +70,10 @@ def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
             from encoder.checksum import checksum
 
             checksum(target=options.object, version=options.object_version, report=options.report, store=store)
+        case "search":
+            from encoder.search import search
+
+            search(plan=options.plan, store=store, claims=Claims.connect(store=store))
         case "encode-chunk":
             from encoder.chunk import encode_chunk
 
@@ -93,6 +101,11 @@ def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:
             from encoder.package import package
 
             package(plan=options.plan, store=store, claims=Claims.connect(store=store), opener=KeyOpener.connect())
+        case "repackage":
+            from encoder.keys import KeyOpener
+            from encoder.repackage import repackage
+
+            repackage(plan=options.plan, store=store, claims=Claims.connect(store=store), opener=KeyOpener.connect())
         case "verify":
             from encoder.keys import KeyOpener
             from encoder.verify import verify
@@ -117,11 +130,13 @@ def _parser() -> argparse.ArgumentParser:
     reading.add_argument("--object-version", help="its S3 version; the newest by default")
     reading.add_argument("--report", required=True, help="s3:// address to write the report to")
     for task, purpose in (
+        ("search", "find the ladder of a title"),
         ("encode-chunk", "encode a run of segments of one rung"),
         ("encode-audio", "encode the audio track"),
         ("join", "join the chunks of a rung"),
         ("score", "measure the VMAF of a rung"),
         ("package", "encrypt, package and publish every rung"),
+        ("repackage", "package the tracks of a published version anew"),
         ("verify", "check what was packaged, as a player would find it"),
     ):
         planned = tasks.add_parser(task, help=purpose)

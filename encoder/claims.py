@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -94,6 +94,22 @@ class Claims:
             raise ResultLostError(f"{job} of {version_id}: its result {output.uri} is gone")
         say("committed", job=job, token=token, object=target.uri)
 
+    def retract(self, *, version_id: str, job: str, target: ObjectRef) -> None:
+        """Take back the result of a job that turned out to be bad: whoever needs it next does the job again.
+
+        It is gone before the job is open again, and at `target` last, so that nobody brings it back. Who dies halfway
+        leaves it to the next claim to open the job.
+        """
+        record = self._jobs.get(version_id, job)
+        output = record.output if record else None
+        if output is None:
+            return
+        self._store.delete(output)
+        self._store.delete(target)
+        with suppress(ConflictError):
+            self._jobs.change(version_id, job, lambda now: claims.reopen(now, output=output))
+        say("retracted", job=job, object=target.uri)
+
     def _claim(self, version_id: str, job: str, *, target: ObjectRef) -> JobRecord | None:
         """Return the claimed record; none if the job is done."""
         deadline = time.monotonic() + 2 * LEASE.total_seconds()
@@ -140,13 +156,15 @@ class Claims:
         renewing = threading.Thread(target=self._renew, args=(version_id, job, token, over), daemon=True)
         renewing.start()
         try:
-            yield
+            try:
+                yield
+            finally:
+                # First of all: a renewal that comes after the job was given up would find the claim lost.
+                over.set()
+                renewing.join()
         except BaseException as error:
             self._give_up(version_id, job, token=token, error=error)
             raise
-        finally:
-            over.set()
-            renewing.join()
 
     def _renew(self, version_id: str, job: str, token: int, over: threading.Event) -> None:
         while not over.wait(_RENEW_S):

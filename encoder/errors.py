@@ -48,6 +48,10 @@ class InterruptedTaskError(TransientError):
     """The task was told to stop: a spot machine is being reclaimed."""
 
 
+class MachineUnknownError(TransientError):
+    """The machine did not say of which family it is: its metadata service is slow, or asked too often."""
+
+
 class StorageError(TransientError):
     """AWS did not answer, throttled, or had an internal error."""
 
@@ -78,6 +82,10 @@ class FrameCountError(PermanentError):
 
 class TimelineError(PermanentError):
     """Timestamps or key frames do not lie where the plan puts them."""
+
+
+class PeakError(PermanentError):
+    """A second of a rendition takes more bits than its rung declares."""
 
 
 class PackagingError(PermanentError):

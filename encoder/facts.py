@@ -39,6 +39,7 @@ def media_facts(found: Probe, *, media_info: MediaInfo, video: VideoFacts | None
     timecodes = (found.format.tags, *(stream.tags for stream in found.streams))
     return MediaFacts(
         container=container(found),
+        start_s=found.format.start_time,
         duration_s=found.format.duration,
         timecode=next((code for tags in timecodes if _TIMECODE.fullmatch(code := tags.get("timecode", ""))), None),
         writing_application=_plain(media_info.container.application if media_info.container else None),

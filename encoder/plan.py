@@ -47,9 +47,29 @@ class Work:
         """Return where a joined rendition lies."""
         return self.object(self.keys.track(self.jobs.join(rung)))
 
+    @property
+    def ladder_file(self) -> ObjectRef:
+        """Where the report of the search for the ladder lies."""
+        return self.object(self.keys.ladder(self.jobs.search))
+
     def score_file(self, rung: str) -> ObjectRef:
         """Return where the quality score of a rung lies."""
         return self.object(self.keys.score(self.jobs.score(rung)))
+
+    @property
+    def package_file(self) -> ObjectRef:
+        """Where the packaging report lies."""
+        return self.object(self.keys.package(self.jobs.package))
+
+    @property
+    def verification_file(self) -> ObjectRef:
+        """Where the report of the check lies, if it found no fault."""
+        return self.object(self.keys.verification(self.jobs.verify))
+
+    @property
+    def faults_file(self) -> ObjectRef:
+        """Where the report of the last check lies that found faults."""
+        return self.object(self.keys.faults(self.jobs.verify))
 
     def once(self, job: str, *, target: ObjectRef, claims: Claims, make: Make) -> None:
         """Do a job of this plan once (`Claims.once`)."""
@@ -73,6 +93,16 @@ class Work:
         Containers round timestamps (MXF and Matroska to milliseconds); the frame's number is never rounded.
         """
         return f"settb=1/({self.plan.frame_rate}),setpts=N"
+
+    def seek_s(self, frame: int, *, coded: bool = False) -> float:
+        """Return where to seek to in the source, or in a `coded` track of this plan, to begin with `frame`.
+
+        It is a quarter of a frame before it: what the container rounded down is still found, and the frame before is
+        not. Half a frame is too much where the container counts in frames, as MXF does: it may be rounded to the frame
+        before (seen at 60000/1001).
+        """
+        start_s = 0.0 if coded else self.plan.picture_start_s
+        return max(0.0, start_s + float((frame - Fraction(1, 4)) / self.frame_rate))
 
     @property
     def duration_s(self) -> float:

@@ -259,6 +259,11 @@ class ObjectStore:
         with aws_errors(f"copy {ref.uri}"):
             self._client.copy({"Bucket": ref.bucket, "Key": ref.key}, target.bucket, target.key)
 
+    def delete(self, ref: ObjectRef) -> None:
+        """Remove an object, if there is one."""
+        with aws_errors(f"remove {ref.uri}"):
+            self._client.delete_object(Bucket=ref.bucket, Key=ref.key)
+
     def has(self, ref: ObjectRef, *, fingerprint: str) -> bool:
         """Say whether `ref` exists and was made from what `fingerprint` says."""
         try:

@@ -93,7 +93,7 @@ def run(
     Parameters
     ----------
     stdin
-        What the tool reads from its standard input.
+        What the tool reads from its standard input: as much as a pipe holds, 64 KiB.
     extra_environment
         Variables that the tool gets besides this process's own.
     secrets
@@ -152,13 +152,16 @@ def _output(process: subprocess.Popen[bytes], *, tool: Tool, stdin: str, timeout
     """
     begun = worked_at = time.monotonic()
     worked_s = 0.0
+    given: bytes | None = stdin.encode()
     while True:
         left_s = _LOOK_S if timeout_s is None else min(_LOOK_S, timeout_s - (time.monotonic() - begun))
         try:
-            return process.communicate(stdin.encode(), timeout=max(0.0, left_s))[0]
+            return process.communicate(given, timeout=max(0.0, left_s))[0]
         except subprocess.TimeoutExpired:
             if timeout_s is not None and time.monotonic() - begun >= timeout_s:
                 raise
+        # It lies in the pipe by now, whether it was read or not; it may not be given twice.
+        given = None
         now_s = _processor_s(process.pid)
         if now_s is None or now_s > worked_s:
             worked_s, worked_at = now_s or 0.0, time.monotonic()
@@ -188,9 +191,12 @@ def ffprobe(*arguments: str | Path, timeout_s: float | None = None) -> str:
 
 
 def _surroundings() -> dict[str, str]:
-    """Return this process's environment without proxies: a window is on this machine, and its address is a secret."""
+    """Return this process's environment without proxies: a window is on this machine, and its address is a secret.
+
+    SVT-AV1 is told to say nothing but errors: whatever ffmpeg is asked to, it would tell its settings there first.
+    """
     proxies = {"http_proxy", "https_proxy", "all_proxy"}
-    return {name: value for name, value in os.environ.items() if name.lower() not in proxies}
+    return {name: value for name, value in os.environ.items() if name.lower() not in proxies} | {"SVT_LOG": "1"}
 
 
 def _story(stderr: Iterable[bytes]) -> list[str]:

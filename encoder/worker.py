@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import random
+import time
 import urllib.request
+from http.client import HTTPException
 
+from encoder.errors import MachineUnknownError
 from lambdas.encoding.claims import Worker
 
 _METADATA = "http://169.254.169.254/latest"
 _PATIENCE_S = 2.0
+_ASKED, _FIRST_PAUSE_S = 5, 0.5
 _EC2 = "ec2"
 
 
@@ -17,6 +22,11 @@ def this_worker() -> Worker:
 
     ``ENCODER_CAPACITY`` is ``ec2``, where the machine is asked for its family, or what is billed otherwise, for example
     ``fargate-arm``; ``ENCODER_SPOT_ENVIRONMENT`` is the compute environment whose capacity is spot, by name or ARN.
+
+    Raises
+    ------
+    MachineUnknownError
+        If the machine does not say its family, however often it is asked.
     """
     environment = os.environ
     billed = environment["ENCODER_CAPACITY"]
@@ -44,6 +54,15 @@ def _instance_type() -> str:
 
 
 def _ask(path: str, *, method: str, headers: dict[str, str]) -> str:
+    """Ask the instance metadata service, which limits how often all of a machine's jobs together may ask."""
     request = urllib.request.Request(f"{_METADATA}/{path}", method=method, headers=headers)  # noqa: S310 - http, by name
-    with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:  # noqa: S310
-        return str(answer.read().decode())
+    for attempt in range(_ASKED):
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:  # noqa: S310
+                return str(answer.read().decode())
+        except (OSError, HTTPException) as error:
+            if attempt == _ASKED - 1:
+                message = f"the metadata service did not answer {method} {path}, asked {_ASKED} times: {error}"
+                raise MachineUnknownError(message) from error
+        time.sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311 - jitter
+    raise AssertionError  # every try of the loop returns, raises or is followed by another

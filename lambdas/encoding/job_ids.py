@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from lambdas.encoding.models import EncodingPlan
 
 _ENCODE = re.compile(r"(?P<version>[cv][0-9a-f]{16})-")
-_METHOD = 2
+_METHOD = 3
 """Jobs that are done otherwise give other results: another number is another name for each."""
 
 
@@ -23,19 +23,26 @@ class JobIds:
 
     ::
 
-        chunk/{rung}/{index}/{digest}    audio/{digest}    join/{rung}/{digest}    score/{rung}/{digest}
-        package/{digest}                 verify/{digest}
+        search/{digest}    chunk/{rung}/{index}/{digest}    audio/{digest}    join/{rung}/{digest}
+        score/{rung}/{digest}    package/{digest}    verify/{digest}
     """
 
     def __init__(self, plan: EncodingPlan) -> None:
         self._plan = plan
         self._whole = _digest(plan)
+        self._cut = (plan.frame_rate, plan.picture_start_s, plan.segment_frames)
+
+    @property
+    def search(self) -> str:
+        """The id of the search for the title's ladder. It does not depend on what the search finds."""
+        plan = self._plan
+        return f"search/{_digest(plan.source, *plan.fixed, *plan.excerpts, plan.search, plan.vmaf_target, *self._cut)}"
 
     def chunk(self, rung: str, index: int) -> str:
         """Return the id of a chunk's job. It depends on the source, the recipe and the borders, and on nothing else."""
         plan = self._plan
         [chunk] = [chunk for chunk in plan.chunks if chunk.index == index]
-        digest = _digest(plan.source, plan.recipe(rung, index), chunk, plan.frame_rate, plan.segment_frames)
+        digest = _digest(plan.source, plan.recipe(rung, index), chunk, *self._cut)
         return f"chunk/{rung}/{index:05d}/{digest}"
 
     @property
@@ -49,8 +56,9 @@ class JobIds:
         return f"join/{rung}/{self._rung(rung)}"
 
     def score(self, rung: str) -> str:
-        """Return the id of the job that measures a rung."""
-        return f"score/{rung}/{self._rung(rung)}"
+        """Return the id of the job that measures a rung: by what, and with what pictures, its floor says."""
+        floor = next((floor for floor in self._plan.floors if floor.rung == rung), None)
+        return f"score/{rung}/{_digest(self._rung(rung), floor)}"
 
     @property
     def package(self) -> str:
@@ -65,7 +73,7 @@ class JobIds:
     def _rung(self, rung: str) -> str:
         plan = self._plan
         recipes = [plan.recipe(rung, chunk.index) for chunk in plan.chunks]
-        return _digest(plan.source, *recipes, *plan.chunks, plan.frame_rate, plan.segment_frames)
+        return _digest(plan.source, *recipes, *plan.chunks, *self._cut)
 
 
 def batch_name(version_id: str, job: str) -> str | None:
@@ -75,7 +83,7 @@ def batch_name(version_id: str, job: str) -> str | None:
             return f"{version_id}-{rung}-chunk-{int(index)}"
         case ["join" | "score" as task, rung, *_]:
             return f"{version_id}-{rung}-{task}"
-        case ["audio" | "package" | "verify" as task, *_]:
+        case ["search" | "audio" | "package" | "verify" as task, *_]:
             return f"{version_id}-{task}"
         case _:
             return None
@@ -87,6 +95,6 @@ def version_of(batch_name: str) -> str | None:
     return found["version"] if found else None
 
 
-def _digest(*depends_on: BaseModel | str | int | None) -> str:
+def _digest(*depends_on: BaseModel | str | float | None) -> str:
     said = [value.model_dump_json() if isinstance(value, BaseModel) else str(value) for value in depends_on]
     return hashlib.sha256("\n".join([str(_METHOD), *said]).encode()).hexdigest()[:16]

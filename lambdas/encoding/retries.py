@@ -25,6 +25,8 @@ LATE_REASON = "marquee: too late to wait for spot"
 """How the reason begins with which a waiting job is cancelled that has to go on demand."""
 RECLAIM_REASONS = ("Host EC2", "Your Spot Task was interrupted")
 """How Batch's status reason begins when a spot machine was taken away: on EC2, on Fargate."""
+HELD_S = 600
+"""The longest pause, in seconds, before it is looked again whether another worker has done the job."""
 AT_ONCE_S = 5
 """The longest pause, in seconds, of a retry that need not wait: jobs of one lost machine do not all come together."""
 MOST_TIMED_OUT = 1
@@ -40,6 +42,8 @@ class FailureKind(StrEnum):
     RECLAIMED = "reclaimed"
     OUT_OF_MEMORY = "out_of_memory"
     TRANSIENT = "transient"
+    HELD = "held"
+    """Another worker is at it."""
     STUCK = "stuck"
     LATE = "late"
     """It waited for spot capacity, and its title cannot wait any longer."""
@@ -66,6 +70,7 @@ class Tried(Record):
 
     transient: NonNegativeInt = 0
     reclaimed: NonNegativeInt = 0
+    held: NonNegativeInt = 0
     stuck: NonNegativeInt = 0
     late: NonNegativeInt = 0
     enlarged: NonNegativeInt = 0
@@ -78,6 +83,7 @@ class RetryRules(Record):
 
     first_pause_s: NonNegativeInt = Field(default=60, description="the longest first pause; it doubles every time")
     most_transient: NonNegativeInt = 3
+    most_held: NonNegativeInt = Field(default=30, description="with its pauses, longer than any job may take")
     most_stuck: NonNegativeInt = 3
     most_late: NonNegativeInt = 3
     most_reclaimed: NonNegativeInt = 20
@@ -134,15 +140,17 @@ _EXIT_CODES = {
     os.EX_DATAERR: FailureKind.BAD_INPUT,
     os.EX_SOFTWARE: FailureKind.DEFECT,
     os.EX_TEMPFAIL: FailureKind.TRANSIENT,
+    os.EX_UNAVAILABLE: FailureKind.HELD,
     _WRONG_ARGUMENTS: FailureKind.DEFECT,
 }
-_AT_ONCE = {FailureKind.RECLAIMED, FailureKind.LATE}
+_LONGEST_S = {FailureKind.RECLAIMED: AT_ONCE_S, FailureKind.LATE: AT_ONCE_S, FailureKind.HELD: HELD_S}
 _OFF_SPOT = {FailureKind.RECLAIMED, FailureKind.LATE, FailureKind.NEVER_STARTED}
 _HOPELESS = {FailureKind.BAD_INPUT, FailureKind.DEFECT, FailureKind.CANCELLED}
 _WHAT_HAPPENED = {
     FailureKind.RECLAIMED: "the job's spot machine was taken away",
     FailureKind.OUT_OF_MEMORY: "the job ran out of memory",
     FailureKind.TRANSIENT: "something failed that may work the next time",
+    FailureKind.HELD: "another worker is at the job",
     FailureKind.STUCK: "the job was stuck, and was ended to be tried again",
     FailureKind.LATE: "the job could not wait for spot capacity any longer",
     FailureKind.TIMED_OUT: "the job took longer than it may",
@@ -180,8 +188,9 @@ def decide(
 
     A reclaimed or late job, and one that gets more memory, go again almost at once. The n-th retry (from 0) after
     another failure waits for 0 to ``first_pause_s * 2**n`` seconds, evenly distributed ("full jitter", Brooker,
-    *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015). Reclaims, stuck and late jobs are each counted for
-    themselves; everything else is counted as transient, time-outs moreover by themselves.
+    *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015). A job that another worker is at waits for up to
+    `HELD_S`, as nothing is wrong with it. Reclaims, held, stuck and late jobs are each counted for themselves;
+    everything else is counted as transient, time-outs moreover by themselves.
 
     Parameters
     ----------
@@ -203,7 +212,7 @@ def decide(
         if tried.timed_out >= MOST_TIMED_OUT:
             return _failed(kind, tried, had, why="it did so before")
         change["timed_out"] = tried.timed_out + 1
-    longest_s = AT_ONCE_S if kind in _AT_ONCE else rules.first_pause_s * 2**done
+    longest_s = _LONGEST_S.get(kind, rules.first_pause_s * 2**done)
     pause_s = _jitter(longest_s, draw=draw)
     return Decision(
         action=Action.RETRY,
@@ -219,6 +228,8 @@ def _count(kind: FailureKind, tried: Tried, rules: RetryRules) -> tuple[str, int
     match kind:
         case FailureKind.RECLAIMED:
             return "reclaimed", tried.reclaimed, rules.most_reclaimed
+        case FailureKind.HELD:
+            return "held", tried.held, rules.most_held
         case FailureKind.STUCK:
             return "stuck", tried.stuck, rules.most_stuck
         case FailureKind.LATE:

@@ -156,7 +156,8 @@ class Studio:
                 ),
             ),
             "audio": AudioRecipe(language="en", channels=2, bitrate_kbps=96),
-            "keys": tuple(self.content_key(tier, title_id=title_id) for tier in Tier),
+            # As the planner gives them: those of the tiers in use.
+            "keys": tuple(self.content_key(tier, title_id=title_id) for tier in (Tier.AUDIO, Tier.SD, Tier.HD)),
         }  # fmt: skip
         return EncodingPlan.model_validate({**values, **changes})
 
@@ -197,7 +198,8 @@ class Keys:
         work = Work(plan)
         self.jobs = work.jobs
         self.prefix, self.plan = work.keys.prefix, work.keys.plan
-        self.package, self.verification = work.keys.package, work.keys.verification
+        self.package, self.verification = work.package_file.key, work.verification_file.key
+        self.faults = work.faults_file.key
         self.audio = work.audio_file.key
         self._work = work
 

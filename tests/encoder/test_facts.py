@@ -168,6 +168,12 @@ def test_a_time_code_is_taken_from_whichever_track_has_one(code):
     assert media_facts(found, media_info=MediaInfo(), video=None, most_audio_tracks=1).timecode == code
 
 
+@pytest.mark.parametrize(("said", "start_s"), [({"start_time": "-0.007000"}, -0.007), ({}, None)])
+def test_a_container_begins_with_its_first_stream(said, start_s):
+    found = Probe.model_validate({"format": {"format_name": "mxf", **said}})
+    assert media_facts(found, media_info=MediaInfo(), video=None, most_audio_tracks=1).start_s == start_s
+
+
 @pytest.mark.parametrize("length", ["nan", "inf", "-5"])
 def test_an_impossible_length_is_the_files_fault(length, monkeypatch, tmp_path):
     answer = json.dumps({"format": {"format_name": "mov", "duration": length}})

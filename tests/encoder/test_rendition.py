@@ -152,7 +152,7 @@ def work(studio):
 
 def track(work, *, frames=FRAMES, keys=None, delay=0):
     keys = set(range(0, FRAMES, SEGMENT_FRAMES)) if keys is None else keys
-    packets = (Packet(pts=n * 1001 + delay * (n > 5), dts=n * 1001, key=n in keys) for n in range(frames))
+    packets = (Packet(pts=n * 1001 + delay * (n > 5), dts=n * 1001, key=n in keys, size_bytes=1) for n in range(frames))
     return PictureTrack(time_base=Fraction(1, 24000), packets=tuple(packets))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from encoder import tools
 from encoder.errors import ToolFailedError, ToolHangsError
-from encoder.tools import ffmpeg
+from encoder.tools import Tool, ffmpeg
 
 ENDLESS = ("-f", "lavfi", "-re", "-i", "testsrc=size=64x64", "-f", "null", "-")
 
@@ -51,6 +51,17 @@ def test_one_that_works_slowly_is_not(begun, monkeypatch):
         # It paces itself: most of the time it waits.
         ffmpeg("-f", "lavfi", "-re", "-i", "testsrc=size=1920x1080", "-f", "null", "-", timeout_s=1.5)
     assert begun[0].returncode == -signal.SIGKILL
+
+
+def test_a_tool_that_is_watched_for_long_still_gets_what_it_reads(monkeypatch, tmp_path):
+    monkeypatch.setattr(tools, "_LOOK_S", 0.05)
+    clip = tmp_path / "clip.nut"
+    ffmpeg("-f", "lavfi", "-t", "0.6", "-i", "testsrc=size=64x64", "-c:v", "ffvhuff", clip)
+    # It paces itself: the look comes more than once.
+    reading = ("-re", "-f", "concat", "-safe", "0", "-protocol_whitelist", "file,pipe", "-i", "pipe:0")
+    script = f"ffconcat version 1.0\nfile 'file:{clip}'\n"
+    said = tools.run(Tool.FFMPEG, [*reading, "-f", "framecrc", "-"], stdin=script)
+    assert sum(not line.startswith("#") for line in said.splitlines()) == 15
 
 
 def test_nothing_that_a_tool_says_early_is_lost_while_it_is_watched(monkeypatch):

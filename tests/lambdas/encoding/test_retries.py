@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lambdas.encoding.retries import (
     AT_ONCE_S,
+    HELD_S,
     LATE_REASON,
     STUCK_REASON,
     Action,
@@ -30,6 +31,7 @@ NO_ROOM = "Canceled by JobStateTimeLimit action due to reason: MISCONFIGURATION:
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 STREAM = "encoder/default/5d8f8a4c0b6e4f0f9d2e6b7a1c3d5e7f"
 JOB = {"name": "v0123456789abcdef-1080p-chunk-3", "command": ["encode-chunk", "--chunk", "3"], "priority": 10}
+COUNTS = ("transient", "held", "stuck", "reclaimed", "late")
 COUNTED = [FailureKind.TRANSIENT, FailureKind.NEVER_STARTED, FailureKind.UNKNOWN]
 
 kinds = st.sampled_from(FailureKind)
@@ -115,6 +117,7 @@ CAUSES = {
         batch_job(EXITED, (65, OUT_OF_MEMORY)),
         FailureKind.OUT_OF_MEMORY,
     ),
+    "another worker is at it": (batch_job(EXITED, (69,)), FailureKind.HELD),
     "the spot host is gone": (batch_job(HOST_LOST, ()), FailureKind.RECLAIMED),
     "the spot host is gone, and killed it": (batch_job(HOST_LOST, (137,)), FailureKind.RECLAIMED),
     "the spot host is gone, and it said so": (batch_job(HOST_LOST, (75,)), FailureKind.RECLAIMED),
@@ -217,6 +220,15 @@ def test_a_stuck_job_is_counted_for_itself():
     assert decided(FailureKind.STUCK, stuck=3).action is Action.FAIL
 
 
+def test_a_job_that_another_is_at_waits_for_longer_than_any_job_may_take_and_is_counted_for_itself():
+    decision = decided(FailureKind.HELD, draw=1 - 2**-53, transient=3)
+    assert (decision.action, decision.pause_s) == (Action.RETRY, HELD_S)
+    assert decision.tried == Tried(transient=3, held=1)
+    assert decided(FailureKind.HELD, held=RULES.most_held).action is Action.FAIL
+    # Each try itself waits for two leases of a minute; three hours is what a job may take in production.
+    assert RULES.most_held * (decided(FailureKind.HELD, draw=0.5).pause_s + 2 * 60) > 3 * 3600
+
+
 def test_a_job_may_take_too_long_once():
     decision = decided(FailureKind.TIMED_OUT, transient=1)
     assert decision.action is Action.RETRY
@@ -280,6 +292,7 @@ rules_of_any_size = st.builds(
     RetryRules,
     first_pause_s=st.integers(0, 600),
     most_transient=st.integers(0, 5),
+    most_held=st.integers(0, 5),
     most_stuck=st.integers(0, 5),
     most_reclaimed=st.integers(0, 25),
     most_late=st.integers(0, 5),
@@ -301,17 +314,14 @@ def run(failures, rules, draw=lambda: 0.5):
 @given(rules_of_any_size, st.data())
 def test_any_sequence_of_failures_comes_to_an_end(rules, data):
     larger = ceil(log2(max(1, rules.most_memory_mib / SIZE_MIB)))
-    most = rules.most_transient + rules.most_stuck + rules.most_reclaimed + rules.most_late + larger
+    most = larger + sum(getattr(rules, f"most_{name}") for name in COUNTS)
     failures = (data.draw(kinds) for _ in range(most + 1))
     decisions = list(run(failures, rules))
     *retries, last = decisions
     assert last.action is Action.FAIL
     assert all(retry.action is not Action.FAIL for retry in retries)
-    assert last.tried.transient <= rules.most_transient
-    assert last.tried.stuck <= rules.most_stuck
-    assert last.tried.reclaimed <= rules.most_reclaimed
-    assert last.tried.late <= rules.most_late
-    counted = sum(getattr(last.tried, name) for name in ("transient", "stuck", "reclaimed", "late", "enlarged"))
+    assert all(getattr(last.tried, name) <= getattr(rules, f"most_{name}") for name in COUNTS)
+    counted = sum(getattr(last.tried, name) for name in (*COUNTS, "enlarged"))
     assert counted == len(retries)
 
 
@@ -337,8 +347,11 @@ def test_a_pause_lies_within_its_bounds(kind, transient, stuck, reclaimed, draw,
     tried = {"transient": transient, "stuck": stuck, "reclaimed": reclaimed}
     decision = decided(kind, rules, draw, **tried)
     done = stuck if kind is FailureKind.STUCK else transient
-    at_once = kind in {FailureKind.RECLAIMED, FailureKind.LATE, FailureKind.OUT_OF_MEMORY}
-    assert 0 <= decision.pause_s <= (AT_ONCE_S if at_once else rules.first_pause_s * 2**done)
+    longest_s = {
+        FailureKind.HELD: HELD_S,
+        **dict.fromkeys((FailureKind.RECLAIMED, FailureKind.LATE, FailureKind.OUT_OF_MEMORY), AT_ONCE_S),
+    }
+    assert 0 <= decision.pause_s <= longest_s.get(kind, rules.first_pause_s * 2**done)
     assert decision.action is not Action.FAIL or decision.pause_s == 0
     assert SIZE_MIB <= decision.memory_mib <= max(SIZE_MIB, rules.most_memory_mib)
 
