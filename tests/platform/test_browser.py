@@ -1,4 +1,4 @@
-"""The deployed page in a real browser: the film plays, decrypted, and whoever has no right to it is refused."""
+"""The film in a real browser: it plays, decrypted, on the deployed page and in players that others use."""
 
 import pytest
 
@@ -9,17 +9,18 @@ pytestmark = [pytest.mark.embedded, pytest.mark.browser]
 
 
 @pytest.fixture(scope="session")
-def check_playback():
-    """The check itself, where there is a browser to make it in; asked for before anything is deployed for it."""
+def browser():
+    """Asked for before anything is deployed for it."""
     pytest.importorskip("playwright", reason=NEEDS)
-    from sandbox import browser, playback_check  # noqa: PLC0415
+    from sandbox.browser import BROWSER_HELP, find_browser  # noqa: PLC0415
 
-    if browser.find_browser() is None:
-        pytest.skip(browser.BROWSER_HELP)
-    return playback_check.check_playback
+    if find_browser() is None:
+        pytest.skip(BROWSER_HELP)
 
 
-def test_the_film_plays_in_chromium(check_playback, platform, published, tmp_path):
+def test_the_film_plays_on_the_page(browser, platform, published, tmp_path):
+    from sandbox.playback_check import check_playback  # noqa: PLC0415
+
     screenshot = tmp_path / "player.png"
     seen = check_playback(
         url=f"{platform.up.edge.url}/",
@@ -38,3 +39,22 @@ def test_the_film_plays_in_chromium(check_playback, platform, published, tmp_pat
     assert len(seen.refusals) == 5
     assert set(seen.refusals.values()) <= {401, 403}
     assert screenshot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_film_plays_in_dash_js_and_hls_js(browser, platform, published, tmp_path):
+    from sandbox.players_check import check_players  # noqa: PLC0415
+
+    seen = check_players(
+        url=f"{platform.up.edge.url}/",
+        username=published.viewer.username,
+        password=published.viewer.password,
+        title_id=TITLE,
+        screenshot=tmp_path / "playing.png",
+        seconds=6,
+    )
+    sizes = {(rung.width, rung.height) for rung in published.outcome.package.renditions}
+    assert seen.keys() == {"dashjs", "hlsjs"}
+    for played in seen.values():
+        assert played.played_s >= 6
+        assert (played.width, played.height) in sizes
+        assert played.licences >= 1

