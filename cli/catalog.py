@@ -1,4 +1,4 @@
-"""``marquee versions`` and ``marquee rollback``: what a title was and is, and making it what it was."""
+"""``marquee versions``, ``rollback`` and ``repackage``: what a title was and is, and what operators make of it."""
 
 from __future__ import annotations
 
@@ -46,6 +46,31 @@ def rollback(
     console.print(done, highlight=False, soft_wrap=True)
 
 
+def repackage(
+    title: Annotated[str, TITLE],
+    *,
+    new_keys: Annotated[
+        bool, typer.Option("--new-keys", help="Open a new key period; otherwise the version's keys stay.")
+    ] = False,
+) -> None:
+    """Package a title's current version anew, from its own tracks: nothing is encoded. It is published when it is done.
+
+    Whoever watches keeps the version they began with, and its keys. `marquee rollback` undoes it.
+    """
+    try:
+        platform = common.platform()
+        asked = {"title_id": title, "new_keys": new_keys, "by": caller(platform)}
+        answer = operate(platform, asked, context="catalog", output="RepackageFunction")
+    except (*EXPECTED, OperationError) as error:
+        fail(error)
+    version = answer["version_id"]
+    if answer["new"]:
+        done = f"{title} {answer['replaces']} is being packaged anew, as {version}: `marquee versions {title}` tells."
+    else:
+        done = f"{title} {answer['replaces']} was packaged anew before, as {version}, which is {answer['state']}."
+    console.print(done, highlight=False, soft_wrap=True)
+
+
 def _versions(seen: Mapping[str, Any]) -> Table:
     table = Table(title=f"{seen['title_id']}, revision {seen['revision']}", title_justify="left")
     for column in ("", "version", "state", "delivered", "published", "rungs", "VMAF", "verified", "delivery"):
@@ -60,7 +85,8 @@ def _versions(seen: Mapping[str, Any]) -> Table:
             version["state"],
             _time(version["delivered_at"]),
             _time(version["published_at"]),
-            " ".join(version["rungs"]) + (", degraded" if version["degraded"] else ""),
+            " ".join(rendition["rung"] for rendition in version["renditions"])
+            + (", degraded" if version["degraded"] else ""),
             "" if version["vmaf_top"] is None else f"{version['vmaf_top']:.1f}",
             "yes" if version["verified"] else "no",
             f"{version['studio']}/{version['delivery_id']}"

@@ -165,15 +165,31 @@ def _told(platform: Deployed, title: str, *, version: str | None) -> dict[str, A
 
 def _version(platform: Deployed, title: str, *, version: str | None, newest: bool = False) -> str:
     known = operate(platform, {"title_id": title}, context="catalog", output="VersionsFunction")
-    versions = known["versions"]
-    if version is None and known["current_version"] and not newest:
-        return str(known["current_version"])
-    if version is None:
+    return str(version_in(known, title=title, version=version, newest=newest)["version_id"])
+
+
+def version_in(known: Mapping[str, Any], *, title: str, version: str | None, newest: bool = False) -> Mapping[str, Any]:
+    """Return the version that is meant, of those that the catalog knows: the current one, where none is named.
+
+    Parameters
+    ----------
+    newest
+        Whether the one that was accepted last is meant instead, as it is where none was published.
+
+    Raises
+    ------
+    UnknownVersionError
+        If the title has no such version.
+    """
+    wanted = version or (None if newest else known["current_version"])
+    versions: list[Mapping[str, Any]] = known["versions"]
+    if wanted is None:
         # They are told by their deliveries, and what a campaign made has the delivery of what it replaces.
-        return str(max(versions, key=lambda each: datetime.fromisoformat(each["accepted_at"]))["version_id"])
-    if version not in {each["version_id"] for each in versions}:
-        raise UnknownVersionError(f"{title} has no version {version}: `marquee versions {title}` lists them")
-    return version
+        return max(versions, key=lambda each: datetime.fromisoformat(each["accepted_at"]))
+    for each in versions:
+        if each["version_id"] == wanted:
+            return each
+    raise UnknownVersionError(f"{title} has no version {wanted}: `marquee versions {title}` lists them")
 
 
 def _job(told: Mapping[str, Any], beginning: str, *, title: str) -> dict[str, Any]:

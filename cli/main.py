@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cli import catalog, common, farm, modes
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
+from cli.ladder import ladder
 from cli.queue import queue
 from cli.reclaim import reclaim
 from cli.review import app as reviews
@@ -25,6 +26,7 @@ from sandbox.demo import WORK_DIR, Demo, deployed_in
 from sandbox.deployed import Deployed
 from sandbox.edge import stop_detached
 from sandbox.playback_check import check_playback
+from sandbox.players_check import check_players
 from sandbox.steps import Steps
 from sandbox.summary import as_json, show
 from sandbox.toolchain import PROJECT_ROOT
@@ -38,6 +40,8 @@ app = typer.Typer(
 app.command()(upload)
 app.command()(catalog.versions)
 app.command()(catalog.rollback)
+app.command()(catalog.repackage)
+app.command()(ladder)
 app.command()(farm.cost)
 app.command()(queue)
 app.command()(watch)
@@ -59,7 +63,7 @@ def demo(
     check: Annotated[bool, typer.Option("--check", help="Play the film in headless Chromium, then end.")] = False,
     port: Annotated[int | None, PORT] = None,
     screenshot: Annotated[
-        Path, typer.Option(help="Where --check saves the page, and the dashboard beside it.")
+        Path, typer.Option(help="Where --check saves the page; other players and the dashboard beside it.")
     ] = WORK_DIR / "player.png",
 ) -> None:
     """Bring the platform up, take the sample film through it, and serve the player until Ctrl-C."""
@@ -80,6 +84,15 @@ def demo(
                         title_id=delivery.manifest.title.title_id,
                         screenshot=screenshot,
                     )
+                with run.steps.step("Play it in dash.js and hls.js", remedy="look at the console log") as step:
+                    step.tell("DASH and HLS, ClearKey")
+                    players = check_players(
+                        url=f"{up.edge.url}/",
+                        username=published.viewer.username,
+                        password=published.viewer.password,
+                        title_id=delivery.manifest.title.title_id,
+                        screenshot=screenshot,
+                    )
                 with run.steps.step("Read its delivery on the dashboard", remedy="look at the screenshot beside it"):
                     check_dashboard(
                         url=f"{up.edge.url}/studio.html",
@@ -88,7 +101,7 @@ def demo(
                         delivery_id=published.location.delivery_id,
                         screenshots=(screenshot.with_name("dashboard.png"), screenshot.with_name("delivery.png")),
                     )
-                line = as_json(up=up, published=published, check=played)
+                line = as_json(up=up, published=published, check=played, players=players)
             show(console, up=up, published=published)
             if line is None:
                 console.print("Ctrl-C ends it.")

@@ -32,6 +32,7 @@ async () => {
     checks: Object.fromEntries([...document.querySelectorAll("[data-check]")].map(
       (check) => [check.dataset.check, check.querySelector(".verdict").textContent])),
     stills: document.querySelectorAll("[data-still]").length - missing.length,
+    rungs: [...document.querySelectorAll(".plot .rung.mark")].map(({ textContent }) => textContent.split(",")[0]),
     history: [...document.querySelectorAll(".history p")].map(({ textContent }) => textContent),
   };
 }
@@ -51,6 +52,8 @@ class DashboardCheck:
     checks: Mapping[str, str]
     """The verdict of each check of quality control."""
     stills: int
+    rungs: tuple[str, ...]
+    """Those that the picture of the ladder shows as chosen; none, before there is a ladder."""
     history: tuple[str, ...]
     refusals: Mapping[str, int]
     """The HTTP status of each attempt without the right to it."""
@@ -112,6 +115,7 @@ class _DeskVisit(Visit[DashboardCheck]):
             stage=outcome["stage"],
             checks=outcome["checks"],
             stills=outcome["stills"],
+            rungs=tuple(outcome["rungs"]),
             history=tuple(outcome["history"]),
             refusals=await self._trespass(),
         )

@@ -12,12 +12,14 @@ import boto3
 from rich.console import Console
 
 from lambdas.common.keys import DeliveryLocation
+from lambdas.common.ladder import LadderReport
 from sandbox.assembly import Assembly, synthesise
 from sandbox.cloud import ACCOUNT, REGION, EmbeddedCloud
 from sandbox.deployed import Deployed
 from sandbox.edge import Edge
 from sandbox.edge_deployment import read_deployment
 from sandbox.film import SampleDelivery, render_sample
+from sandbox.ladders import ladder_of
 from sandbox.pipeline import Outcome, follow
 from sandbox.spending import Spent, spent_on
 from sandbox.steps import Steps
@@ -54,6 +56,8 @@ class Published:
     location: DeliveryLocation
     outcome: Outcome
     spent: Spent
+    ladder: LadderReport | None
+    """How its rungs were found; none, if nobody has searched."""
     viewer: Viewer
     desk: Credentials
     """What the studio signs in to its dashboard with."""
@@ -193,11 +197,14 @@ class Demo:
                 tell=step.tell,
             )
             spent = spent_on(up.platform, outcome.version_id)
+            title_id = delivery.manifest.title.title_id
+            ladder = ladder_of(up.platform, title_id=title_id, version_id=outcome.version_id)
         return Published(
             delivery=delivery,
             location=location,
             outcome=outcome,
             spent=spent,
+            ladder=ladder,
             viewer=new_viewer(up.platform),
             desk=new_studio_user(
                 up.platform, studio=location.studio, site=up.edge.url, folder=self._work_dir / "studios"

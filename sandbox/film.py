@@ -182,11 +182,11 @@ def _render(feature: Path, *, graph: str) -> None:
         # names are plain.
         folder = Path(name)
         for font, (package, file) in _FONTS.items():
-            shutil.copyfile(_part(package, file), folder / font)
+            shutil.copyfile(part(package, file), folder / font)
         run(
             Tool.FFMPEG,
             [
-                *("-hide_banner", "-nostdin", "-v", "error", "-y", "-i", _part(*_FOOTAGE)),
+                *("-hide_banner", "-nostdin", "-v", "error", "-y", "-i", part(*_FOOTAGE)),
                 *("-filter_complex", graph, "-map", "[picture]", "-map", "[sound]"),
                 *("-c:v", "prores_ks", "-profile:v", "hq", "-q:v", str(_QUANTISER), "-r", str(FRAME_RATE)),
                 *("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709"),
@@ -204,7 +204,7 @@ def _gain_db(scenes: tuple[Scene, ...]) -> float:
     listing = run(
         Tool.FFMPEG,
         [
-            *("-hide_banner", "-nostdin", "-v", "error", "-i", _part(*_FOOTAGE), "-vn"),
+            *("-hide_banner", "-nostdin", "-v", "error", "-i", part(*_FOOTAGE), "-vn"),
             *("-filter_complex", f"{sound_graph(scenes)};[sound]{meter}[metered]", "-map", "[metered]"),
             *("-f", "null", "-"),
         ],
@@ -212,7 +212,14 @@ def _gain_db(scenes: tuple[Scene, ...]) -> float:
     return _LOUDNESS_LKFS - float(listing.rstrip().rpartition("=")[2])
 
 
-def _part(package: str, name: str) -> Path:
+def part(package: str, name: str) -> Path:
+    """Return the file `name` of an installed package.
+
+    Raises
+    ------
+    FilmPartMissingError
+        If the package, or the file, is not there.
+    """
     try:
         files = metadata.files(package) or []
     except metadata.PackageNotFoundError:

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.common.keys import Analysis, DeliveryLocation, Workspace
-from lambdas.encoding.models import PackageReport
+from lambdas.encoding.job_ids import JobIds
+from lambdas.encoding.models import EncodingPlan, PackageReport
 from lambdas.ingestion.quality import QualityReport
 from sandbox.deployed import Deployed
 
@@ -95,7 +96,7 @@ def follow(
         version_id=accepted,
         publish_s=time.monotonic() - started,
         quality=QualityReport.model_validate_json(_report(platform, Analysis(accepted).quality)),
-        package=PackageReport.model_validate_json(_report(platform, Workspace(accepted).package)),
+        package=_package(platform, accepted),
         stages=tuple(stages),
     )
 
@@ -182,6 +183,13 @@ def _wait_until_playable(platform: Deployed, *, title_id: str, version_id: str) 
         item = table.get_item(Key={"title_id": title_id}, ConsistentRead=True).get("Item")
         if item and item["version_id"] == version_id:
             return
+
+
+def _package(platform: Deployed, version_id: str) -> PackageReport:
+    """Return the packaging report of a version."""
+    workspace = Workspace(version_id)
+    plan = EncodingPlan.model_validate_json(_report(platform, workspace.plan))
+    return PackageReport.model_validate_json(_report(platform, workspace.package(JobIds(plan).package)))
 
 
 def _report(platform: Deployed, key: str) -> bytes:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.table import Table
 
+from lambdas.common.ladder import LadderReport
 from lambdas.common.qc import Verdict
 from lambdas.ingestion.quality import QualityReport
 from sandbox.demo import Published, Up
 from sandbox.playback_check import PlaybackCheck
+from sandbox.players_check import Played
 
 
 def show(console: Console, *, up: Up, published: Published) -> None:
@@ -43,6 +46,8 @@ def show(console: Console, *, up: Up, published: Published) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for line in _saved(published.ladder):
+        console.print(line, highlight=False, soft_wrap=True)
     credit = published.delivery.manifest.title.credit
     console.print(f"[dim]{credit}[/]")
     console.print(f"Player   [bold]{up.edge.url}/[/]")
@@ -51,8 +56,8 @@ def show(console: Console, *, up: Up, published: Published) -> None:
     console.print(f"Sign in  {published.desk.username}  {published.desk.password}")
 
 
-def as_json(*, up: Up, published: Published, check: PlaybackCheck) -> str:
-    """Return the figures of a checked run as one line of JSON."""
+def as_json(*, up: Up, published: Published, check: PlaybackCheck, players: Mapping[str, Played]) -> str:
+    """Return the figures of a checked run as one line of JSON; `players` are those besides the page's own."""
     renditions = published.outcome.package.renditions
     return json.dumps(
         {
@@ -70,11 +75,16 @@ def as_json(*, up: Up, published: Published, check: PlaybackCheck) -> str:
             ],
             "qc": _quality(published.outcome.quality),
             "vmaf": [round(rendition.vmaf_mean, 2) for rendition in renditions],
+            **_ladder(published.ladder),
             "jobs": published.spent.jobs,
             "attempts": published.spent.attempts,
             "cost_usd": round(published.spent.usd, 6),
             "first_frame_ms": round(check.first_frame_ms),
             "played_s": round(check.played_s, 1),
+            "players": {
+                "shaka": round(check.played_s, 1),
+                **{player: round(played.played_s, 1) for player, played in players.items()},
+            },
             "stacks": up.assembly.stacks,
             "resources": up.assembly.resources,
             "nag_unacknowledged": up.assembly.findings,
@@ -90,6 +100,45 @@ def _checks(quality: QualityReport) -> Table:
         measured = "" if check.measured is None else f"{check.measured:g} {check.unit}"
         table.add_row(check.check, check.verdict.value, measured, check.threshold)
     return table
+
+
+def _saved(report: LadderReport | None) -> Iterator[str]:
+    for found in report.ladders if report else ():
+        equal = found.savings.equal_vmaf_pct
+        yield (
+            f"Ladder   {found.codec.value}: bits saved against the fixed ladder {found.savings.at_target_pct:.1f} % at "
+            f"the target, {'not known' if equal is None else f'{equal:.1f} %'} at equal VMAF"
+        )
+
+
+def _ladder(report: LadderReport | None) -> dict[str, object]:
+    """Return the rungs as they were searched; the savings, by the formulas of `Savings`, of the first codec."""
+    if report is None:
+        return {
+            "ladder": [],
+            "savings_equal_vmaf_pct": None,
+            "savings_at_target_pct": None,
+            "search_frames_ratio": None,
+        }
+    savings = report.ladders[0].savings
+    equal = savings.equal_vmaf_pct
+    return {
+        "ladder": [
+            {
+                "rung": rung.rung,
+                "codec": found.codec.value,
+                "width": rung.width,
+                "height": rung.height,
+                "kbps": round(rung.kbps),
+                "vmaf": round(rung.vmaf, 2),
+            }
+            for found in report.ladders
+            for rung in found.rungs
+        ],
+        "savings_equal_vmaf_pct": None if equal is None else round(equal, 1),
+        "savings_at_target_pct": round(savings.at_target_pct, 1),
+        "search_frames_ratio": round(report.search_frames_ratio, 4),
+    }
 
 
 def _quality(quality: QualityReport) -> dict[str, object]:

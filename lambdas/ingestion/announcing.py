@@ -44,6 +44,7 @@ def quality_judged(delivery: Delivery, quality: QualityReport) -> QualityJudged:
         title_id=delivery.title_id,
         verdict=quality.verdict,
         checks=quality.checks,
+        complexity=quality.complexity,
     )
 
 

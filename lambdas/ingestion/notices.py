@@ -13,6 +13,7 @@ from lambdas.common.events import (
     Finding,
     PipelineFailed,
     QualityJudged,
+    RenditionRejected,
     ReviewDecided,
     ReviewRequested,
     SourceAccepted,
@@ -141,6 +142,12 @@ def _encoding(event: EncodingStarted) -> str:
     return f"Encoding began, to {', '.join(event.rungs)}."
 
 
+def _too_poor(event: RenditionRejected) -> str:
+    mean = f"VMAF {event.vmaf_mean:.2f} and needs {event.floor_mean:g}"
+    low = f"a 5th percentile of VMAF {event.vmaf_p5:.2f} and needs {event.floor_p5:g}"
+    return f"{event.rung} has {mean if event.vmaf_mean < event.floor_mean else low}: the film is not packaged."
+
+
 def _packaged(event: VersionPackaged) -> str:
     return f"The film is encoded in {len(event.renditions)} renditions, encrypted and packaged."
 
@@ -165,6 +172,7 @@ _SENTENCES: Mapping[type[Event], Callable[[Any], str]] = {
     DeliveryRejected: _rejected,
     SourceAccepted: _accepted,
     EncodingStarted: _encoding,
+    RenditionRejected: _too_poor,
     VersionPackaged: _packaged,
     TitlePublished: _published,
     TitleRolledBack: _rolled_back,

@@ -26,6 +26,7 @@ from lambdas.common.events import (
     PipelineFailed,
     QualityJudged,
     QueueDepth,
+    RenditionRejected,
     ReviewDecided,
     ReviewRequested,
     SourceAccepted,
@@ -33,8 +34,8 @@ from lambdas.common.events import (
     TitleRolledBack,
     VersionPackaged,
 )
-from lambdas.common.media import Record
-from lambdas.common.qc import QcCheck
+from lambdas.common.media import ObjectRef, Record
+from lambdas.common.qc import Complexity, QcCheck
 
 REMEMBERED: tuple[type[Event], ...] = (
     DeliveryReceived,
@@ -44,6 +45,7 @@ REMEMBERED: tuple[type[Event], ...] = (
     DeliveryRejected,
     SourceAccepted,
     EncodingStarted,
+    RenditionRejected,
     VersionPackaged,
     TitlePublished,
     TitleRolledBack,
@@ -78,20 +80,23 @@ _FURTHER_AND_FURTHER: tuple[tuple[str, Stage], ...] = (
     ("PipelineFailed/ingestion", Stage.FAILED),
     ("DeliveryRejected", Stage.REJECTED),
     ("SourceAccepted", Stage.ACCEPTED),
-    # Before the one that tells since when: it comes again and again.
+    # Before the one that tells since when: they come again and again.
     ("EncodingProgressed", Stage.ENCODING),
+    ("RenditionRejected", Stage.ENCODING),
     ("EncodingStarted", Stage.ENCODING),
     ("PipelineFailed/encoding", Stage.FAILED),
     ("VersionPackaged", Stage.PACKAGED),
     ("TitlePublished", Stage.PUBLISHED),
     ("TitleRolledBack", Stage.PUBLISHED),
 )
+_OF_A_RUNG = "RenditionRejected"
+"""A version may have several, one a rung: each is a kind of its own, such as ``RenditionRejected/1080p``."""
 _RANK = {kind: rank for rank, (kind, _) in enumerate(_FURTHER_AND_FURTHER)}
 _STAGE = dict(_FURTHER_AND_FURTHER)
 
 _KEPT: Mapping[type[Event], frozenset[str]] = {
     DeliveryReceived: frozenset({"title_id", "title_name", "priority", "delivered_at", "size_bytes"}),
-    QualityJudged: frozenset({"title_id", "verdict", "checks"}),
+    QualityJudged: frozenset({"title_id", "verdict", "checks", "complexity"}),
     ReviewRequested: frozenset({"title_id", "until", "escalated"}),
     # Who decided is the operators' business, and not the studio's.
     ReviewDecided: frozenset({"title_id", "approved", "note"}),
@@ -99,6 +104,12 @@ _KEPT: Mapping[type[Event], frozenset[str]] = {
     SourceAccepted: frozenset({"title", "priority", "delivered_at"}),
     EncodingStarted: frozenset({"title_id", "rungs"}),
     EncodingProgressed: frozenset({"title_id", "jobs", "chunks", "eta", "usd", "queue"}),
+    RenditionRejected: frozenset(
+        {
+            *("title_id", "rung", "vmaf_mean", "vmaf_p5", "floor_mean", "floor_p5", "raised"),
+            *("worst_timecode", "worst_vmaf", "pictures"),
+        }
+    ),
     VersionPackaged: frozenset({"title_id", "duration_s", "renditions"}),
     TitlePublished: frozenset({"title", "revision"}),
     TitleRolledBack: frozenset({"title", "revision"}),
@@ -144,10 +155,25 @@ class RenditionStatus(Record):
     """A rung of the published film."""
 
     rung: str
+    codec: str
     width: int
     height: int
     bitrate_kbps: float
     vmaf_mean: float
+
+
+class Rejection(Record):
+    """A rung that is not good enough, and its worst frame."""
+
+    rung: str
+    vmaf_mean: float
+    vmaf_p5: float
+    floor_mean: float
+    floor_p5: float
+    raised: int = Field(description="chunks that were encoded again with more bits, each time counted")
+    worst_timecode: str
+    worst_vmaf: float
+    pictures: tuple[ObjectRef, ...] = Field(description="the worst frame, of the source and of the rendition")
 
 
 class Failure(Record):
@@ -169,7 +195,7 @@ class Status(Record):
     @property
     def stage(self) -> Stage:
         """The furthest stage that any of the events tells of."""
-        return _STAGE[self._furthest]
+        return _STAGE[_family(self._furthest)]
 
     @property
     def since(self) -> datetime:
@@ -223,6 +249,12 @@ class Status(Record):
         return tuple(QcCheck.model_validate(check) for check in self._first("checks") or ())
 
     @property
+    def complexity(self) -> Complexity | None:
+        """How hard its picture is to encode, where the analysis measured it."""
+        said = self._first("complexity")
+        return said and Complexity.model_validate(said)
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """Why it was rejected."""
         return tuple(Finding.model_validate(found) for found in self._first("findings") or ())
@@ -263,6 +295,18 @@ class Status(Record):
         )
 
     @property
+    def rejections(self) -> tuple[Rejection, ...]:
+        """The rungs that the quality gate has rejected, by name, unless its encoding has begun again since."""
+        started = self.seen.get("EncodingStarted")
+        found = (seen for kind, seen in sorted(self.seen.items()) if _family(kind) == _OF_A_RUNG)
+        known = Rejection.model_fields
+        return tuple(
+            Rejection.model_validate({name: seen.facts[name] for name in known})
+            for seen in found
+            if started is None or seen.at >= started.at
+        )
+
+    @property
     def failure(self) -> Failure | None:
         """Why its processing stopped, while it has not gone on since."""
         if self.stage is not Stage.FAILED:
@@ -277,15 +321,15 @@ class Status(Record):
         if failed and started and started.at > failed.at:
             # Operators have started it again.
             kinds.remove("PipelineFailed/encoding")
-        return max(kinds, key=_RANK.__getitem__)
+        return max(kinds, key=_rank)
 
     @property
     def _title(self) -> dict[str, Any]:
         return self._first("title") or {}
 
-    def _first(self, fact: str, *, of: tuple[str, ...] = tuple(_RANK)) -> Any:  # noqa: ANN401 - a JSON value
+    def _first(self, fact: str, *, of: tuple[str, ...] | None = None) -> Any:  # noqa: ANN401 - a JSON value
         """Return a fact from the earliest kind of event that tells it."""
-        telling = (self.seen[kind].facts for kind in of if kind in self.seen)
+        telling = (self.seen[kind].facts for kind in of or sorted(self.seen, key=_rank) if kind in self.seen)
         return next((facts[fact] for facts in telling if fact in facts), None)
 
 
@@ -334,7 +378,23 @@ def listed_at(status: Status) -> str:
 
 def _kind(event: Event) -> str:
     kind = event.detail_type()
-    return f"{kind}/{event.pipeline}" if isinstance(event, PipelineFailed) else kind
+    match event:
+        case PipelineFailed():
+            return f"{kind}/{event.pipeline}"
+        case RenditionRejected():
+            return f"{kind}/{event.rung}"
+        case _:
+            return kind
+
+
+def _family(kind: str) -> str:
+    """Return what of a kind of events its rank goes by."""
+    family, _, _ = kind.partition("/")
+    return family if family == _OF_A_RUNG else kind
+
+
+def _rank(kind: str) -> tuple[int, str]:
+    return _RANK[_family(kind)], kind
 
 
 def _all_done(counts: JobCounts) -> JobCounts:

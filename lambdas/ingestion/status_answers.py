@@ -6,9 +6,10 @@ from posixpath import basename
 from typing import Any
 
 from lambdas.common.errors import NotFoundError
-from lambdas.common.keys import Analysis
+from lambdas.common.keys import Analysis, Workspace
+from lambdas.common.ladder import LadderReport
 from lambdas.common.qc import QcCheck
-from lambdas.ingestion.status import Status
+from lambdas.ingestion.status import Rejection, Status
 from lambdas.ingestion.status_store import HistoryEntry
 
 
@@ -32,31 +33,36 @@ def listed(status: Status) -> dict[str, Any]:
     }
 
 
-def detailed(status: Status, *, history: tuple[HistoryEntry, ...]) -> dict[str, Any]:
+def detailed(status: Status, *, history: tuple[HistoryEntry, ...], ladder: LadderReport | None) -> dict[str, Any]:
     """Return all that a studio may know of one version of its delivery."""
-    review, failure = status.review, status.failure
+    complexity, review, failure = status.complexity, status.review, status.failure
     return {
         **listed(status),
         "checks": [_check(check) for check in status.checks],
+        "complexity": complexity and complexity.model_dump(mode="json"),
         "findings": [finding.model_dump(mode="json") for finding in status.findings],
         "review": review and review.model_dump(mode="json"),
         "renditions": [rendition.model_dump(mode="json") for rendition in status.renditions],
+        "ladder": ladder and ladder.model_dump(mode="json"),
+        "rejections": [_rejection(rejection) for rejection in status.rejections],
         "failure": failure and failure.model_dump(mode="json"),
         "history": [entry.model_dump(mode="json") for entry in history],
     }
 
 
 def still_key(status: Status, name: str) -> str:
-    """Return where the still `name` of a delivery lies.
+    """Return where the still `name` of a delivery lies: of a check, or of what the quality gate has rejected.
 
     Raises
     ------
     NotFoundError
-        If none of the delivery's checks names it.
+        If nothing that is known of the delivery names it.
     """
-    own = Analysis(status.version_id).prefix
-    keys = (span.still for check in status.checks for span in check.at if span.still)
-    found = next((key for key in keys if basename(key) == name and key.startswith(own)), None)
+    own, workspace = Analysis(status.version_id).prefix, Workspace(status.version_id)
+    stills = (span.still for check in status.checks for span in check.at if span.still)
+    pictures = (picture.key for rejection in status.rejections for picture in rejection.pictures)
+    keys = (*filter(lambda key: key.startswith(own), stills), *filter(workspace.has_picture, pictures))
+    found = next((key for key in keys if basename(key) == name), None)
     if found is None:
         raise NotFoundError(f"the delivery has no still {name!r}")
     return found
@@ -68,3 +74,8 @@ def _check(check: QcCheck) -> dict[str, Any]:
         # Where it lies is nobody's business: by its name it is asked for.
         span["still"] = span["still"] and basename(span["still"])
     return told
+
+
+def _rejection(rejection: Rejection) -> dict[str, Any]:
+    told = rejection.model_dump(mode="json", exclude={"pictures"})
+    return told | {"stills": [basename(picture.key) for picture in rejection.pictures]}

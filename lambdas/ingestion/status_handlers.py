@@ -12,9 +12,10 @@ from pydantic import Field
 
 from lambdas.common.bus import anything_of
 from lambdas.common.errors import NotFoundError
+from lambdas.common.events import VersionPackaged
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.media import Record
-from lambdas.common.objects import read_object
+from lambdas.common.objects import TooLargeError, read_object
 from lambdas.common.problem import Answer, json_answer, parse_query, problem_documents
 from lambdas.common.versions import is_reencoded
 from lambdas.ingestion.identity import studio_of
@@ -23,9 +24,10 @@ from lambdas.ingestion.status_answers import detailed, listed, still_key
 from lambdas.ingestion.status_environment import FollowEnvironment, StatusEnvironment, StillEnvironment
 from lambdas.ingestion.status_store import StatusStore
 
-_STILL_LIMIT = 2 * 1024 * 1024
+_STILL_LIMIT = 4 * 1024 * 1024
+"""In base64, what a function may answer: 6 MB."""
 _STILL_SECONDS = 24 * 3600
-"""A still never changes: its key has the version in it."""
+"""A still never changes: its key has the version in it, and that of a worst frame the digest of its job."""
 
 
 class _ListQuery(Record):
@@ -49,6 +51,8 @@ def on_event(event: Payload, _context: LambdaContext) -> None:
     status = store.add(news)
     if isinstance(said, REMEMBERED):
         store.remember(said, about=news, at=at)
+    if isinstance(said, VersionPackaged) and said.ladder:
+        store.keep_ladder(said.ladder, about=news, at=at)
     logger.info("followed", extra={"event": said.detail_type(), "stage": status.stage.value})
 
 
@@ -72,14 +76,18 @@ def get_delivery(event: Payload, _context: LambdaContext) -> Answer:
     if not versions:
         raise NotFoundError(f"there is no delivery {delivery_id!r}")
     history = store.history(studio=studio, delivery_id=delivery_id)
-    told = [detailed(status, history=history.get(status.version_id, ())) for status in versions]
+    ladders = store.ladders(studio=studio, delivery_id=delivery_id)
+    told = [
+        detailed(status, history=history.get(status.version_id, ()), ladder=ladders.get(status.version_id))
+        for status in versions
+    ]
     return json_answer({"delivery_id": delivery_id, "versions": told})
 
 
 @entry_point
 @problem_documents
 def get_still(event: Payload, _context: LambdaContext) -> Answer:
-    """``GET …/{delivery_id}/versions/{version_id}/stills/{name}``: a picture of what a check found."""
+    """``GET …/{delivery_id}/versions/{version_id}/stills/{name}``: a picture that a check or the gate names."""
     environment = StillEnvironment.load()
     studio = studio_of(event)
     delivery_id, version_id = _parameter(event, "delivery_id"), _parameter(event, "version_id")
@@ -88,7 +96,10 @@ def get_still(event: Payload, _context: LambdaContext) -> Answer:
     if status is None:
         raise NotFoundError(f"there is no version {version_id!r} of a delivery {delivery_id!r}")
     key = still_key(status, _parameter(event, "name"))
-    picture = read_object(bucket=environment.work_bucket, key=key, limit=_STILL_LIMIT)
+    try:
+        picture = read_object(bucket=environment.work_bucket, key=key, limit=_STILL_LIMIT)
+    except TooLargeError as error:
+        raise NotFoundError(f"{error}: it is not shown here, and an operator can fetch it") from error
     return {
         "statusCode": int(HTTPStatus.OK),
         "headers": {

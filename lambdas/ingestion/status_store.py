@@ -1,4 +1,4 @@
-"""The statuses of deliveries in the deliveries table, and the histories beside them.
+"""The statuses of deliveries in the deliveries table, and the histories and ladders beside them.
 
 ==================== ================================================= =============================================
 pk                   sk                                                item
@@ -6,6 +6,8 @@ pk                   sk                                                item
 ``STUDIO#{studio}``  ``DELIVERY#{delivery}#{version}``                 a status; ``listing`` and ``listed_at`` put
                                                                        it in the index ``newest``
 ``STUDIO#{studio}``  ``HISTORY#{delivery}#{version}#{event's digest}`` one event, in a sentence
+``STUDIO#{studio}``  ``LADDER#{delivery}#{version}``                   how a version's ladder was found: too much to
+                                                                       be read with every list
 ==================== ================================================= =============================================
 """
 
@@ -16,7 +18,7 @@ import binascii
 import hashlib
 import json
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from botocore.exceptions import ClientError
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
@@ -24,6 +26,7 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.errors import FieldError, InvalidInputError, TransientError
 from lambdas.common.events import Event
+from lambdas.common.ladder import LadderReport
 from lambdas.common.media import Record
 from lambdas.common.parsing import parse
 from lambdas.ingestion.notices import sentence
@@ -84,27 +87,24 @@ class StatusStore:
                 return status
         raise TransientError(f"others keep changing the status of {news.version_id}: try again")
 
-    @transient_errors()
     def remember(self, event: Event, *, about: Status, at: datetime) -> None:
         """Note an event in the history; said again, it is the same entry, of the time when it was said first."""
         said = f"{event.detail_type()} {event.model_dump_json()}"
         digest = hashlib.sha256(said.encode()).hexdigest()[:16]
-        try:
-            client("dynamodb").put_item(
-                TableName=self._table,
-                Item={
-                    **_key(about.studio, f"HISTORY#{about.delivery_id}#{about.version_id}#{digest}"),
-                    "at": {"S": at.isoformat()},
-                    "event": {"S": event.detail_type()},
-                    "message": {"S": sentence(event)},
-                },
-                ConditionExpression="attribute_not_exists(pk) OR #at > :at",
-                ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues={":at": {"S": at.isoformat()}},
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
+        entry = {
+            **_key(about.studio, f"HISTORY#{about.delivery_id}#{about.version_id}#{digest}"),
+            "event": {"S": event.detail_type()},
+            "message": {"S": sentence(event)},
+        }
+        self._put(entry, at=at, over="later")
+
+    def keep_ladder(self, ladder: LadderReport, *, about: Status, at: datetime) -> None:
+        """Keep how a version's ladder was found; of two, the one that was said later stays."""
+        item = {
+            **_key(about.studio, f"LADDER#{about.delivery_id}#{about.version_id}"),
+            "ladder": {"S": ladder.model_dump_json()},
+        }
+        self._put(item, at=at, over="earlier")
 
     @transient_errors()
     def get(self, *, studio: str, delivery_id: str, version_id: str) -> Status | None:
@@ -128,6 +128,14 @@ class StatusStore:
             entry = HistoryEntry.model_validate({name: item[name]["S"] for name in ("at", "event", "message")})
             entries.setdefault(version_id, []).append(entry)
         return {version: tuple(sorted(found, key=lambda entry: entry.at)) for version, found in entries.items()}
+
+    @transient_errors()
+    def ladders(self, *, studio: str, delivery_id: str) -> dict[str, LadderReport]:
+        """Return how the ladder of each version of a delivery was found, of those that have one."""
+        return {
+            item["sk"]["S"].split("#")[2]: LadderReport.model_validate_json(item["ladder"]["S"])
+            for item in self._below(studio, f"LADDER#{delivery_id}#")
+        }
 
     @transient_errors()
     def newest(self, *, studio: str, stage: Stage | None, limit: int, cursor: str | None) -> Page:
@@ -202,6 +210,21 @@ class StatusStore:
                 return False
             raise
         return True
+
+    @transient_errors()
+    def _put(self, item: Item, *, at: datetime, over: Literal["later", "earlier"]) -> None:
+        """Write what was said at a time, unless what stands there is to stay: it goes only if it is `over`."""
+        try:
+            client("dynamodb").put_item(
+                TableName=self._table,
+                Item=item | {"at": {"S": at.isoformat()}},
+                ConditionExpression=f"attribute_not_exists(pk) OR #at {'>' if over == 'later' else '<'} :at",
+                ExpressionAttributeNames={"#at": "at"},
+                ExpressionAttributeValues={":at": {"S": at.isoformat()}},
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
 
     def _below(self, studio: str, prefix: str) -> list[Item]:
         pages = (

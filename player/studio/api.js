@@ -58,11 +58,100 @@ import { SignedInClient } from "../api.js";
  */
 
 /**
+ * How hard the picture is to encode.
+ *
+ * @typedef {object} Complexity
+ * @property {number} overall
+ * @property {number} spatial_mean
+ * @property {number} spatial_max
+ * @property {number} temporal_mean
+ * @property {number} temporal_max
+ * @property {number} motion_percent
+ * @property {number | null} grain  none: it cannot be told
+ * @property {number} dark_percent
+ * @property {{width: number, height: number}} active  the picture without its bars
+ */
+
+/**
+ * @typedef {object} Rendition
+ * @property {string} rung
+ * @property {string} codec
+ * @property {number} width
+ * @property {number} height
+ * @property {number} bitrate_kbps
+ * @property {number} vmaf_mean
+ */
+
+/**
+ * @typedef {object} Rejection
+ * @property {string} rung
+ * @property {number} vmaf_mean
+ * @property {number} vmaf_p5
+ * @property {number} floor_mean
+ * @property {number} floor_p5         0: it is held to none
+ * @property {number} raised
+ * @property {string} worst_timecode
+ * @property {number} worst_vmaf
+ * @property {string[]} stills         the worst frame, of the source and of the rendition, by their names
+ */
+
+/**
+ * @typedef {object} Probe
+ * @property {number} width
+ * @property {number} height
+ * @property {number} crf
+ * @property {number} kbps
+ * @property {number} vmaf
+ */
+
+/**
+ * @typedef {object} FixedRung
+ * @property {string} rung
+ * @property {number} width
+ * @property {number} height
+ * @property {number} kbps
+ * @property {number} vmaf
+ */
+
+/**
+ * @typedef {object} Savings
+ * @property {number | null} equal_vmaf_pct
+ * @property {{rung: string, hull_kbps: number, saving_pct: number}[]} equal_vmaf
+ * @property {number} at_target_pct
+ * @property {boolean} fixed_misses_target
+ */
+
+/**
+ * @typedef {object} CodecLadder
+ * @property {string} codec
+ * @property {Probe[]} probes
+ * @property {Probe[]} hull       by rising rate
+ * @property {(Probe & {rung: string})[]} rungs  the best first
+ * @property {FixedRung[]} fixed
+ * @property {Savings} savings
+ */
+
+/**
+ * @typedef {object} Ladder
+ * @property {number} vmaf_target
+ * @property {number} margin
+ * @property {number} excerpts
+ * @property {number} excerpt_frames
+ * @property {number} search_frames
+ * @property {number} fixed_frames
+ * @property {number} grid_frames
+ * @property {CodecLadder[]} ladders
+ */
+
+/**
  * @typedef {object} Details
  * @property {{until: string | null, escalated: boolean} | null} review
  * @property {Check[]} checks
+ * @property {Complexity | null} complexity  none: not measured
  * @property {{code: string, subject: string, message: string, remedy: string}[]} findings
- * @property {{rung: string, width: number, height: number, bitrate_kbps: number, vmaf_mean: number}[]} renditions
+ * @property {Rendition[]} renditions
+ * @property {Ladder | null} ladder      none: it is not packaged, or its ladder was not searched for
+ * @property {Rejection[]} rejections    what the quality gate has turned away
  * @property {{at: string, event: string, message: string}[]} history  the oldest first
  *
  * @typedef {Omit<Listed, "delivery_id"> & Details} Version

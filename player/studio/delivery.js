@@ -5,7 +5,9 @@ import { stillPath } from "./api.js";
 import { dash, stageBadge, verdictBadge } from "./badges.js";
 import { encodedLine, encodingSection } from "./encoding.js";
 import { icon } from "./icons.js";
+import { ladderSection } from "./ladder.js";
 import { morph } from "./morph.js";
+import { rejectionsSection, worstFrame } from "./rejections.js";
 import { kindOf, STAGES, wayOf } from "./stages.js";
 import { panel } from "./trouble.js";
 import { checkName, exact, measurement, moment, relative, size } from "./words.js";
@@ -111,15 +113,17 @@ export class DeliveryPage {
       morph(this.#root, this.#wayBack(), panel(fault), this.#versions(this.#loaded.versions));
       return;
     }
-    const { checks, encoding, findings, history, renditions, review, stage } = version;
+    const { checks, encoding, findings, history, ladder, rejections, renditions, review, stage, version_id } = version;
     const main = el(
       "div",
       { class: "found" },
       ...(review && stage === "in_review" ? [reviewNotice(review)] : []),
       ...(findings.length ? [findingsOf(findings)] : []),
+      ...(rejections.length ? [this.#rejections(rejections, version_id)] : []),
       ...(encoding && !encoding.finished ? [encodingSection(encoding, stage === "failed")] : []),
       this.#quality(checks, version),
       ...(renditions.length ? [renditionsOf(renditions, encoding)] : []),
+      ...(ladder ? [ladderSection(ladder, renditions)] : []),
     );
     const side = el(
       "aside",
@@ -187,6 +191,7 @@ export class DeliveryPage {
       checks.length
         ? el("ul", { class: "checks", role: "list" }, ...ordered.map((check) => this.#check(check, version.version_id)))
         : el("p", { class: "meta" }, kindOf(version.stage) === "bad" ? NOT_MEASURED : NOT_MEASURED_YET),
+      version.complexity ? complexityOf(version.complexity) : "",
     );
   }
 
@@ -228,18 +233,35 @@ export class DeliveryPage {
     const key = `${span.first_frame}-${span.last_frame}`;
     if (!span.still) return el("li", { class: "place", "data-key": key }, ...label);
     const path = stillPath(this.#deliveryId, versionId, span.still);
-    const still = this.#stills.get(path);
-    const enlarge = `Enlarge: ${captionOf(check, span)}`;
     return el(
       "li",
       { class: "place", "data-key": key },
-      el(
-        "button",
-        { type: "button", class: "still", "data-still": path, disabled: still === "missing", "aria-label": enlarge },
-        typeof still === "object" ? el("img", { src: still.url, alt: "" }) : icon("picture"),
-        still === "missing" ? el("span", { class: "gone" }, "no picture") : "",
-      ),
+      this.#still({ path, caption: captionOf(check, span) }),
       ...label,
+    );
+  }
+
+  /**
+   * @param {import("./api.js").Rejection[]} rejections
+   * @param {string} versionId
+   */
+  #rejections(rejections, versionId) {
+    return rejectionsSection(
+      rejections,
+      (rejection) => worstFrame(this.#deliveryId, versionId, rejection),
+      (picture) => this.#still(picture),
+    );
+  }
+
+  /** @param {Picture} picture */
+  #still({ path, caption }) {
+    const still = this.#stills.get(path);
+    const enlarge = `Enlarge: ${caption}`;
+    return el(
+      "button",
+      { type: "button", class: "still", "data-still": path, disabled: still === "missing", "aria-label": enlarge },
+      typeof still === "object" ? el("img", { src: still.url, alt: "" }) : icon("picture"),
+      still === "missing" ? el("span", { class: "gone" }, "no picture") : "",
     );
   }
 
@@ -288,6 +310,35 @@ function way(version) {
         el("span", { class: "visually-hidden" }, STATES[state]),
       ),
     ),
+  );
+}
+
+/** @param {NonNullable<Version["complexity"]>} complexity */
+function complexityOf(complexity) {
+  const { overall, spatial_mean, spatial_max, temporal_mean, temporal_max } = complexity;
+  const { motion_percent, grain, dark_percent, active } = complexity;
+  /** @type {(mean: number, most: number) => string} */
+  const information = (mean, most) => `${measurement(mean, "")}, at most ${measurement(most, "")}`;
+  /** @type {[string, string | Node][]} */
+  const facts = [
+    ["Complexity", measurement(overall, "")],
+    ["Spatial information", information(spatial_mean, spatial_max)],
+    ["Temporal information", information(temporal_mean, temporal_max)],
+    ["Motion", measurement(motion_percent, "%")],
+    ["Grain", grain === null ? dash() : measurement(grain, "of 255")],
+    ["Dark", measurement(dark_percent, "%")],
+    ["Picture without bars", `${active.width} × ${active.height}`],
+  ];
+  return el(
+    "div",
+    { class: "complexity", "data-key": "complexity" },
+    el("h3", {}, "How hard the picture is to encode"),
+    el(
+      "dl",
+      { class: "facts" },
+      ...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+    ),
+    el("p", { class: "meta" }, "Nobody judges it: it says which places of the film the search for its ladder tries."),
   );
 }
 
@@ -408,14 +459,16 @@ function historyOf(history) {
  * @param {Version} version
  * @returns {Picture[]}
  */
-function picturesOf(deliveryId, { version_id, checks }) {
-  return checks
+function picturesOf(deliveryId, { version_id, checks, rejections }) {
+  const worst = rejections.flatMap((rejection) => worstFrame(deliveryId, version_id, rejection));
+  const found = checks
     .toSorted((one, other) => SEVERITY.indexOf(one.verdict) - SEVERITY.indexOf(other.verdict))
     .flatMap((check) =>
       check.at.flatMap((span) =>
         span.still ? [{ path: stillPath(deliveryId, version_id, span.still), caption: captionOf(check, span) }] : [],
       ),
     );
+  return [...worst, ...found];
 }
 
 /**

@@ -11,7 +11,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from lambdas.common.events import Event
-from lambdas.common.keys import ANALYSIS_PREFIX
+from lambdas.common.keys import ANALYSIS_PREFIX, ANY_PICTURE
 from lambdas.ingestion.status import FOLLOWED
 from lambdas.ingestion.status_environment import FollowEnvironment, StatusEnvironment, StillEnvironment
 from lambdas.ingestion.status_store import INDEX
@@ -37,7 +37,7 @@ class DeliveryStatus(Construct):
     deliveries
         Ingestion's table; it gets an index of the deliveries of a studio by their time.
     mezzanine
-        Where the stills of the analysis lie.
+        Where the stills of the analysis lie, and the worst frames of what the quality gate rejects.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class DeliveryStatus(Construct):
         )
         allow(deliveries, still, "dynamodb:GetItem")
         grant_objects(mezzanine, still.execution_role, Access.READ, prefix=ANALYSIS_PREFIX)
+        grant_objects(mezzanine, still.execution_role, Access.READ, prefix=ANY_PICTURE)
 
     def _follow(self, followed: Iterable[type[Event]], bus: events.IEventBus) -> None:
         function = ServiceFunction(

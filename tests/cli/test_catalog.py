@@ -1,4 +1,4 @@
-"""What an operator sees of a title's versions, and of a rollback."""
+"""What an operator sees of a title's versions, of a rollback, and of packaging anew."""
 
 import pytest
 
@@ -42,18 +42,19 @@ def version(version_id, **changes):
         "packaged_at": "2026-11-02T09:40:00Z",
         "published_at": "2026-11-02T09:41:00Z",
         "verified": True,
-        "rungs": ["1080p", "720p"],
+        "renditions": [{"rung": "1080p"}, {"rung": "720p"}],
         "vmaf_top": 95.31,
         "rights": [],
         "facts": {},
         "campaign": None,
         "replaces": None,
         "degraded": False,
+        "ladder": None,
     } | changes
 
 
 def test_versions_are_shown_with_the_current_one_marked_and_the_audit_trail(platform, marquee):
-    encoding = {"state": "encoding", "published_at": None, "packaged_at": None, "verified": False, "rungs": []}
+    encoding = {"state": "encoding", "published_at": None, "packaged_at": None, "verified": False, "renditions": []}
     platform.answer = {
         "title_id": samples.TITLE,
         "current_version": FIRST,
@@ -124,3 +125,21 @@ def test_what_the_catalog_refuses_is_told_with_its_remedy(platform, marquee, com
 def test_a_rollback_needs_a_version(platform, marquee):
     assert marquee("rollback", samples.TITLE).exit_code == 2
     assert platform.asked == []
+
+
+@pytest.mark.parametrize(("options", "new_keys"), [(("--new-keys",), True), ((), False)])
+def test_packaging_anew_is_asked_of_the_catalog(platform, marquee, options, new_keys):
+    platform.answer = {"title_id": samples.TITLE, "version_id": SECOND, "replaces": FIRST, "new": True, "state": None}
+    result = marquee("repackage", samples.TITLE, *options)
+    assert result.exit_code == 0
+    asked = {"title_id": samples.TITLE, "new_keys": new_keys, "by": OPERATOR}
+    assert platform.asked == [("catalog", "RepackageFunction", asked)]
+    assert f"{samples.TITLE} {FIRST} is being packaged anew, as {SECOND}" in result.output
+
+
+def test_what_was_packaged_anew_before_is_told_with_its_state(platform, marquee):
+    platform.answer = {
+        "title_id": samples.TITLE, "version_id": SECOND, "replaces": FIRST, "new": False, "state": "published",
+    }  # fmt: skip
+    result = marquee("repackage", samples.TITLE)
+    assert f"was packaged anew before, as {SECOND}, which is published" in result.output

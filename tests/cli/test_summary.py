@@ -12,6 +12,7 @@ from lambdas.common.media import Rendition, Tier
 from lambdas.common.qc import QcCheck, Verdict
 from lambdas.encoding.models import PackageReport
 from lambdas.ingestion.quality import QualityReport
+from tests.lambdas import samples
 
 FIELDS = {
     "ok": bool,
@@ -20,11 +21,16 @@ FIELDS = {
     "renditions": list,
     "qc": dict,
     "vmaf": list,
+    "ladder": list,
+    "savings_equal_vmaf_pct": float,
+    "savings_at_target_pct": float,
+    "search_frames_ratio": float,
     "jobs": int,
     "attempts": int,
     "cost_usd": float,
     "first_frame_ms": int,
     "played_s": float,
+    "players": dict,
     "stacks": int,
     "resources": int,
     "nag_unacknowledged": int,
@@ -64,6 +70,7 @@ def run(main):
     """The platform, a published film and a check, as far as the summary looks at them."""
     from sandbox.pipeline import Outcome, Stage  # noqa: PLC0415
     from sandbox.playback_check import PlaybackCheck  # noqa: PLC0415
+    from sandbox.players_check import Played  # noqa: PLC0415
     from sandbox.spending import Spent  # noqa: PLC0415
 
     begun = datetime(2026, 1, 1, tzinfo=UTC)
@@ -89,6 +96,7 @@ def run(main):
                 package=package,
                 stages=(Stage(name="Plan", started=begun, ended=begun + timedelta(seconds=1.25)),),
             ),
+            ladder=samples.ladder_report(),
             spent=Spent(jobs=23, attempts=25, usd=0.0123456789, saved_usd=0.0211),
             viewer=SimpleNamespace(username="viewer@example.com", password="Secret1!"),
             desk=SimpleNamespace(username="blender@studios.example.com", password="Secret2!"),
@@ -104,13 +112,17 @@ def run(main):
             preview="bunny/v1/thumbnails/sprite-0000.jpg",
             refusals={},
         ),
+        players={
+            player: Played(played_s=played_s, frames=150, width=1280, height=720, licences=2)
+            for player, played_s in (("dashjs", 6.0512), ("hlsjs", 6.1))
+        },
     )
 
 
 def test_the_line_has_the_fields_that_were_promised(run):
     from sandbox.summary import as_json  # noqa: PLC0415
 
-    line = as_json(up=run.up, published=run.published, check=run.check)
+    line = as_json(up=run.up, published=run.published, check=run.check, players=run.players)
     assert "\n" not in line
     told = json.loads(line)
     assert {name: type(value) for name, value in told.items()} == FIELDS
@@ -121,6 +133,14 @@ def test_the_line_has_the_fields_that_were_promised(run):
         {"rung": "360p", "width": 640, "height": 360, "kbps": 1956},
     ]
     assert told["vmaf"] == [95.46, 80.1]
+    assert told["players"] == {"shaka": 8.0, "dashjs": 6.1, "hlsjs": 6.1}
+    assert told["ladder"][:2] == [
+        {"rung": "1080p", "codec": "h264", "width": 1920, "height": 1080, "kbps": 4120, "vmaf": 95.6},
+        {"rung": "720p", "codec": "h264", "width": 1280, "height": 720, "kbps": 2060, "vmaf": 90.9},
+    ]
+    assert [rung["rung"] for rung in told["ladder"]] == ["1080p", "720p", "720p-2", "480p"]
+    assert (told["savings_equal_vmaf_pct"], told["savings_at_target_pct"]) == (19.0, 29.8)
+    assert told["search_frames_ratio"] == 0.1048
     assert told["qc"] == {
         "verdict": "review",
         "loudness_lkfs": -26.4,
@@ -132,6 +152,16 @@ def test_the_line_has_the_fields_that_were_promised(run):
     assert (told["publish_s"], told["film_s"], told["played_s"], told["first_frame_ms"]) == (61.2, 24.0, 8.0, 613)
     assert (told["jobs"], told["attempts"], told["cost_usd"]) == (23, 25, 0.012346)
     assert (told["stacks"], told["resources"], told["nag_unacknowledged"]) == (8, 277, 0)
+
+
+def test_the_line_of_a_film_without_a_ladder_of_its_own_says_so(run):
+    from sandbox.summary import as_json  # noqa: PLC0415
+
+    run.published.ladder = None
+    told = json.loads(as_json(up=run.up, published=run.published, check=run.check, players=run.players))
+    assert list(told) == list(FIELDS)
+    assert told["ladder"] == []
+    assert (told["savings_equal_vmaf_pct"], told["savings_at_target_pct"], told["search_frames_ratio"]) == (None,) * 3
 
 
 def test_people_get_renditions_stages_the_credit_and_how_to_sign_in(run):
@@ -146,6 +176,7 @@ def test_people_get_renditions_stages_the_credit_and_how_to_sign_in(run):
         assert told in text
     assert "http://127.0.0.1:8443/" in text
     assert "0.012346 USD on AWS for 23 jobs in 25 attempts; spot saved 0.021100" in text
+    assert "Ladder   h264: bits saved against the fixed ladder 29.8 % at the target, 19.0 % at equal VMAF" in text
     assert "viewer@example.com  Secret1!" in text
     assert "http://127.0.0.1:8443/studio.html" in text
     assert "blender@studios.example.com  Secret2!" in text

@@ -59,6 +59,27 @@ def test_a_studio_reads_its_delivery_in_chromium(check_dashboard, platform, wait
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
+@pytest.mark.browser
+def test_a_studio_sees_the_ladder_of_its_title_and_an_operator_reads_the_same(
+    check_dashboard, platform, published, marquee, tmp_path
+):
+    site, found = platform.up.edge.url, published.ladder
+    assert found.search_frames_ratio <= 0.25
+    user = _onboarding(platform).add("blender", site=site).credentials
+    seen = check_dashboard(
+        url=f"{site}/studio.html",
+        username=user.username,
+        password=user.password,
+        delivery_id=published.location.delivery_id,
+        screenshots=(tmp_path / "list.png", tmp_path / "delivery.png"),
+    )
+    chosen = [rung for each in found.ladders for rung in each.rungs]
+    assert seen.rungs == tuple(rung.rung for rung in chosen)
+    told = " ".join(marquee("ladder", published.delivery.manifest.title.title_id).output.split())
+    for rung in chosen:
+        assert f"{rung.rung} │ {rung.width}x{rung.height} │ {rung.tier} │ {rung.crf:g} │ {rung.kbps:.0f} │" in told
+
+
 def test_a_studio_that_is_added_delivers_and_one_that_is_removed_does_not(marquee, platform, tmp_path):
     from sandbox.studio import UploadError, send_by_sftp, ssh_key  # noqa: PLC0415
 

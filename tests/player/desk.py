@@ -94,13 +94,30 @@ FREEZE = check(
 )
 
 
+COMPLEXITY = {
+    "measured_frames": 1192,
+    "active": {"left": 0, "top": 140, "width": 1920, "height": 800},
+    "spatial_mean": 41.307,
+    "spatial_max": 88.2,
+    "temporal_mean": 9.154,
+    "temporal_max": 31.6,
+    "overall": 2.587,
+    "motion_percent": 2.1234,
+    "grain": 1.42,
+    "dark_percent": 23.456,
+}
+
+
 def version(delivery_id: str, **changes: Any) -> dict[str, Any]:
     """Return a version as a delivery's page has it."""
     told = listed(delivery_id) | {
         "review": None,
         "checks": [LOUDNESS, SYNC],
+        "complexity": COMPLEXITY if changes.get("checks", True) else None,
         "findings": [],
         "renditions": [],
+        "ladder": None,
+        "rejections": [],
         "history": [
             {"at": ago(hours=3), "event": "DeliveryReceived", "message": "“Big Buck Bunny” has arrived, 186 MB."},
             {"at": ago(hours=2.9), "event": "QualityJudged", "message": "Quality control passed every check."},
@@ -136,7 +153,13 @@ def draw(folder: Path) -> dict[str, bytes]:
     """Return pictures of what checks find, by name."""
     import imageio_ffmpeg  # noqa: PLC0415 - of requirements-sandbox.txt, which a plain run does without
 
-    sources = {"black-0": "color=c=0x050505", "black-1": "color=c=0x0b0809", "freeze-0": "mandelbrot=end_scale=0.3"}
+    sources = {
+        "black-0": "color=c=0x050505",
+        "black-1": "color=c=0x0b0809",
+        "freeze-0": "mandelbrot=end_scale=0.3",
+        "worst-source": "testsrc2=rate=24",
+        "worst-rendition": "pal75bars=rate=24",
+    }
     for name, source in sources.items():
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "lavfi", "-i", f"{source}:s=640x360"]
         subprocess.run([*command, "-frames:v", "1", f"{folder / name}.jpg"], check=True)

@@ -409,6 +409,21 @@ def test_checks_are_shown_worst_first_with_what_was_measured_and_what_is_allowed
     assert dashboard.locator("[data-check=av_sync]").get_by_text("there is no sync pattern to measure").is_visible()
 
 
+def test_how_hard_the_picture_is_to_encode_stands_beside_the_checks(dashboard, desk):
+    desk.versions = {"reel-2": [version("reel-2")], "old": [version("old", complexity=None)]}
+    sign_in(dashboard, address="/studio.html#/deliveries/reel-2")
+    told = dashboard.get_by_role("region", name="Quality control").locator(".complexity dd")
+    told.first.wait_for()
+    assert told.all_text_contents() == [
+        *("2.59", "41.31, at most 88.2", "9.15, at most 31.6", "2.12 %", "1.42 of 255", "23.46 %"),
+        "1920 \N{MULTIPLICATION SIGN} 800",
+    ]
+    dashboard.goto("/studio.html#/deliveries/old")
+    dashboard.locator(".mono").get_by_text("v-old").first.wait_for()
+    assert dashboard.locator(".check").count() > 0
+    assert dashboard.locator(".complexity").count() == 0
+
+
 def test_stills_are_fetched_with_the_token_shown_at_their_time_codes_and_fetched_once(dashboard, desk):
     desk.versions = {"reel-2": [in_review()]}
     sign_in(dashboard, address="/studio.html#/deliveries/reel-2")

@@ -70,6 +70,20 @@ def created(key, version):
     return {"detail-type": "Object Created", "source": "aws.s3", "time": TIME, "detail": detail}
 
 
+COMPLEXITY = {
+    "measured_frames": 50,
+    "active": {"left": 0, "top": 0, "width": 1920, "height": 1080},
+    "spatial_mean": 41.3,
+    "spatial_max": 88.2,
+    "temporal_mean": 9.1,
+    "temporal_max": 31.6,
+    "overall": 2.587,
+    "motion_percent": 2.1234,
+    "grain": 1.42,
+    "dark_percent": 23.4,
+}
+
+
 def measured(*, black_s=0.0, loudness=-27.0):
     """What an analysis found: nothing wrong, unless it is asked for."""
     none = {}
@@ -95,6 +109,7 @@ def measured(*, black_s=0.0, loudness=-27.0):
         "aspect": {"width": 1920, "height": 1080, "sample_aspect": "1/1"} | aspect,
         "levels": {"outside_percent": 0.0, "worst_frame_percent": 0.0, "spans": none},
         "sound": [sound],
+        "complexity": COMPLEXITY,
         "thumbnails": "thumbnails.vtt",
         "thumbnail_count": 3,
         "analysis_s": 1.0,

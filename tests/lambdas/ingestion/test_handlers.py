@@ -10,7 +10,7 @@ from lambdas.ingestion import handlers
 from lambdas.ingestion.manifest import MAX_BYTES
 from tests.lambdas import samples
 from tests.lambdas.cloud import executions, put
-from tests.lambdas.ingestion.conftest import TIME, report
+from tests.lambdas.ingestion.conftest import COMPLEXITY, TIME, report
 
 KEY = f"{samples.STUDIO}/{samples.DELIVERY}/manifest.json"
 
@@ -189,6 +189,7 @@ class TestQuality:
         assert (envelope["detail-type"], envelope["detail"]["verdict"]) == ("QualityJudged", "pass")
         body = client("s3").get_object(Bucket="work", Key=Analysis(state["version_id"]).quality)["Body"].read()
         assert json.loads(body)["checks"] == envelope["detail"]["checks"]
+        assert json.loads(body)["complexity"] == envelope["detail"]["complexity"] == COMPLEXITY
         assert "checks" not in judged, "they would fill the state of the state machine"
 
     def test_what_failed_becomes_findings_with_time_codes(self, way):

@@ -17,16 +17,19 @@ from lambdas.common.events import (
     PipelineFailed,
     QualityJudged,
     QueueDepth,
+    RenditionRejected,
     ReviewDecided,
     ReviewRequested,
     TitlePublished,
     TitleRolledBack,
 )
-from lambdas.common.keys import Analysis
-from lambdas.common.qc import QcCheck, TimeSpan, Verdict
+from lambdas.common.keys import Analysis, Workspace
+from lambdas.common.media import ObjectRef
+from lambdas.common.qc import Complexity, QcCheck, TimeSpan, Verdict
 from lambdas.ingestion.notices import TOLD, letter, sentence
 from lambdas.ingestion.status import _FURTHER_AND_FURTHER, _KEPT, FOLLOWED, REMEMBERED, Stage, followed, together
 from tests.lambdas import samples
+from tests.lambdas.ingestion.conftest import COMPLEXITY
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 WHO = {"studio": samples.STUDIO, "delivery_id": samples.DELIVERY, "version_id": samples.VERSION}
@@ -65,6 +68,24 @@ def progressed(**changes):
     return EncodingProgressed(**WHO, **(values | changes))
 
 
+def too_poor(rung="1080p", **changes):
+    """A rung that stayed below its floor."""
+    pictures = (Workspace(samples.VERSION).picture(f"score/{rung}/00ff", of=of) for of in ("source", "rendition"))
+    values = {
+        "title_id": samples.TITLE,
+        "rung": rung,
+        "vmaf_mean": 92.871,
+        "vmaf_p5": 80.25,
+        "floor_mean": 95.0,
+        "floor_p5": 85.0,
+        "raised": 4,
+        "worst_timecode": "00:00:03:05",
+        "worst_vmaf": 61.5,
+        "pictures": tuple(ObjectRef(bucket="work", key=key) for key in pictures),
+    }
+    return RenditionRejected(**WHO, **(values | changes))
+
+
 def all_of(*statuses):
     return reduce(together, statuses)
 
@@ -84,14 +105,22 @@ EVENTS = {
         delivered_at=START,
         size_bytes=186_000_000,
     ),
-    "judged": QualityJudged(**WHO, title_id=samples.TITLE, verdict="review", checks=(BLACK,)),
+    "judged": QualityJudged(
+        **WHO,
+        title_id=samples.TITLE,
+        verdict="review",
+        checks=(BLACK,),
+        complexity=Complexity.model_validate(COMPLEXITY),
+    ),
     "asked": ReviewRequested(**WHO, title_id=samples.TITLE, checks=(BLACK,), until=START + timedelta(hours=48)),
     "decided": ReviewDecided(**WHO, title_id=samples.TITLE, approved=True, by="arn:aws:iam::1:user/anna", note="fine"),
     "rejected": DeliveryRejected(**WHO, findings=(FOUND,)),
     "accepted": samples.source_accepted(),
     "encoding": EncodingStarted(**WHO, title_id=samples.TITLE, rungs=("1080p", "720p"), jobs=8),
     "progressed": progressed(),
-    "packaged": samples.version_packaged(),
+    "too poor": too_poor(),
+    "another too poor": too_poor("720p", vmaf_mean=78.0, floor_mean=84.9, floor_p5=0.0),
+    "packaged": samples.version_packaged(ladder=samples.ladder_report()),
     "published": published(),
     "rolled back": published(
         TitleRolledBack, revision=3, replaced="v2", by="arn:aws:iam::1:user/anna", reason="the sound is out of step"
@@ -187,6 +216,8 @@ def test_the_time_of_a_delivery_is_that_of_its_manifest_where_it_is_known(said):
         (("accepted", "progressed"), "encoding"),
         (("accepted", "encoding", "encoding failed"), "failed"),
         (("accepted", "encoding", "encoding failed", "progressed"), "failed"),
+        (("too poor", "encoding failed"), "failed"),
+        (("accepted", "too poor"), "encoding"),
         (("encoding", "packaged", "progressed"), "packaged"),
         (("accepted", "encoding", "encoding failed", "packaged"), "packaged"),
         # Only the last to arrive was the first to happen.
@@ -205,10 +236,19 @@ def test_a_delivery_is_known_by_what_its_events_say():
     assert (known.title_id, known.title_name) == (samples.TITLE, "Big Buck Bunny")
     assert (known.priority, known.size_bytes, known.verdict) == ("licensed", 186_000_000, "review")
     assert known.checks == (BLACK,)
+    assert known.complexity.model_dump(mode="json") == COMPLEXITY
     assert known.review.approved is True
     assert known.review.note == "fine"
     assert [rung.rung for rung in known.renditions] == ["1080p"]
     assert known.since == known.updated_at == START + timedelta(minutes=7)
+
+
+def test_what_was_judged_before_complexity_was_measured_is_told_all_the_same():
+    old = followed(EVENTS["judged"], at=START)
+    facts = {name: fact for name, fact in old.seen["QualityJudged"].facts.items() if name != "complexity"}
+    seen = {"QualityJudged": old.seen["QualityJudged"].model_copy(update={"facts": facts})}
+    known = old.model_copy(update={"seen": seen})
+    assert (known.checks, known.complexity) == ((BLACK,), None)
 
 
 def test_who_reviewed_a_delivery_is_not_kept():
@@ -223,6 +263,22 @@ def test_a_title_is_known_without_the_event_that_names_it_first():
 def test_a_failure_is_told_while_it_lasts():
     assert status("accepted", "encoding failed").failure.error == "Boom"
     assert status("accepted", "encoding failed", "published").failure is None
+
+
+def test_every_rung_that_was_rejected_is_told_with_its_worst_frame():
+    known = status("accepted", "encoding", "another too poor", "too poor", "encoding failed")
+    assert [rejection.rung for rejection in known.rejections] == ["1080p", "720p"]
+    said = EVENTS["too poor"]
+    assert known.rejections[0].model_dump() == said.model_dump(include={*type(known.rejections[0]).model_fields})
+    assert "1080p has VMAF 92.87 and needs 95:" in sentence(said)
+    assert "1080p has a 5th percentile of VMAF 80.25 and needs 85:" in sentence(too_poor(vmaf_mean=95.5))
+
+
+def test_what_was_rejected_before_operators_began_again_is_told_no_more():
+    again = ("encoding", "too poor", "encoding failed", "encoding")
+    assert status(*again).rejections == ()
+    assert status(*again, "encoding failed").rejections == ()
+    assert [rejection.rung for rejection in status(*again, "another too poor").rejections] == ["720p"]
 
 
 def test_a_later_escalation_takes_the_place_of_the_first_request():

@@ -14,7 +14,8 @@ from lambdas.ingestion.status_environment import FollowEnvironment, StatusEnviro
 from lambdas.ingestion.status_store import INDEX, StatusStore
 from tests.lambdas import samples
 from tests.lambdas.cloud import put
-from tests.lambdas.ingestion.test_status import BLACK, EVENTS, START, news
+from tests.lambdas.ingestion.conftest import COMPLEXITY
+from tests.lambdas.ingestion.test_status import BLACK, EVENTS, START, news, too_poor
 
 STILL = BLACK.at[0].still
 
@@ -101,6 +102,7 @@ def test_a_delivery_is_told_with_all_that_is_known_of_it(follow, ask):
     assert (check["check"], check["verdict"], check["measured"]) == ("black", "review", 6.0)
     assert check["at"][0]["still"] == "black-0.jpg"
     assert check["at"][0]["timecode"] == "00:00:02:00"
+    assert version["complexity"] == COMPLEXITY
     assert version["review"]["note"] == "fine"
     assert [entry["event"] for entry in version["history"]] == [
         "DeliveryReceived",
@@ -273,6 +275,82 @@ def test_a_check_cannot_point_into_another_delivery(follow, ask):
     put(bucket="work", key=span.still, body=b"x")
     where = {"delivery_id": samples.DELIVERY, "version_id": samples.VERSION}
     assert ask(status_handlers.get_still, **where, name="black-0.jpg")[0] == 404
+
+
+WORST = EVENTS["too poor"].pictures
+
+
+def test_a_rejected_rendition_is_told_with_its_scores_and_the_pictures_of_its_worst_frame(follow, ask):
+    follow(EVENTS["encoding"])
+    follow(EVENTS["too poor"])
+    follow(EVENTS["encoding failed"])
+    _, body = ask(status_handlers.get_delivery, delivery_id=samples.DELIVERY)
+    [version] = body["versions"]
+    assert version["rejections"] == [
+        {
+            "rung": "1080p",
+            "vmaf_mean": 92.871,
+            "vmaf_p5": 80.25,
+            "floor_mean": 95.0,
+            "floor_p5": 85.0,
+            "raised": 4,
+            "worst_timecode": "00:00:03:05",
+            "worst_vmaf": 61.5,
+            "stills": ["00ff-source.jpg", "00ff-rendition.jpg"],
+        }
+    ]
+    put(bucket="work", key=WORST[1].key, body=b"\xff\xd8jpeg")
+    where = {"delivery_id": samples.DELIVERY, "version_id": samples.VERSION}
+    assert base64.b64decode(ask(status_handlers.get_still, **where, name="00ff-rendition.jpg")[1]) == b"\xff\xd8jpeg"
+    assert ask(status_handlers.get_still, **where, name="00ff-source.jpg")[0] == 404
+    assert ask(status_handlers.get_still, **where, name="00ff-rendition.jpg", studio="northlight")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "work/v-of-others/score/1080p/00ff-source.jpg",
+        f"work/{samples.VERSION}/00ff-source.jpg",
+        f"work/{samples.VERSION}/score/1080p/00ff.json",
+        f"analysis/{samples.VERSION}/stills/black-0.jpg",
+    ],
+)
+def test_a_rejection_shows_nothing_but_worst_frames_of_its_own_version(follow, ask, key):
+    follow(too_poor(pictures=(WORST[0].model_copy(update={"key": key}),)))
+    put(bucket="work", key=key, body=b"x")
+    where = {"delivery_id": samples.DELIVERY, "version_id": samples.VERSION}
+    assert ask(status_handlers.get_still, **where, name=key.rpartition("/")[2])[0] == 404
+
+
+def test_a_picture_that_is_too_large_for_an_answer_is_not_shown(follow, ask, monkeypatch):
+    follow(EVENTS["too poor"])
+    put(bucket="work", key=WORST[0].key, body=b"12345")
+    monkeypatch.setattr(status_handlers, "_STILL_LIMIT", 4)
+    where = {"delivery_id": samples.DELIVERY, "version_id": samples.VERSION}
+    status, body = ask(status_handlers.get_still, **where, name="00ff-source.jpg")
+    assert status == 404
+    assert "operator" in body["detail"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_ladders_of_a_version_the_later_counts_whenever_it_is_heard(follow, ask, order):
+    said = [samples.version_packaged(ladder=samples.ladder_report(search_frames=frames)) for frames in (100, 200)]
+    for number in order:
+        follow(said[number], at=START + timedelta(minutes=number))
+    _, body = ask(status_handlers.get_delivery, delivery_id=samples.DELIVERY)
+    assert body["versions"][0]["ladder"]["search_frames"] == 200
+
+
+def test_the_ladder_is_told_with_its_version_and_not_read_with_the_list(follow, ask, table):
+    follow(EVENTS["packaged"])
+    follow(EVENTS["received"].model_copy(update={"version_id": "v2"}))
+    known = table.get(studio=samples.STUDIO, delivery_id=samples.DELIVERY, version_id=samples.VERSION)
+    assert "probes" not in known.model_dump_json()
+    _, body = ask(status_handlers.get_delivery, delivery_id=samples.DELIVERY)
+    versions = {version["version_id"]: version for version in body["versions"]}
+    assert versions[samples.VERSION]["ladder"] == samples.ladder_report().model_dump(mode="json")
+    assert [rung["codec"] for rung in versions[samples.VERSION]["renditions"]] == ["h264"]
+    assert versions["v2"]["ladder"] is None
 
 
 def test_an_event_that_nobody_follows_is_refused(table, context):
