@@ -1,6 +1,6 @@
 """Many small titles at once: each is encoded, originals first. ``python -m bench.backlog`` queues 500.
 
-A title is a clip of four seconds and 360 lines in one rung: six jobs, and hardly any picture, so that what is left is
+A title is a clip of four seconds and 360 lines: few jobs, and hardly any picture, so that what is left is
 orchestration.
 
 **Orchestration** is, a job, the time that the slots stood empty: (slots x wall clock - the sum of the jobs' containers'

@@ -88,6 +88,7 @@ def _plan(film: SampleDelivery) -> EncodingPlan:
         ladder=encoding.ladder,
         chunk_segments=encoding.chunk_segments,
         segment_s=encoding.segment_s,
+        search=encoding.search,
         work_bucket=_BUCKET,
         media_bucket=_BUCKET,
     )

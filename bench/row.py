@@ -17,3 +17,18 @@ class Row(NamedTuple):
     def ratio(self) -> float:
         """How many times the peer's time ours is."""
         return self.ours_s / self.peer_s
+
+
+class Figure(NamedTuple):
+    """Ours beside a peer's, of the same run, in a unit that it says."""
+
+    what: str
+    ours: float
+    peer: str
+    peers: float
+    unit: str
+
+    @property
+    def ratio(self) -> float:
+        """How many times the peer's ours is."""
+        return self.ours / self.peers

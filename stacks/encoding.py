@@ -14,20 +14,30 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
-from pydantic import TypeAdapter
 
-from lambdas.common.events import ReencodeRequested, SourceAccepted
-from lambdas.common.keys import ANALYSIS_PREFIX, ANY_PLAN, ANY_PREDICTION, WORK_PREFIX
+from lambdas.common.events import ReencodeRequested, RepackageRequested, SourceAccepted
+from lambdas.common.keys import (
+    ANALYSIS_PREFIX,
+    ANY_LADDER,
+    ANY_PACKAGE,
+    ANY_PLAN,
+    ANY_PREDICTION,
+    MADE_PREFIX,
+    WORK_PREFIX,
+)
 from lambdas.encoding.environment import (
+    ChooseEnvironment,
     JobsEnvironment,
     JudgeEnvironment,
     PlanEnvironment,
+    ProspectEnvironment,
     RegisterEnvironment,
+    RepackageEnvironment,
     RetryVersionEnvironment,
     StartEnvironment,
     StockEnvironment,
 )
-from lambdas.encoding.models import VideoRecipe
+from lambdas.encoding.ladder import packed
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.bus_subscription import subscribe_to_any
 from stacks.constructs.context_stack import ContextStack
@@ -49,6 +59,7 @@ from stacks.settings import Settings
 HANDLERS = "lambdas.encoding.handlers"
 _PATIENCE = Duration.hours(72)
 """How long a version may take, its jobs' waiting for machines included: one job alone may wait for 48 hours."""
+_NEW_VERSIONS = (SourceAccepted, ReencodeRequested, RepackageRequested)
 _MOST_BRANCHES = 40
 """Of an inline Map, at once."""
 
@@ -110,37 +121,9 @@ class EncodingStack(ContextStack):
         CfnOutput(self, "WorkBucket", value=mezzanine.bucket_name)
 
     def _workflow(self, key_service: lambda_.IFunction) -> Workflow:
-        """Issue keys, plan, encode chunk by chunk, join and score rung by rung, judge, package, verify, register."""
+        """Issue keys, plan, search and choose the ladder, encode, join and score, judge, package, verify, register."""
         encoding = self.settings.encoding
-        plan = ServiceFunction(
-            self,
-            "Plan",
-            handler=f"{HANDLERS}.plan",
-            environment=PlanEnvironment(
-                work_bucket=self._mezzanine.bucket_name,
-                media_bucket=self._media.bucket_name,
-                event_bus=self._bus.event_bus_name,
-                ladder=TypeAdapter(tuple[VideoRecipe, ...]).dump_json(encoding.ladder).decode(),
-                chunk_segments=encoding.chunk_segments,
-                segment_s=encoding.segment_s,
-                capacity=encoding.first_capacity,
-                sizes=encoding.sizes.model_dump_json(),
-                at_once=encoding.max_parallel_jobs,
-                on_demand_vcpus=encoding.on_demand_max_vcpus,
-                sla_hours=encoding.sla_hours,
-                encoding_queue=self.farm.encoding_queue.job_queue_arn,
-                on_demand_queue=self.farm.on_demand_queue.job_queue_arn,
-                shortcuts=encoding.shortcuts.model_dump_json(),
-                floors=json.dumps(dict(encoding.floors)),
-                **self._mode.variables,
-                **self._spending.environment.model_dump(),
-            ),
-            description="Plans the chunk and rung jobs of a version, and predicts their cost.",
-        )
-        grant_objects(self._mezzanine, plan.execution_role, Access.READ, prefix=ANALYSIS_PREFIX)
-        self._mode.let_read(plan.execution_role)
-        grant_objects(self._mezzanine, plan.execution_role, Access.WRITE, prefix=WORK_PREFIX)
-        self._bus.grant_put_events_to(plan)
+        plan, choose, plan_repackaging = self._planning()
         register = ServiceFunction(
             self,
             "Register",
@@ -151,6 +134,7 @@ class EncodingStack(ContextStack):
             description="Announces a packaged version, with what its check found.",
         )
         grant_objects(self._mezzanine, register.execution_role, Access.READ, prefix=WORK_PREFIX)
+        grant_objects(self._mezzanine, register.execution_role, Access.WRITE, prefix=MADE_PREFIX)
         self._bus.grant_put_events_to(register)
 
         judge = ServiceFunction(
@@ -188,7 +172,7 @@ class EncodingStack(ContextStack):
             spending=self._spending.environment,
             failures=failures,
         )
-        self._spending.let_look(plan, stock, jobs.decide)
+        self._spending.let_look(plan, choose, plan_repackaging, stock, jobs.decide)
         issuing = lambda_step(
             states,
             "Issue content keys",
@@ -197,6 +181,10 @@ class EncodingStack(ContextStack):
             result_path="$.issued",
         )
         planning = lambda_step(states, "Plan", function=plan)
+        searching = jobs.one("Search the ladder", job="$.search")
+        choosing = lambda_step(
+            states, "Choose the ladder", function=choose, payload={"accepted.$": "$$.Execution.Input"}
+        )
         encoding_chunks = jobs.each(
             "Encode each chunk",
             bucket="$.chunk_jobs.bucket",
@@ -230,11 +218,15 @@ class EncodingStack(ContextStack):
         verifying = jobs.one("Verify", job="$.verify")
         registering = lambda_step(states, "Register", function=register)
         waiting = sfn.Wait(states, "Wait for off-peak hours", time=sfn.WaitTime.timestamp_path("$.start_at"))
+        anew, planning_anew = self._planning_anew(states, key_service, plan_repackaging, failures=failures)
         beginning = sfn.Choice(states, "May it wait?")
+        beginning.when(sfn.Condition.is_present("$.repackages"), anew)
         beginning.when(sfn.Condition.is_present("$.start_at"), waiting.next(issuing)).otherwise(issuing)
-        failures.guard(issuing, planning, before_rungs, judging, before_packaging, registering)
-        failures.guard(encoding_chunks, rungs, packaging, verifying, recorded=(JOB_FAILED, MAP_FAILED))
-        issuing.next(planning).next(encoding_chunks).next(before_rungs).next(rungs).next(judging).next(good_enough)
+        planning_anew.next(before_packaging)
+        failures.guard(issuing, planning, choosing, before_rungs, judging, before_packaging, registering)
+        failures.guard(searching, encoding_chunks, rungs, packaging, verifying, recorded=(JOB_FAILED, MAP_FAILED))
+        issuing.next(planning).next(searching).next(choosing).next(encoding_chunks)
+        encoding_chunks.next(before_rungs).next(rungs).next(judging).next(good_enough)
         good_enough.when(sfn.Condition.boolean_equals("$.quality.passed", value=True), before_packaging)
         good_enough.otherwise(again.next(encoding_chunks))
         before_packaging.next(packaging).next(verifying).next(registering).next(sfn.Succeed(states, "Packaged"))
@@ -242,7 +234,17 @@ class EncodingStack(ContextStack):
             self,
             "Encode a version",
             start=beginning,
-            functions=(key_service, plan, stock, judge, register, jobs.decide, failures.function),
+            functions=(
+                key_service,
+                plan,
+                choose,
+                plan_repackaging,
+                stock,
+                judge,
+                register,
+                jobs.decide,
+                failures.function,
+            ),
             queues=(self.farm.encoding_queue, self.farm.on_demand_queue),
             timeout=_PATIENCE,
             comment="One execution a version.",
@@ -251,6 +253,82 @@ class EncodingStack(ContextStack):
         grant_objects(self._mezzanine, workflow.state_machine.role, Access.READ, prefix=WORK_PREFIX)
         failures.watch(workflow.state_machine)
         return workflow
+
+    def _planning(self) -> tuple[ServiceFunction, ServiceFunction, ServiceFunction]:
+        """Return what plans a version up to the search for its ladder, what chooses the ladder, what packages anew."""
+        encoding = self.settings.encoding
+        prospect = ProspectEnvironment(
+            **self._spending.environment.model_dump(),
+            work_bucket=self._mezzanine.bucket_name,
+            capacity=encoding.first_capacity,
+            sizes=encoding.sizes.model_dump_json(),
+            at_once=encoding.max_parallel_jobs,
+            on_demand_vcpus=encoding.on_demand_max_vcpus,
+            sla_hours=encoding.sla_hours,
+            encoding_queue=self.farm.encoding_queue.job_queue_arn,
+            on_demand_queue=self.farm.on_demand_queue.job_queue_arn,
+            floors=json.dumps(dict(encoding.floors)),
+        ).model_dump()
+        plan = ServiceFunction(
+            self,
+            "Plan",
+            handler=f"{HANDLERS}.plan",
+            environment=PlanEnvironment(
+                **prospect,
+                media_bucket=self._media.bucket_name,
+                ladder=packed(encoding.ladder),
+                chunk_segments=encoding.chunk_segments,
+                segment_s=encoding.segment_s,
+                shortcuts=encoding.shortcuts.model_dump_json(),
+                search=encoding.search.model_dump_json(),
+                **self._mode.variables,
+            ),
+            description="Plans a version up to the search for its ladder, and predicts what it will cost.",
+        )
+        grant_objects(self._mezzanine, plan.execution_role, Access.READ, prefix=ANALYSIS_PREFIX)
+        grant_objects(self._mezzanine, plan.execution_role, Access.READ, prefix=ANY_LADDER)
+        self._mode.let_read(plan.execution_role)
+        grant_objects(self._mezzanine, plan.execution_role, Access.WRITE, prefix=WORK_PREFIX)
+        choose = ServiceFunction(
+            self,
+            "ChooseLadder",
+            handler="lambdas.encoding.ladder_handlers.choose_ladder",
+            environment=ChooseEnvironment(**prospect, event_bus=self._bus.event_bus_name),
+            description="Puts the ladder that was found into a version's plan, and answers its chunk and rung jobs.",
+        )
+        for prefix in (ANY_PLAN, ANY_LADDER):
+            grant_objects(self._mezzanine, choose.execution_role, Access.READ, prefix=prefix)
+        grant_objects(self._mezzanine, choose.execution_role, Access.WRITE, prefix=WORK_PREFIX)
+        self._bus.grant_put_events_to(choose)
+        plan_repackaging = ServiceFunction(
+            self,
+            "PlanRepackaging",
+            handler="lambdas.encoding.repackaging_handlers.plan_repackaging",
+            environment=RepackageEnvironment(**prospect, event_bus=self._bus.event_bus_name),
+            description="Plans a version that has the tracks of another, packaged anew.",
+        )
+        grant_objects(self._mezzanine, plan_repackaging.execution_role, Access.READ, prefix=MADE_PREFIX)
+        grant_objects(self._mezzanine, plan_repackaging.execution_role, Access.WRITE, prefix=WORK_PREFIX)
+        self._bus.grant_put_events_to(plan_repackaging)
+        return plan, choose, plan_repackaging
+
+    @staticmethod
+    def _planning_anew(
+        states: Construct, key_service: lambda_.IFunction, plan: ServiceFunction, *, failures: FailureRecorder
+    ) -> tuple[sfn.Choice, sfn.CustomState]:
+        """Return the steps before tracks that are there are packaged anew: the first of them, and the last."""
+        opening = lambda_step(
+            states,
+            "Open a key period",
+            function=key_service,
+            payload={"title_id.$": "$.title.title_id", "opened_for.$": "$.version_id"},
+            result_path="$.issued",
+        )
+        planning = lambda_step(states, "Plan to package anew", function=plan)
+        failures.guard(opening, planning)
+        choice = sfn.Choice(states, "New keys?")
+        choice.when(sfn.Condition.boolean_equals("$.repackages.new_keys", value=True), opening.next(planning))
+        return choice.otherwise(planning), planning
 
     @staticmethod
     def _again(states: Construct) -> sfn.Chain:
@@ -282,6 +360,8 @@ class EncodingStack(ContextStack):
         )
         grant_objects(self._raw, role, Access.READ)
         grant_objects(self._mezzanine, role, Access.READ_WRITE, prefix=WORK_PREFIX)
+        # A package that the check finds at fault does not count any more.
+        grant_objects(self._mezzanine, role, Access.REMOVE, prefix=ANY_PACKAGE)
         grant_objects(self._mezzanine, role, Access.READ, prefix=ANALYSIS_PREFIX)
         grant_objects(self._media, role, Access.READ_WRITE)
         self._content_key.grant(role, "kms:Decrypt")
@@ -349,4 +429,4 @@ class EncodingStack(ContextStack):
             description="Starts one execution a version.",
         )
         state_machine.grant_start_execution(start)
-        subscribe_to_any(self, "OnSourceAccepted", (SourceAccepted, ReencodeRequested), bus=self._bus, function=start)
+        subscribe_to_any(self, "OnSourceAccepted", _NEW_VERSIONS, bus=self._bus, function=start)

@@ -16,7 +16,7 @@ from constructs import Construct
 from pydantic import TypeAdapter
 
 from lambdas.common.environment import Environment
-from lambdas.common.events import ReencodeRequested, SourceAccepted
+from lambdas.common.events import ReencodeRequested, RepackageRequested, SourceAccepted
 from lambdas.common.keys import CHECKS_PREFIX, INVENTORY_PREFIX, RESTORES_PREFIX
 from lambdas.storage.environment import CheckEnvironment, FindEnvironment, RecordEnvironment, ReportEnvironment
 from lambdas.storage.models import ReplicaPair
@@ -109,7 +109,8 @@ class RecoveryStack(ContextStack):
         )
         allow(self._sources, record, "dynamodb:PutItem")
         grant_objects(self._storage.raw, record.execution_role, Access.READ)
-        subscribe_to_any(self, "OnSourceAccepted", (SourceAccepted, ReencodeRequested), bus=self._bus, function=record)
+        new_versions = (SourceAccepted, ReencodeRequested, RepackageRequested)
+        subscribe_to_any(self, "OnSourceAccepted", new_versions, bus=self._bus, function=record)
 
     def _workflow(self) -> Workflow:
         """Find the objects, ask for copies, look until they are there, read every byte, report."""

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from lambdas.common.ladder import Codec
 from lambdas.common.media import Tier
 from lambdas.encoding.cost import JobSizes
 from lambdas.encoding.farm_mode import Shortcuts
-from lambdas.encoding.models import JobSize, VideoRecipe
+from lambdas.encoding.models import JobSize, SearchRules, VideoRecipe
 from lambdas.encoding.off_peak import OffPeak
 from lambdas.ingestion.quality import QcThresholds
 
@@ -158,7 +159,9 @@ class EncodingSettings:
     """What the 5th percentile of VMAF over the frames of a title's best rung must reach, by the tier of that rung; its
     mean has to reach 95. A tier that is not there is held to nothing: so small a picture loses by being enlarged."""
     shortcuts: Shortcuts
-    """What degraded mode leaves out: rungs, and the preset's care; what the best rung's mean has to reach instead."""
+    """What degraded mode leaves out: rungs, and the care of x264; what the best rung's mean has to reach instead."""
+    search: SearchRules
+    """What the search for a title's own ladder is held to: `ladder` gives it its sizes and presets, and is compared."""
     drained_below: int
     """Jobs that wait: if fewer do, there is no backlog, and a degraded mode ends before its time."""
     off_peak: OffPeak | None
@@ -220,11 +223,20 @@ class Settings:
         return self.profile == "production"
 
 
-def _rung(*, height: int, bitrate_kbps: int, tier: Tier, preset: str, profile: Literal["main", "high"]) -> VideoRecipe:
-    """Return an H.264 rung of a 16:9 picture; the peak is 1.5 times the average, the buffer two seconds of it."""
+def _rung(
+    *,
+    height: int,
+    bitrate_kbps: int,
+    tier: Tier,
+    preset: str,
+    profile: Literal["main", "high", "main10"],
+    codec: Codec = Codec.H264,
+) -> VideoRecipe:
+    """Return a rung of a 16:9 picture; the peak is 1.5 times the average, the buffer two seconds of it."""
     peak = bitrate_kbps * 3 // 2
     return VideoRecipe(
-        rung=f"{height}p",
+        rung=f"{height}p" if codec is Codec.H264 else f"{codec}-{height}p",
+        codec=codec,
         width=-(-height * 16 // 9 // 2) * 2,
         height=height,
         bitrate_kbps=bitrate_kbps,
@@ -243,7 +255,7 @@ SANDBOX_LADDER = (
     _rung(height=360, bitrate_kbps=750, tier=Tier.SD, preset="veryfast", profile="main"),
 )
 
-PRODUCTION_LADDER = (
+_H264_LADDER = (
     _rung(height=1080, bitrate_kbps=8000, tier=Tier.HD, preset="slow", profile="high"),
     _rung(height=1080, bitrate_kbps=5000, tier=Tier.HD, preset="slow", profile="high").model_copy(
         update={"rung": "1080p-medium"}
@@ -253,6 +265,25 @@ PRODUCTION_LADDER = (
     _rung(height=360, bitrate_kbps=800, tier=Tier.SD, preset="slow", profile="main"),
     _rung(height=240, bitrate_kbps=400, tier=Tier.SD, preset="slow", profile="main"),
 )
+# More than 1080 lines are there in the newer codecs only. These rates are about six tenths of H.264's, and four.
+_NEWER_SIZES = (
+    (2160, Tier.UHD, 12_000, 8500),
+    (1440, Tier.UHD, 7500, 5200),
+    (1080, Tier.HD, 4800, 3300),
+    (720, Tier.HD, 1900, 1300),
+    (480, Tier.SD, 950, 650),
+    (360, Tier.SD, 500, 350),
+    (240, Tier.SD, 250, 180),
+)
+_H265_LADDER = tuple(
+    _rung(height=height, bitrate_kbps=kbps, tier=tier, preset="slow", profile="main10", codec=Codec.H265)
+    for height, tier, kbps, _ in _NEWER_SIZES
+)
+_AV1_LADDER = tuple(
+    _rung(height=height, bitrate_kbps=kbps, tier=tier, preset="6", profile="main", codec=Codec.AV1)
+    for height, tier, _, kbps in _NEWER_SIZES
+)
+PRODUCTION_LADDER = (*_H264_LADDER, *_H265_LADDER, *_AV1_LADDER)
 
 SANDBOX = Settings(
     profile="sandbox",
@@ -294,6 +325,7 @@ SANDBOX = Settings(
         ladder=SANDBOX_LADDER,
         floors={Tier.HD: 85},
         shortcuts=Shortcuts(skipped_rungs=("480p",), preset="superfast", vmaf_target=93),
+        search=SearchRules(excerpts=6, excerpt_s=0.5, most_rungs=4, floor_kbps=400),
         drained_below=8,
         off_peak=None,
     ),
@@ -333,7 +365,7 @@ PRODUCTION = Settings(
         job_timeout_minutes=180,
         attempts=5,
         most_memory_mib=56_000,
-        title_cap_usd=25.0,
+        title_cap_usd=100.0,
         spot_max_vcpus=10_000,
         on_demand_max_vcpus=2_000,
         instance_families=("c7g", "c8g", "m7g", "m8g"),
@@ -341,8 +373,13 @@ PRODUCTION = Settings(
         segment_s=4.0,
         chunk_segments=15,
         ladder=PRODUCTION_LADDER,
-        floors={Tier.HD: 85},
-        shortcuts=Shortcuts(skipped_rungs=("1080p-medium", "240p"), preset="faster", vmaf_target=93),
+        floors={Tier.HD: 85, Tier.UHD: 85},
+        shortcuts=Shortcuts(
+            skipped_rungs=("1080p-medium", "240p", *(rung.rung for rung in (*_H265_LADDER, *_AV1_LADDER))),
+            preset="faster",
+            vmaf_target=93,
+        ),
+        search=SearchRules(excerpts=24, excerpt_s=4.0, most_rungs=10, floor_kbps=150),
         drained_below=1_000,
         off_peak=OffPeak(begins=4, ends=12),
     ),

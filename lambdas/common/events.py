@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
+from lambdas.common.ladder import LadderReport
 from lambdas.common.media import (
     EncodingMode,
     Manifests,
@@ -21,7 +22,7 @@ from lambdas.common.media import (
     Tier,
     TitleMetadata,
 )
-from lambdas.common.qc import QcCheck, Verdict
+from lambdas.common.qc import Complexity, QcCheck, Verdict
 
 
 class Event(Record):
@@ -79,6 +80,7 @@ class QualityJudged(Event):
     title_id: Slug
     verdict: Verdict
     checks: tuple[QcCheck, ...]
+    complexity: Complexity | None = Field(default=None, description="of the picture; none: not measured")
 
 
 class ReviewRequested(Event):
@@ -146,6 +148,19 @@ class ReencodeRequested(Event):
     campaign: Slug
     replaces: str = Field(description="the version that the new one is to replace, and no other")
     off_peak: bool = Field(description="whether it waits for the hours in which machines are cheap")
+    by: str
+    accepted: SourceAccepted
+
+
+class RepackageRequested(Event):
+    """A title's current version shall be packaged anew, from its own tracks: nothing is encoded.
+
+    `accepted` is what was accepted then, as the source of the new version.
+    """
+
+    source: ClassVar[str] = "marquee.catalog"
+    replaces: str = Field(description="the version whose tracks are taken, and that the new one is to replace")
+    new_keys: bool = Field(description="whether a new key period is opened; otherwise its keys stay")
     by: str
     accepted: SourceAccepted
 
@@ -244,6 +259,7 @@ class VersionPackaged(Event):
     key_ids: dict[Tier, str]
     verification: Verification | None = Field(default=None, description="none: nobody has looked")
     mode: EncodingMode = Field(default=EncodingMode.NORMAL, description="in which it was planned")
+    ladder: LadderReport | None = Field(default=None, description="how its rungs were found; none: nobody has searched")
 
 
 class TitlePublished(Event):

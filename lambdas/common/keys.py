@@ -5,7 +5,8 @@ bucket     layout
 ========== ===================================================================================
 raw        ``{studio}/{delivery}/{file}``, the manifest being ``{studio}/{delivery}/manifest.json``
 mezzanine  ``work/{version}/…`` while a delivery is inspected and a version is encoded (expires), and
-           ``analysis/{version}/…``: quality control, stills and seek thumbnails (kept)
+           ``analysis/{version}/…``: quality control, stills and seek thumbnails (kept), and
+           ``made/{version}.json``: how a packaged version was made (kept)
 media      ``{title}/{version}/…``, see `VersionLayout`, and ``art/{title}/{version}/…``
 ========== ===================================================================================
 """
@@ -18,13 +19,18 @@ from typing import NamedTuple
 
 MANIFEST_NAME = "manifest.json"
 WORK_PREFIX = "work/"
+MADE_PREFIX = "made/"
 ANALYSIS_PREFIX = "analysis/"
 ART_PREFIX = "art/"
 INVENTORY_PREFIX = "inventory"
 RESTORES_PREFIX = "restores/"
 CHECKS_PREFIX = "checks/"
 _PREDICTION = "prediction.json"
+_SEARCH = "search/"
 _PLAN = "plan.json"
+_SCORES = "score/"
+_PACKAGE = "package/"
+_JPEG = ".jpg"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _REFERENCE = re.compile(r"[A-Za-z0-9._-][A-Za-z0-9._/-]*")
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "51", 8: "71"}
@@ -95,16 +101,6 @@ class Workspace(NamedTuple):
         return f"{self.prefix}{_PLAN}"
 
     @property
-    def package(self) -> str:
-        """The packaging report."""
-        return f"{self.prefix}package.json"
-
-    @property
-    def verification(self) -> str:
-        """What the check of the packaged version found."""
-        return f"{self.prefix}verification.json"
-
-    @property
     def prediction(self) -> str:
         """What the plan will cost, as it was thought before the first job."""
         return f"{self.prefix}{_PREDICTION}"
@@ -127,9 +123,29 @@ class Workspace(NamedTuple):
         """Return the key of the quality score that is the result of `job`, by its id."""
         return f"{self.prefix}{job}.json"
 
+    def ladder(self, job: str) -> str:
+        """Return the key of the `LadderReport` that is the result of the searching `job`, by its id."""
+        return f"{self.prefix}{job}.json"
+
+    def package(self, job: str) -> str:
+        """Return the key of the packaging report that is the result of `job`, by its id."""
+        return f"{self.prefix}{job}.json"
+
+    def verification(self, job: str) -> str:
+        """Return the key of the report of a good check of the packaged version: the result of `job`, by its id."""
+        return f"{self.prefix}{job}.json"
+
+    def faults(self, job: str) -> str:
+        """Return the key of what the checking `job` found at fault the last time: no result, the check goes on."""
+        return f"{self.prefix}{job}-faults.json"
+
     def picture(self, job: str, *, of: str) -> str:
         """Return the key of the worst frame that the scoring `job` found, a JPEG: of ``source`` or ``rendition``."""
-        return f"{self.prefix}{job}-{of}.jpg"
+        return f"{self.prefix}{job}-{of}{_JPEG}"
+
+    def has_picture(self, key: str) -> bool:
+        """Say whether an object is such a frame of this version, by its key."""
+        return key.startswith(f"{self.prefix}{_SCORES}") and key.endswith(_JPEG)
 
     def attempt(self, job: str, *, token: int) -> str:
         """Return the key that the holder of a fencing token writes its result of `job` to."""
@@ -140,6 +156,17 @@ ANY_PREDICTION = f"{WORK_PREFIX}*/{_PREDICTION}"
 """As policies write the predictions of all versions; what lies beside them is film in the clear."""
 ANY_PLAN = f"{WORK_PREFIX}*/{_PLAN}"
 """The same, of the plans. The content keys in them are wrapped, and who reads them through S3 cannot open them."""
+ANY_PICTURE = f"{WORK_PREFIX}*/{_SCORES}*{_JPEG}"
+"""The same, of the worst frames that scoring found: see `Workspace.picture`."""
+ANY_LADDER = f"{WORK_PREFIX}*/{_SEARCH}"
+"""The same, of what the searches for ladders found."""
+ANY_PACKAGE = f"{WORK_PREFIX}*/{_PACKAGE}"
+"""The same, of packaging reports, and of what attempts at packaging left of them."""
+
+
+def made(version_id: str) -> str:
+    """Return the key of what says how a packaged version was made, its plan above all; it outlives the workspace."""
+    return f"{MADE_PREFIX}{version_id}.json"
 
 
 class Analysis(NamedTuple):

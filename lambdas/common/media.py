@@ -52,6 +52,7 @@ class Tier(StrEnum):
     AUDIO = "AUDIO"
     SD = "SD"
     HD = "HD"
+    UHD = "UHD"
 
 
 class ObjectRef(Record):
@@ -147,6 +148,7 @@ class MediaFacts(Record):
     """A media file as the tools found it; none stands for what the file does not say."""
 
     container: str = Field(description="mov, mp4, mxf, or what ffprobe calls it")
+    start_s: float | None = Field(default=None, description="of whichever stream is first, time codes included")
     duration_s: float
     timecode: str | None = Field(default=None, description="of the first frame")
     writing_application: str | None = Field(default=None, description="MediaInfo's")

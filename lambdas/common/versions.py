@@ -15,6 +15,12 @@ def reencoded(version_id: str, *, campaign: str) -> str:
     return f"{_REENCODED}{digest[:_DIGITS]}"
 
 
+def repackaged(version_id: str, *, new_keys: bool) -> str:
+    """Return the id of the version that has the tracks of another, packaged anew; the same two give the same one."""
+    digest = hashlib.sha256(f"{'new' if new_keys else 'same'} keys\n{version_id}".encode()).hexdigest()
+    return f"{_REENCODED}{digest[:_DIGITS]}"
+
+
 def is_reencoded(version_id: str) -> bool:
-    """Say whether a campaign made the version: it is no delivery, and no business of the studio's."""
+    """Say whether the version was made of another one: it is no delivery, and no business of the studio's."""
     return version_id.startswith(_REENCODED)

@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 from pydantic import Field, model_validator
 
 from lambdas.common.errors import PermanentError
+from lambdas.common.ladder import Codec
 from lambdas.common.media import Record
 from lambdas.encoding.claims import Attempt, JobRecord, Outcome, Worker
 from lambdas.encoding.models import EncodingPlan, JobSize, VideoRecipe
@@ -21,7 +22,11 @@ from lambdas.encoding.prices import PriceList
 
 _PIXELS_A_MEGAPIXEL = 1_000_000
 _KILOBITS_A_MEGABYTE = 8_000
-_NUMBER = re.compile(r"\d+")
+_PROBES_A_SIZE = 4
+"""That a search for a ladder should need: two to begin with, and as many near the rungs that are chosen."""
+_SCORED_SHARE = 0.5
+"""What comparing every third frame takes, of what it takes to compare all."""
+_HEIGHT = re.compile(r"(\d+)p\b")
 
 
 class UnknownJobError(PermanentError):
@@ -35,6 +40,7 @@ class UnknownPresetError(PermanentError):
 class Stage(StrEnum):
     """What a job is for, in the order of the workflow."""
 
+    SEARCH = "search"
     ENCODE = "encode"
     AUDIO = "audio"
     JOIN = "join"
@@ -43,8 +49,8 @@ class Stage(StrEnum):
     VERIFY = "verify"
 
 
-_THREADED = frozenset({Stage.ENCODE, Stage.SCORE})
-"""x264 and VMAF use every thread that they get; whatever else a job does, one thread does it."""
+_THREADED = frozenset({Stage.SEARCH, Stage.ENCODE, Stage.SCORE})
+"""Encoders and VMAF use every thread that they get; whatever else a job does, one thread does it."""
 
 
 class JobSizes(Record):
@@ -151,7 +157,7 @@ def place_of(job: str) -> Place:
             return Place(Stage.ENCODE, rung)
         case ["join" | "score" as kind, rung, _]:
             return Place(Stage(kind), rung)
-        case ["audio" | "package" | "verify" as kind, _]:
+        case ["search" | "audio" | "package" | "verify" as kind, _]:
             return Place(Stage(kind), None)
         case _:
             raise UnknownJobError(f"which stage does the job {job!r} belong to? Say so in lambdas/encoding/cost.py")
@@ -178,8 +184,8 @@ def _line(stage: Stage, rung: str | None, jobs: Sequence[JobRecord], *, prices: 
 
 
 def _order(line: CostLine) -> tuple[int, int, str]:
-    height = _NUMBER.match(line.rung or "")
-    return list(Stage).index(line.stage), -int(height[0]) if height else 0, line.rung or ""
+    height = _HEIGHT.search(line.rung or "")
+    return list(Stage).index(line.stage), -int(height[1]) if height else 0, line.rung or ""
 
 
 class Span(Record):
@@ -210,7 +216,7 @@ class SpeedTable(Record):
     machine: str = Field(description="what it was measured on, and when")
     job_start_s: Span = Field(description="a job, before and after its work, from its claim on")
     read_s: Span = Field(description="a megapixel of the source: decoded, and scaled to a rung")
-    encode_s: dict[str, Span] = Field(description="a megapixel of the rung, by x264 preset")
+    encode_s: dict[Codec, dict[str, Span]] = Field(description="a megapixel of the rung, by codec and preset")
     score_s: Span = Field(description="a megapixel of the source: both sides decoded, one scaled, and VMAF")
     skim_s: Span = Field(description="a megapixel of the source that is read for its sound alone")
     audio_s: Span = Field(description="a second of sound")
@@ -219,8 +225,8 @@ class SpeedTable(Record):
     verify_s: Span = Field(description="a rendition, or the sound track")
     parallel_share: float = Field(ge=0, le=1, description="of encoding and scoring, what the vCPUs share among them")
 
-    def encode(self, preset: str) -> Span:
-        """Return the seconds a megapixel of x264's `preset`.
+    def encode(self, recipe: VideoRecipe) -> Span:
+        """Return the seconds a megapixel of a recipe's preset.
 
         Raises
         ------
@@ -228,10 +234,11 @@ class SpeedTable(Record):
             If it was not measured.
         """
         try:
-            return self.encode_s[preset]
+            return self.encode_s[recipe.codec][recipe.preset]
         except KeyError:
+            measured = ", ".join(self.encode_s.get(recipe.codec, {})) or "none"
             raise UnknownPresetError(
-                f"nobody has measured x264's preset {preset!r}, only {', '.join(self.encode_s)}: "
+                f"nobody has measured the preset {recipe.preset!r} of {recipe.codec}, only {measured}: "
                 f"measure it as MEASURED in lambdas/encoding/cost.py says, and add it there"
             ) from None
 
@@ -241,15 +248,25 @@ MEASURED = SpeedTable(
     job_start_s=Span(low=0.3, expected=2.0),
     read_s=Span(low=0.009, expected=0.017),
     encode_s={
-        "ultrafast": Span(low=0.006, expected=0.009),
-        "superfast": Span(low=0.012, expected=0.019),
-        "veryfast": Span(low=0.018, expected=0.028),
-        "faster": Span(low=0.030, expected=0.046),
-        "fast": Span(low=0.039, expected=0.056),
-        "medium": Span(low=0.044, expected=0.078),
-        "slow": Span(low=0.069, expected=0.136),
-        "slower": Span(low=0.095, expected=0.24),
-        "veryslow": Span(low=0.20, expected=0.44),
+        Codec.H264: {
+            "ultrafast": Span(low=0.006, expected=0.009),
+            "superfast": Span(low=0.012, expected=0.019),
+            "veryfast": Span(low=0.018, expected=0.028),
+            "faster": Span(low=0.030, expected=0.046),
+            "fast": Span(low=0.039, expected=0.056),
+            "medium": Span(low=0.044, expected=0.078),
+            "slow": Span(low=0.069, expected=0.136),
+            "slower": Span(low=0.095, expected=0.24),
+            "veryslow": Span(low=0.20, expected=0.44),
+        },
+        Codec.H265: {
+            "medium": Span(low=0.14, expected=0.175),
+            "slow": Span(low=0.29, expected=0.40),
+        },
+        Codec.AV1: {
+            "8": Span(low=0.076, expected=0.097),
+            "6": Span(low=0.163, expected=0.193),
+        },
     },
     score_s=Span(low=0.04, expected=0.06),
     skim_s=Span(low=0.0005, expected=0.004),
@@ -265,7 +282,9 @@ machine that did other work beside, which lengthens it somewhat.
 Three clips of five seconds were made of 1920 x 1080 at 24 frames a second, ProRes 422 HQ: ``testsrc2`` (63 Mbit/s), the
 same with ``noise=alls=8:allf=t+u`` (187 Mbit/s), and Big Buck Bunny, enlarged (180 Mbit/s). `low` is the first, and
 `expected` the mean of the other two, each over the rungs that have the preset, or over 854 x 480 at 1,500 kbit/s where
-no ladder has it. To measure again, on a Graviton host above all, where nobody has:
+no ladder has it. Of H.265 and AV1 it is the first second of each clip, at 854 x 480 and the production ladder's rates,
+on 2026-11-23; measured so, x264's ``slow`` came out as it stands here for the first clip, and a fifth below for the other
+two. To measure again, on a Graviton host above all, where nobody has:
 
 - ``read_s``: ``ffmpeg -benchmark -threads 1 -filter_threads 1 -i CLIP -map 0:v -vf FILTERS -f null -`` with the filters
   of `encoder.chunk`; ``utime`` and ``stime`` over frames times megapixels of the clip.
@@ -275,7 +294,7 @@ no ladder has it. To measure again, on a Graviton host above all, where nobody h
   `encoder.join` and `encoder.packager`; of ``verify_s`` the whole task.
 - ``job_start_s``: a task whose work is nothing, and one that opens the source, with moto for S3.
 
-Every task over the third clip took 133 s of CPU time with the sandbox's ladder and 261 s with that of production, where
+Every task over the third clip took 133 s of CPU time with the sandbox's ladder and 261 s with production's H.264, where
 `predict` says 131 s and 269 s for one vCPU; the clip and the start of a job are among what the table was made of.
 
 Assumed, and not measured: a gigabit a second to and from S3 where a job mostly carries bytes (``skim_s`` of a ProRes
@@ -359,6 +378,10 @@ def predict(
     sound_mb = plan.audio.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE if plan.audio else 0.0
     size_mb = {recipe.rung: recipe.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE for recipe in plan.video}
 
+    def frame_of(recipe: VideoRecipe) -> Span:
+        rung_mpx = recipe.width * recipe.height / _PIXELS_A_MEGAPIXEL
+        return speed.read_s * source_mpx + speed.encode(recipe) * rung_mpx
+
     def line(stage: Stage, *works: tuple[int, Span], rung: str | None = None) -> PredictedLine:
         size = sizes.of(stage)
         vcpus = size.vcpus
@@ -383,21 +406,35 @@ def predict(
         )
 
     def encoding(recipe: VideoRecipe) -> PredictedLine:
-        rung_mpx = recipe.width * recipe.height / _PIXELS_A_MEGAPIXEL
-        frame = speed.read_s * source_mpx + speed.encode(recipe.preset) * rung_mpx
+        frame = frame_of(recipe)
         # Nearly all chunks are equally long.
         lengths = Counter(chunk.frames for chunk in plan.chunks)
         return line(Stage.ENCODE, *((count, frame * frames) for frames, count in lengths.items()), rung=recipe.rung)
 
+    def searching() -> PredictedLine:
+        of_size = {(recipe.codec, recipe.width, recipe.height): recipe for recipe in reversed(plan.fixed)}
+        trials = [*plan.fixed, *(recipe for recipe in of_size.values() for _ in range(_PROBES_A_SIZE))]
+        frames = sum(excerpt.frames for excerpt in plan.excerpts)
+        cut = speed.read_s * source_mpx
+        compared = speed.score_s * (source_mpx * _SCORED_SHARE)
+        work = sum((frame_of(recipe) + compared for recipe in trials), start=cut) * frames
+        return line(Stage.SEARCH, (1, work))
+
     rungs = plan.video
+    finishing = (
+        line(Stage.PACKAGE, (1, speed.package_s * (fsum(size_mb.values()) + sound_mb))),
+        line(Stage.VERIFY, (1, speed.verify_s * (len(rungs) + (plan.audio is not None)))),
+    )
+    if plan.repackages:
+        return Prediction(as_of=prices.as_of, capacity=worker_capacity, lines=finishing)
     scoring = speed.score_s * (source_mpx * plan.frames)
     sound = speed.skim_s * (source_mpx * plan.frames) + speed.audio_s * duration_s
     lines = (
+        *([searching()] if plan.search else []),
         *(encoding(recipe) for recipe in rungs),
         *([line(Stage.AUDIO, (1, sound))] if plan.audio else []),
         *(line(Stage.JOIN, (1, speed.join_s * size_mb[recipe.rung]), rung=recipe.rung) for recipe in rungs),
         *(line(Stage.SCORE, (1, scoring), rung=recipe.rung) for recipe in rungs),
-        line(Stage.PACKAGE, (1, speed.package_s * (fsum(size_mb.values()) + sound_mb))),
-        line(Stage.VERIFY, (1, speed.verify_s * (len(rungs) + (plan.audio is not None)))),
+        *finishing,
     )
     return Prediction(as_of=prices.as_of, capacity=worker_capacity, lines=lines)

@@ -12,6 +12,7 @@ SAFETY = 2.0
 """A prediction is good to a factor of two."""
 
 _STEPS: tuple[frozenset[Stage], ...] = (
+    frozenset({Stage.SEARCH}),
     frozenset({Stage.ENCODE, Stage.AUDIO}),
     frozenset({Stage.JOIN}),
     frozenset({Stage.SCORE}),

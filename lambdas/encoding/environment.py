@@ -11,7 +11,8 @@ from lambdas.common.environment import Environment
 from lambdas.common.media import Tier
 from lambdas.encoding.cost import JobSizes
 from lambdas.encoding.farm_mode import Shortcuts
-from lambdas.encoding.models import VideoRecipe
+from lambdas.encoding.ladder import unpacked
+from lambdas.encoding.models import SearchRules, VideoRecipe
 from lambdas.encoding.off_peak import OffPeak
 from lambdas.encoding.queue_depth import MOST_COUNTED
 from lambdas.encoding.retries import RetryRules
@@ -19,7 +20,6 @@ from lambdas.encoding.watch import Patience
 
 _QUEUES: TypeAdapter[dict[str, str]] = TypeAdapter(Annotated[dict[str, str], Field(min_length=1)])
 _FLOORS = TypeAdapter(dict[Tier, Annotated[float, Field(ge=0, le=100)]])
-_LADDER = TypeAdapter(Annotated[tuple[VideoRecipe, ...], Field(min_length=1)])
 
 
 class StartEnvironment(Environment):
@@ -57,20 +57,14 @@ class CapEnvironment(CapsEnvironment):
     jobs_table: str
 
 
-class PlanEnvironment(CapEnvironment):
-    """`plan`: plans the jobs of a version.
+class ProspectEnvironment(CapEnvironment):
+    """What is needed to say what is to come of a plan, and to choose its ladder.
 
-    `ladder` is a JSON list of `VideoRecipe`; their widths and heights are boxes to fit the picture into. `sizes` are
-    `JobSizes`, and `shortcuts` are `Shortcuts`, as JSON. `floors` is a JSON object: by tier, what the 5th percentile of
-    the best rung's VMAF must reach.
+    `sizes` are `JobSizes` as JSON. `floors` is a JSON object: by tier, what the 5th percentile of the best rung's VMAF
+    must reach.
     """
 
     work_bucket: str
-    media_bucket: str
-    event_bus: str
-    ladder: str
-    chunk_segments: Annotated[int, Field(ge=1, description="segments a chunk")]
-    segment_s: Annotated[float, Field(gt=0, description="seconds a segment, nominally")]
     capacity: Annotated[str, Field(description="of `prices.json`: what the jobs are expected to run on")]
     sizes: str
     at_once: Annotated[int, Field(ge=1, description="jobs of a title in the queue or at work")]
@@ -78,31 +72,12 @@ class PlanEnvironment(CapEnvironment):
     sla_hours: Annotated[int, Field(ge=1, description="from a title's delivery until it has to be ready")]
     encoding_queue: str
     on_demand_queue: str
-    mode_application: str
-    mode_environment: str
-    mode_profile: str
-    shortcuts: str
     floors: str
 
     @field_validator("floors")
     @classmethod
     def _floors_are_floors(cls, value: str) -> str:
         _FLOORS.validate_json(value)
-        return value
-
-    @field_validator("shortcuts")
-    @classmethod
-    def _shortcuts_are_shortcuts(cls, value: str) -> str:
-        Shortcuts.model_validate_json(value)
-        return value
-
-    @field_validator("ladder")
-    @classmethod
-    def _ladder_is_recipes(cls, value: str) -> str:
-        rungs = [recipe.rung for recipe in _LADDER.validate_json(value)]
-        if len(set(rungs)) != len(rungs):
-            message = "a rung stands twice in the ladder"
-            raise ValueError(message)
         return value
 
     @field_validator("sizes")
@@ -122,19 +97,75 @@ class PlanEnvironment(CapEnvironment):
         return timedelta(hours=self.sla_hours)
 
     @property
-    def recipes(self) -> tuple[VideoRecipe, ...]:
-        """The ladder, parsed."""
-        return _LADDER.validate_json(self.ladder)
-
-    @property
     def floor_of_tiers(self) -> dict[Tier, float]:
         """The floors, parsed."""
         return _FLOORS.validate_json(self.floors)
+
+
+class PlanEnvironment(ProspectEnvironment):
+    """`plan`: plans a version, up to the search for its ladder.
+
+    `ladder` is `packed`; its widths and heights are boxes to fit the picture into. `shortcuts`
+    are `Shortcuts`, and `search` are `SearchRules`, as JSON.
+    """
+
+    media_bucket: str
+    ladder: str
+    chunk_segments: Annotated[int, Field(ge=1, description="segments a chunk")]
+    segment_s: Annotated[float, Field(gt=0, description="seconds a segment, nominally")]
+    mode_application: str
+    mode_environment: str
+    mode_profile: str
+    shortcuts: str
+    search: str
+
+    @field_validator("search")
+    @classmethod
+    def _search_is_rules(cls, value: str) -> str:
+        SearchRules.model_validate_json(value)
+        return value
+
+    @field_validator("shortcuts")
+    @classmethod
+    def _shortcuts_are_shortcuts(cls, value: str) -> str:
+        Shortcuts.model_validate_json(value)
+        return value
+
+    @field_validator("ladder")
+    @classmethod
+    def _ladder_is_recipes(cls, value: str) -> str:
+        rungs = [recipe.rung for recipe in unpacked(value)]
+        if len(set(rungs)) != len(rungs):
+            message = "a rung stands twice in the ladder"
+            raise ValueError(message)
+        return value
+
+    @property
+    def recipes(self) -> tuple[VideoRecipe, ...]:
+        """The ladder, parsed."""
+        return unpacked(self.ladder)
 
     @property
     def left_out(self) -> Shortcuts:
         """What degraded mode leaves out, parsed."""
         return Shortcuts.model_validate_json(self.shortcuts)
+
+    @property
+    def search_rules(self) -> SearchRules:
+        """What the search is held to, parsed."""
+        return SearchRules.model_validate_json(self.search)
+
+
+class ChooseEnvironment(ProspectEnvironment):
+    """`choose_ladder`: puts the ladder that was found into a version's plan."""
+
+    event_bus: str
+
+
+class RepackageEnvironment(ProspectEnvironment):
+    """`plan_repackaging`: plans a version that has the tracks of another."""
+
+    event_bus: str
 
 
 class JudgeEnvironment(Environment):

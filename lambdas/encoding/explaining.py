@@ -171,8 +171,9 @@ def explain(
     """
     if record is None and not tries:
         raise NotFoundError(
-            f"no job {job!r} of version {version_id} has been submitted: an encode submits its chunks and its sound "
-            f"first, so many at a time, then joins and scores each rung, then packages and verifies; "
+            f"no job {job!r} of version {version_id} has been submitted: an encode searches the title's ladder first, "
+            f"submits its chunks and its sound then, so many at a time, joins and scores each rung, packages and "
+            f"verifies; "
             f"`marquee jobs list TITLE` lists what has begun"
         )
     tried, decision = retried(tries, rules)

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from lambdas.common.events import FarmModeChanged
+from lambdas.common.ladder import Codec
 from lambdas.common.media import EncodingMode, Record, Slug
 from lambdas.encoding.models import VideoRecipe
 
@@ -54,7 +55,7 @@ class Shortcuts(Record):
     """What degraded mode leaves out."""
 
     skipped_rungs: tuple[Slug, ...]
-    preset: Annotated[str, Field(description="x264's, for every rung")]
+    preset: Annotated[str, Field(description="x264's, for every rung of H.264")]
     vmaf_target: Annotated[float, Field(ge=0, le=100)]
 
 
@@ -63,7 +64,8 @@ def left_by(shortcuts: Shortcuts | None, rungs: Sequence[VideoRecipe]) -> tuple[
 
     Without shortcuts that is all of them, as they are. With them the skipped rungs go, but for the title's largest,
     and the largest of a tier that would have none: its content key would open nothing. What stays gets the faster
-    preset; with the same bit rate that costs quality, and no bits.
+    preset; with the same bit rate that costs quality, and no bits. Rungs of other codecs keep theirs: their encoders
+    have other presets, or mean something else by the same name.
     """
     if shortcuts is None:
         return tuple(rungs)
@@ -71,7 +73,11 @@ def left_by(shortcuts: Shortcuts | None, rungs: Sequence[VideoRecipe]) -> tuple[
     kept = {rung.rung for rung in rungs} - set(shortcuts.skipped_rungs) | {rising[-1].rung}
     tiers = {rung.tier for rung in rungs if rung.rung in kept}
     kept |= {rung.rung for tier, rung in {rung.tier: rung for rung in rising}.items() if tier not in tiers}
-    return tuple(rung.model_copy(update={"preset": shortcuts.preset}) for rung in rungs if rung.rung in kept)
+    return tuple(
+        rung.model_copy(update={"preset": shortcuts.preset}) if rung.codec is Codec.H264 else rung
+        for rung in rungs
+        if rung.rung in kept
+    )
 
 
 class _Asked(BaseModel):

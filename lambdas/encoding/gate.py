@@ -1,22 +1,24 @@
 """The quality gate: what stands between an encode and its packaging. Pure.
 
-The best rung of a title is held to a floor: its mean VMAF, and the 5th percentile of its frames. Where it falls short,
-the chunks that are at fault are encoded again with more bits, twice at most; then the version is rejected. Chunks that
-are good enough are left alone, and so are their results.
+The best rung of a title is held to what the ladder was searched for: its mean VMAF, and the 5th percentile of its
+frames. Every other is held to what was predicted of it, within a tolerance. Where a rung falls short, the chunks that
+are at fault are encoded again with more bits, twice at most; then the version is rejected. Chunks that are good enough
+are left alone, and so are their results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import RenditionRejected
+from lambdas.common.ladder import LadderReport
 from lambdas.common.media import Record, Tier
-from lambdas.encoding.models import MOST_RAISES, EncodingPlan, QualityFloor, Raise, RungScore, VideoRecipe
+from lambdas.encoding.models import MOST_RAISES, EncodingPlan, QualityFloor, Raise, RungScore
 
 
 class RenditionRejectedError(PermanentError):
-    """The best rung is not good enough, and more bits did not help enough."""
+    """A rung is not good enough, and more bits did not help enough."""
 
 
 class Judgement(Record):
@@ -28,27 +30,26 @@ class Judgement(Record):
     """What its next plan raises, what was raised before included; as the plan has it, if nothing more can be."""
 
 
-def floors_of(
-    rungs: Sequence[VideoRecipe], *, vmaf_mean: float, vmaf_p5: Mapping[Tier, float]
-) -> tuple[QualityFloor, ...]:
-    """Return what the best rung of each codec has to reach, if its tier is held to anything.
+def floors_of(report: LadderReport, *, vmaf_p5: Mapping[Tier, float], tolerance: float) -> tuple[QualityFloor, ...]:
+    """Return what the rungs of a searched ladder have to reach.
 
-    The best is the one of the most pixels, and of those the one of the highest bit rate. A lower rung is as good as its
-    size allows: viewers get it because their line is slow, and see it enlarged.
+    The best rung of each codec has to reach the target, if its tier is one of those that are held to it. Any other is
+    as good as its size and rate allow, and that was predicted: viewers get it because their line is slow, and see it
+    enlarged.
 
     Parameters
     ----------
-    vmaf_mean
-        What the ladder was chosen for.
     vmaf_p5
-        The least 5th percentile, by tier. A tier that is not there is held to nothing.
+        The least 5th percentile of a best rung, by tier.
+    tolerance
+        By how much VMAF a rung may come out below its prediction: excerpts are not the film.
     """
-    rising = sorted(rungs, key=lambda rung: (rung.width * rung.height, rung.bitrate_kbps))
-    best = {rung.codec: rung for rung in rising}
     return tuple(
-        QualityFloor(rung=rung.rung, vmaf_mean=vmaf_mean, vmaf_p5=vmaf_p5[rung.tier])
-        for rung in best.values()
-        if rung.tier in vmaf_p5
+        QualityFloor(rung=rung.rung, vmaf_mean=report.vmaf_target, vmaf_p5=vmaf_p5[rung.tier])
+        if rung == ladder.rungs[0] and rung.tier in vmaf_p5
+        else QualityFloor(rung=rung.rung, vmaf_mean=max(0.0, round(rung.vmaf - tolerance, 2)), vmaf_p5=0.0)
+        for ladder in report.ladders
+        for rung in ladder.rungs
     )
 
 
@@ -97,9 +98,10 @@ def reason(event: RenditionRejected) -> str:
     """Return why a version is rejected, and what can be done, for an operator."""
     return (
         f"{event.rung} has VMAF {event.vmaf_mean:.2f} (5th percentile {event.vmaf_p5:.2f}) and needs "
-        f"{event.floor_mean:g} ({event.floor_p5:g}), although its chunks were given more bits {event.raised} times. "
+        f"{event.floor_mean:.2f} ({event.floor_p5:g}), although its chunks were given more bits {event.raised} times. "
         f"Its worst frame, at {event.worst_timecode}, has {event.worst_vmaf:.2f}. Look at its pictures: if the source "
-        "is at fault, ask for another; if not, give the rung more bits in the ladder of the settings and deploy"
+        "is at fault, ask for another; if not, let the search look at more excerpts, or aim it higher (`search` in the "
+        "settings: excerpts, margin), and deploy"
     )
 
 

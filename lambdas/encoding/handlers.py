@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel
 
 from lambdas.common.bus import anything_of, publisher
 from lambdas.common.clock import now
-from lambdas.common.errors import PermanentError
-from lambdas.common.events import ReencodeRequested, SourceAccepted, Verification, VersionPackaged
+from lambdas.common.errors import NotFoundError, PermanentError
+from lambdas.common.events import (
+    ReencodeRequested,
+    RepackageRequested,
+    SourceAccepted,
+    Verification,
+    VersionPackaged,
+)
 from lambdas.common.executions import start_once
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.keys import Workspace
 from lambdas.common.media import EncodingMode, Manifests, Priority
-from lambdas.common.objects import read_object, write_json
+from lambdas.common.objects import read_object
 from lambdas.common.parsing import parse, parse_json
-from lambdas.encoding.cost import Prediction, Stage, UnknownPresetError, predict
-from lambdas.encoding.deadlines import deadline_of, is_late, spot_until
+from lambdas.encoding.chosen import chosen
+from lambdas.encoding.cost import Stage
+from lambdas.encoding.deadlines import is_late
 from lambdas.encoding.environment import PlanEnvironment, RegisterEnvironment, StartEnvironment, StockEnvironment
 from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.farm_mode_store import ModeUnknownError, mode_in_appconfig
-from lambdas.encoding.jobs import JOB_LIST, NEVER, jobs_of
-from lambdas.encoding.models import ContentKey, EncodingPlan, PackageReport, VerificationReport
+from lambdas.encoding.job_ids import JobIds
+from lambdas.encoding.made import keep_making
+from lambdas.encoding.models import ContentKey, PackageReport, VerificationReport
 from lambdas.encoding.off_peak import next_off_peak
-from lambdas.encoding.planned import read_plan, read_prediction
-from lambdas.encoding.planning import plan_of, started
-from lambdas.encoding.prices import PriceList, UnknownCapacityError
-from lambdas.encoding.shots import cuts_in
+from lambdas.encoding.planned import read_ladder, read_plan, read_prediction, state_of, write_plan
+from lambdas.encoding.planning import plan_of, source_in
+from lambdas.encoding.prospects import prospect
+from lambdas.encoding.shots import Shot, shots_in
 from lambdas.encoding.spending import Spending
 
 _REPORT_LIMIT = 1024 * 1024
@@ -67,18 +73,20 @@ class _Packaged(BaseModel):
 
 @entry_point
 def start(event: Payload, _context: LambdaContext) -> Payload:
-    """Start the state machine for a `SourceAccepted` or a `ReencodeRequested`: once, however often it arrives.
+    """Start the state machine for a `SourceAccepted` or what is made of one anew: once, however often it arrives.
 
     What may wait for off-peak hours is given a ``start_at``, and the state machine begins it then.
     """
     environment = StartEnvironment.load()
-    said, at = anything_of((SourceAccepted, ReencodeRequested), event)
-    source = said.accepted if isinstance(said, ReencodeRequested) else said
+    said, at = anything_of((SourceAccepted, ReencodeRequested, RepackageRequested), event)
+    source = said.accepted if isinstance(said, (ReencodeRequested, RepackageRequested)) else said
     payload = source.model_dump(mode="json")
     logger.append_keys(version_id=payload["version_id"])
     window = environment.window
     if isinstance(said, ReencodeRequested) and said.off_peak and window:
         payload["start_at"] = f"{next_off_peak(at, window):%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(said, RepackageRequested):
+        payload["repackages"] = said.model_dump(mode="json", include={"replaces", "new_keys"})
     accepted = start_once(state_machine_arn=environment.state_machine_arn, name=payload["version_id"], payload=payload)
     logger.info("accepted by the state machine" if accepted else "known already")
     return {"version_id": payload["version_id"]}
@@ -86,10 +94,10 @@ def start(event: Payload, _context: LambdaContext) -> Payload:
 
 @entry_point
 def plan(event: Payload, _context: LambdaContext) -> Payload:
-    """Plan a version: write its plan to the work bucket, and answer the jobs to run.
+    """Plan a version: write its plan to the work bucket, and answer the job that searches its ladder.
 
-    What they will cost is written beside the plan, unless nobody has measured a preset or knows a price: that stops
-    no film, and is logged. Neither does a report of the analysis that cannot be read: then no border is moved to a cut.
+    A report of the analysis that cannot be read stops no film: then no border is moved to a cut, and the excerpts are
+    spread evenly. Where the ladder was found before, by an earlier execution, the plan has it from the beginning.
 
     Parameters
     ----------
@@ -99,18 +107,16 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
     Returns
     -------
     dict
-        ``studio``, ``delivery_id``, ``title_id``, ``version_id``, ``mode``, ``plan`` (its URI), ``chunk_jobs`` (the
-        ``bucket`` and ``key`` of their list), ``rung_jobs``, ``package`` and ``verify``; ``farm``, whose ``queue`` is
-        the ARN of where the first of them shall wait.
+        ``studio``, ``delivery_id``, ``title_id``, ``version_id``, ``mode``, ``plan`` (its URI) and ``search``, the job;
+        ``farm``, whose ``queue`` is the ARN of where it shall wait.
 
     Raises
     ------
     CostCapError
-        If what the version has cost, and what its jobs should cost, is more than it may; nothing is announced then.
+        If what the version has cost, and what its jobs should cost, is more than it may.
     """
     environment = PlanEnvironment.load()
-    known = SourceAccepted.model_fields
-    source = parse(SourceAccepted, {name: value for name, value in event.items() if name in known})
+    source = source_in(event)
     logger.append_keys(version_id=source.version_id)
     planned = plan_of(
         source,
@@ -120,34 +126,20 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
         segment_s=environment.segment_s,
         work_bucket=environment.work_bucket,
         media_bucket=environment.media_bucket,
+        search=environment.search_rules,
+        shots=_shots(source),
         shortcuts=_shortcuts(source, environment=environment),
-        cuts=_cuts(source),
-        floors=environment.floor_of_tiers,
     )
-    workspace = Workspace(source.version_id)
-    uri = f"s3://{environment.work_bucket}/{workspace.plan}"
-    write_json(bucket=environment.work_bucket, key=workspace.plan, text=planned.model_dump_json())
-    prediction = _predict(planned, on_demand=False, environment=environment)
-    until = _spot_until(source, prediction=prediction, environment=environment)
-    late = is_late(until[Stage.ENCODE], now=now())
-    if late and prediction:
-        prediction = _predict(planned, on_demand=True, environment=environment)
-    _keep(prediction, version_id=source.version_id, environment=environment)
-    Spending(environment, title_id=planned.title_id, version_id=planned.version_id).hold(planned, prediction)
-    jobs = jobs_of(planned, uri=uri, sizes=environment.job_sizes, prediction=prediction, spot_until=until)
-    write_json(bucket=environment.work_bucket, key=workspace.jobs, text=JOB_LIST.dump_json(jobs.chunk_jobs).decode())
-    publisher(environment.event_bus).publish(started(planned, source=source, jobs=jobs.count))
-    logger.info("planned", extra={"jobs": jobs.count, "chunks": len(planned.chunks), "late": late})
+    found = read_ladder(planned)
+    if found:
+        planned = chosen(planned, found, floors=environment.floor_of_tiers)
+    write_plan(planned)
+    to_come = prospect(planned, source=source, begins=Stage.SEARCH, environment=environment)
+    logger.info("planned", extra={"excerpts": len(planned.excerpts), "found": bool(found), "late": to_come.late})
     return {
-        "studio": source.studio,
-        "delivery_id": source.delivery_id,
-        "title_id": source.title.title_id,
-        "version_id": source.version_id,
-        "mode": planned.mode.value,
-        "plan": uri,
-        **jobs.model_dump(mode="json", exclude={"chunk_jobs"}),
-        "chunk_jobs": {"bucket": environment.work_bucket, "key": workspace.jobs},
-        "farm": {"queue": environment.on_demand_queue if late else environment.encoding_queue},
+        **state_of(planned),
+        **to_come.jobs.model_dump(mode="json", include={"search"}),
+        "farm": {"queue": to_come.queue},
     }
 
 
@@ -182,22 +174,28 @@ def take_stock(event: Payload, _context: LambdaContext) -> Payload:
 
 @entry_point
 def register(event: Payload, _context: LambdaContext) -> Payload:
-    """Announce a packaged version, by the reports that its packaging and its check left.
+    """Announce a packaged version, by the reports that its packaging and its check left, and by its plan.
 
     Raises
     ------
     NotFoundError
-        If one of them is not there.
+        If the plan or one of the reports is not there.
     """
     environment = RegisterEnvironment.load()
     version = parse(_Packaged, event)
     logger.append_keys(version_id=version.version_id)
-    workspace = Workspace(version.version_id)
     bucket = environment.work_bucket
-    report = parse_json(PackageReport, read_object(bucket=bucket, key=workspace.package, limit=_REPORT_LIMIT))
-    checked = parse_json(
-        VerificationReport, read_object(bucket=bucket, key=workspace.verification, limit=_REPORT_LIMIT)
+    planned = read_plan(version.version_id, bucket=bucket)
+    if planned is None:
+        raise NotFoundError(f"the plan of version {version.version_id} is not there: its reports are named after it")
+    ids, workspace = JobIds(planned), Workspace(version.version_id)
+    report = parse_json(
+        PackageReport, read_object(bucket=bucket, key=workspace.package(ids.package), limit=_REPORT_LIMIT)
     )
+    checked = parse_json(
+        VerificationReport, read_object(bucket=bucket, key=workspace.verification(ids.verify), limit=_REPORT_LIMIT)
+    )
+    keep_making(planned)
     publisher(environment.event_bus).publish(
         VersionPackaged(
             **version.model_dump(),
@@ -210,6 +208,7 @@ def register(event: Payload, _context: LambdaContext) -> Payload:
             verification=Verification(
                 verified=checked.verified, checked_at=checked.checked_at, objects=checked.objects
             ),
+            ladder=planned.ladder,
         )
     )
     return {"version_id": version.version_id, "title_id": version.title_id}
@@ -231,55 +230,11 @@ def _shortcuts(source: SourceAccepted, *, environment: PlanEnvironment) -> Short
     return environment.left_out if mode.in_force(now()) is EncodingMode.DEGRADED else None
 
 
-def _cuts(source: SourceAccepted) -> tuple[int, ...]:
-    """Return where the film's shots begin, as far as the analysis of its delivery tells."""
+def _shots(source: SourceAccepted) -> tuple[Shot, ...]:
+    """Return the film's shots, as far as the analysis of its delivery tells."""
     report = source.analysis
     try:
-        return cuts_in(read_object(bucket=report.bucket, key=report.key, limit=_ANALYSIS_LIMIT))
+        return shots_in(read_object(bucket=report.bucket, key=report.key, limit=_ANALYSIS_LIMIT))
     except PermanentError as error:
         logger.warning("no shots", extra={"error": type(error).__name__, "reason": str(error)})
         return ()
-
-
-def _predict(plan: EncodingPlan, *, on_demand: bool, environment: PlanEnvironment) -> Prediction | None:
-    """Return what `plan` will cost on what is asked for first, or on demand, if that can be said."""
-    prices, capacity = PriceList.load(), environment.capacity
-    try:
-        if on_demand:
-            capacity = prices.on_demand_of(capacity)
-        return predict(plan, worker_capacity=capacity, sizes=environment.job_sizes, prices=prices)
-    except (UnknownPresetError, UnknownCapacityError) as error:
-        logger.warning("no prediction", extra={"error": type(error).__name__, "reason": str(error)})
-        return None
-
-
-def _spot_until(
-    source: SourceAccepted, *, prediction: Prediction | None, environment: PlanEnvironment
-) -> dict[Stage, datetime]:
-    deadline = deadline_of(source, now=now(), sla=environment.sla)
-    if deadline is None:
-        return dict.fromkeys(Stage, NEVER)
-    return spot_until(
-        deadline,
-        prediction=prediction,
-        sizes=environment.job_sizes,
-        at_once=environment.at_once,
-        on_demand_vcpus=environment.on_demand_vcpus,
-    )
-
-
-def _keep(prediction: Prediction | None, *, version_id: str, environment: PlanEnvironment) -> None:
-    """Write what a version will cost to the work bucket, if that could be said."""
-    if prediction is None:
-        return
-    key = Workspace(version_id).prediction
-    write_json(bucket=environment.work_bucket, key=key, text=prediction.model_dump_json())
-    logger.info(
-        "predicted",
-        extra={
-            "usd_low": prediction.usd_low,
-            "usd_expected": prediction.usd_expected,
-            "vcpu_seconds": prediction.vcpu_seconds,
-            "capacity": prediction.capacity,
-        },
-    )

@@ -47,6 +47,7 @@ class Jobs(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    search: FarmJob | None = Field(description="none: the plan searches nothing")
     chunk_jobs: tuple[FarmJob, ...]
     rung_jobs: tuple[RungJobs, ...]
     package: FarmJob
@@ -55,7 +56,7 @@ class Jobs(BaseModel):
     @property
     def count(self) -> int:
         """How many there are."""
-        return len(self.chunk_jobs) + 2 * len(self.rung_jobs) + 2
+        return (self.search is not None) + len(self.chunk_jobs) + 2 * len(self.rung_jobs) + 2
 
 
 def jobs_of(
@@ -96,6 +97,10 @@ def jobs_of(
             spot_until=(spot_until or {}).get(stage, NEVER),
         )
 
+    package = job(Stage.PACKAGE, "repackage" if plan.repackages else "package", label="package")
+    verify = job(Stage.VERIFY, "verify", label="verify")
+    if plan.repackages:
+        return Jobs(search=None, chunk_jobs=(), rung_jobs=(), package=package, verify=verify)
     rungs = [recipe.rung for recipe in plan.video]
     chunks = (
         job(
@@ -110,6 +115,7 @@ def jobs_of(
     )
     audio = [job(Stage.AUDIO, "encode-audio", label="audio")] if plan.audio else []
     return Jobs(
+        search=job(Stage.SEARCH, "search", label="search") if plan.search else None,
         chunk_jobs=tuple(chain(chunks, audio)),
         rung_jobs=tuple(
             RungJobs(
@@ -118,6 +124,6 @@ def jobs_of(
             )
             for rung in rungs
         ),
-        package=job(Stage.PACKAGE, "package", label="package"),
-        verify=job(Stage.VERIFY, "verify", label="verify"),
+        package=package,
+        verify=verify,
     )

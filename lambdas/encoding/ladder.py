@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from lambdas.encoding.models import VideoRecipe
+
+_LADDER = TypeAdapter(Annotated[tuple[VideoRecipe, ...], Field(min_length=1)])
+
+
+def packed(ladder: Sequence[VideoRecipe]) -> str:
+    """Return a ladder as a word: a function's whole environment may have 4 KB, and forty rungs as JSON have eight."""
+    return base64.b64encode(zlib.compress(_LADDER.dump_json(tuple(ladder)), level=9)).decode()
+
+
+def unpacked(word: str) -> tuple[VideoRecipe, ...]:
+    """Return the ladder that was `packed`.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        return _LADDER.validate_json(zlib.decompress(base64.b64decode(word, validate=True)))
+    except zlib.error as error:
+        message = "no packed ladder"
+        raise ValueError(message) from error
 
 
 def cut_to(ladder: Sequence[VideoRecipe], *, width: int, height: int) -> tuple[VideoRecipe, ...]:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
-from types import MappingProxyType
 
 from pydantic import TypeAdapter, ValidationError
 
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import EncodingStarted, SourceAccepted
-from lambdas.common.media import UNDETERMINED, AudioFacts, EncodingMode, Language, Tier
+from lambdas.common.media import UNDETERMINED, AudioFacts, EncodingMode, Language, MediaFacts, Tier
+from lambdas.common.parsing import parse
+from lambdas.encoding.excerpts import excerpts_of
 from lambdas.encoding.farm_mode import Shortcuts, left_by
-from lambdas.encoding.gate import floors_of
 from lambdas.encoding.ladder import cut_to
-from lambdas.encoding.models import VMAF_TARGET, AudioRecipe, Chunk, ContentKey, EncodingPlan, VideoRecipe
+from lambdas.encoding.models import (
+    VMAF_TARGET,
+    AudioRecipe,
+    Chunk,
+    ContentKey,
+    EncodingPlan,
+    SearchRules,
+    VideoRecipe,
+)
+from lambdas.encoding.shots import Shot
 
 UNSEEN_S = 0.1
 """How long after a cut a change of quality passes unseen, cautiously: the eye takes in a new scene's detail slowly
@@ -41,11 +50,11 @@ def plan_of(
     segment_s: float,
     work_bucket: str,
     media_bucket: str,
-    cuts: Collection[int] = (),
+    search: SearchRules,
+    shots: Sequence[Shot] = (),
     shortcuts: Shortcuts | None = None,
-    floors: Mapping[Tier, float] = MappingProxyType({}),
 ) -> EncodingPlan:
-    """Return the plan of a source. The same source, cuts and shortcuts give the same plan.
+    """Return the plan of a source, up to the search for its ladder. The same source, shots and shortcuts give the same.
 
     Parameters
     ----------
@@ -54,19 +63,19 @@ def plan_of(
     keys
         The title's content keys; those of the tiers in use go into the plan.
     ladder
-        The rungs to choose from, as boxes.
+        The rungs of the fixed ladder, as boxes.
     chunk_segments
         Segments a chunk.
     segment_s
         Seconds a segment, nominally; it is rounded to whole frames.
     work_bucket, media_bucket
         Where artefacts and the packaged version go.
-    cuts
-        The first frames of the film's shots, as far as they are known.
+    search
+        What the search for the title's own ladder is held to.
+    shots
+        The film's shots, as far as they are known.
     shortcuts
         What is left out; none: nothing, the mode is normal.
-    floors
-        What the 5th percentile of the best rung's VMAF must reach, by tier.
 
     Raises
     ------
@@ -82,7 +91,6 @@ def plan_of(
     segment_frames = max(1, round(Fraction(segment_s) * frame_rate))
     rungs = left_by(shortcuts, cut_to(ladder, width=video.width, height=video.height))
     audio = _audio(source.facts.audio)
-    vmaf_target = shortcuts.vmaf_target if shortcuts else VMAF_TARGET
     return EncodingPlan(
         studio=source.studio,
         delivery_id=source.delivery_id,
@@ -90,7 +98,7 @@ def plan_of(
         version_id=source.version_id,
         priority=source.priority,
         mode=EncodingMode.DEGRADED if shortcuts else EncodingMode.NORMAL,
-        vmaf_target=vmaf_target,
+        vmaf_target=shortcuts.vmaf_target if shortcuts else VMAF_TARGET,
         source=source.media,
         subtitles=source.subtitles,
         thumbnails=source.thumbnails,
@@ -100,19 +108,22 @@ def plan_of(
         frames=video.frames,
         width=video.width,
         height=video.height,
+        picture_start_s=_picture_start_s(source.facts),
         segment_frames=segment_frames,
         segment_s=float(segment_frames / frame_rate),
         chunks=chunks_of(
             frames=video.frames,
             segment_frames=segment_frames,
             chunk_segments=chunk_segments,
-            cuts=cuts,
+            cuts=[shot.first_frame for shot in shots],
             unseen_frames=int(UNSEEN_S * frame_rate),
         ),
         video=rungs,
-        floors=floors_of(rungs, vmaf_mean=vmaf_target, vmaf_p5=floors),
+        fixed=rungs,
+        excerpts=excerpts_of(shots, frames=video.frames, frame_rate=frame_rate, rules=search),
+        search=search,
         audio=audio,
-        keys=_keys_in_use(keys, rungs=rungs, audio=audio),
+        keys=keys_in_use(keys, rungs=rungs, audio=audio),
     )
 
 
@@ -148,17 +159,36 @@ def chunks_of(
     )
 
 
-def started(plan: EncodingPlan, *, source: SourceAccepted, jobs: int) -> EncodingStarted:
-    """Return the event of a planned version, whose `jobs` are about to be queued."""
+def source_in(state: Mapping[str, object]) -> SourceAccepted:
+    """Return the source that an execution is about; what else its state holds is passed over.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none.
+    """
+    known = SourceAccepted.model_fields
+    return parse(SourceAccepted, {name: value for name, value in state.items() if name in known})
+
+
+def started(plan: EncodingPlan, *, jobs: int) -> EncodingStarted:
+    """Return the event of a version whose ladder is chosen; `jobs` are all of it, the search included."""
     return EncodingStarted(
-        studio=source.studio,
-        delivery_id=source.delivery_id,
+        studio=plan.studio,
+        delivery_id=plan.delivery_id,
         title_id=plan.title_id,
         version_id=plan.version_id,
         rungs=tuple(recipe.rung for recipe in plan.video),
         jobs=jobs,
         mode=plan.mode,
     )
+
+
+def _picture_start_s(facts: MediaFacts) -> float:
+    """Return when the picture begins on the container's clock, which begins with whichever stream is first."""
+    if facts.video is None or facts.video.start_s is None or facts.start_s is None:
+        return 0.0
+    return max(0.0, round(facts.video.start_s - facts.start_s, 6))
 
 
 def _audio(tracks: Sequence[AudioFacts]) -> AudioRecipe | None:
@@ -177,9 +207,16 @@ def _language(declared: str | None) -> str:
         return UNDETERMINED
 
 
-def _keys_in_use(
+def keys_in_use(
     keys: Sequence[ContentKey], *, rungs: Sequence[VideoRecipe], audio: AudioRecipe | None
 ) -> tuple[ContentKey, ...]:
+    """Return those of `keys` that tracks are encrypted with: a plan has no other.
+
+    Raises
+    ------
+    KeyMissingError
+        If a tier in use has none.
+    """
     tiers = {recipe.tier for recipe in rungs} | ({Tier.AUDIO} if audio else set())
     in_use = tuple(key for key in keys if key.tier in tiers)
     missing = tiers - {key.tier for key in in_use}

@@ -1,9 +1,11 @@
 """How far the encoding of a version is, and when it should be done. Pure.
 
 It is worked out anew each time, from the plan (which jobs there are), the records of the jobs (how they stand) and the
-prediction (how long they should take). So nothing is counted that could be counted twice.
+prediction (how long they should take). So nothing is counted that could be counted twice. Until the ladder is chosen,
+the jobs are those of the fixed one: about as many, and what they should take.
 
-**When it should be done.** In units of vCPU-seconds, of the jobs of the plan:
+**When it should be done.** In units of vCPU-seconds, of the jobs of the plan but for the search, which is over by then:
+how long it took says nothing of the others, and while it ran, it was alone:
 
 - *f*, how much longer jobs take than predicted: what the attempts that finished a job used, over its prediction;
 - *r(j)*, what is left of a job: 0 if it is finished, else *f* times its prediction, less what its running attempt has
@@ -80,8 +82,11 @@ class Progress(Record):
 def planned_jobs(plan: EncodingPlan) -> tuple[str, ...]:
     """Return the ids of all jobs of a plan, by stage, then in the ladder's order and the film's."""
     ids = JobIds(plan)
+    if plan.repackages:
+        return ids.package, ids.verify
     rungs = [recipe.rung for recipe in plan.video]
     return (
+        *([ids.search] if plan.search else []),
         *(ids.chunk(rung, chunk.index) for rung in rungs for chunk in plan.chunks),
         *([ids.audio] if plan.audio else []),
         *(ids.join(rung) for rung in rungs),
@@ -111,7 +116,8 @@ def progress_of(
     for job, record in jobs.items():
         places[place_of(job)].append(record)
     lines = tuple(_line(place, standing, at=at) for place, standing in places.items())
-    return Progress(at=at, lines=lines, eta=prediction and _eta(jobs, prediction=prediction, at=at))
+    timed = {job: record for job, record in jobs.items() if place_of(job).stage is not Stage.SEARCH}
+    return Progress(at=at, lines=lines, eta=prediction and _eta(timed, prediction=prediction, at=at))
 
 
 def told(plan: EncodingPlan, progress: Progress, *, usd: float | None, queue: QueueDepth) -> EncodingProgressed:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from lambdas.common.bus import publisher, received
 from lambdas.common.clock import now
 from lambdas.common.errors import NotFoundError
-from lambdas.common.events import ReencodeRequested, SourceAccepted, SourceRestored
+from lambdas.common.events import ReencodeRequested, RepackageRequested, SourceAccepted, SourceRestored
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.keys import RestoreFolder, check_report
 from lambdas.common.media import ObjectRef
@@ -43,7 +43,7 @@ _Check = Callable[[ReplicaPair, checks.Inventories], Comparison | Verification]
 
 @entry_point
 def on_source_accepted(event: Payload, _context: LambdaContext) -> None:
-    """Keep which objects a version is made from, and what S3 says of each, be it delivered or encoded anew.
+    """Keep which objects a version is made from, and what S3 says of each, be it delivered or made of another anew.
 
     Raises
     ------
@@ -51,8 +51,7 @@ def on_source_accepted(event: Payload, _context: LambdaContext) -> None:
         If one of them is gone already.
     """
     environment = RecordEnvironment.load()
-    anew = event.get("detail-type") == ReencodeRequested.detail_type()
-    accepted = received(ReencodeRequested, event).accepted if anew else received(SourceAccepted, event)
+    accepted = _accepted(event)
     logger.append_keys(version_id=accepted.version_id, title_id=accepted.title.title_id)
     measured = {found.ref: found.sha256 for found in accepted.fixity}
     refs = (accepted.media, *(subtitle.source for subtitle in accepted.subtitles))
@@ -66,6 +65,16 @@ def on_source_accepted(event: Payload, _context: LambdaContext) -> None:
     )
     new = SourceStore(environment.sources_table).add(record)
     logger.info("source recorded" if new else "known already")
+
+
+def _accepted(event: Payload) -> SourceAccepted:
+    match event.get("detail-type"):
+        case "ReencodeRequested":
+            return received(ReencodeRequested, event).accepted
+        case "RepackageRequested":
+            return received(RepackageRequested, event).accepted
+        case _:
+            return received(SourceAccepted, event)
 
 
 def _source(ref: ObjectRef, *, sha256: str | None) -> SourceObject:

@@ -17,7 +17,8 @@ class Access(Enum):
     READ = ("s3:GetObject", "s3:GetObjectVersion")
     WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
     READ_WRITE = (*READ, *WRITE)
-    REPLACE = (*READ, *WRITE, "s3:DeleteObject")
+    REMOVE = ("s3:DeleteObject",)
+    REPLACE = (*READ, *WRITE, *REMOVE)
     RESTORE = (*READ, "s3:RestoreObject")
     READ_TAGS = ("s3:GetObjectVersionTagging",)
     TAG = ("s3:PutObjectTagging", "s3:PutObjectVersionTagging")
@@ -43,8 +44,8 @@ _KEY_ACTIONS = {
 _LISTING = dict.fromkeys(Access, "StringLikeIfExists") | {Access.REPLACE: "StringLike"}
 """GetObject of a missing key asks for ListBucket without a prefix, to answer 404 and not 403. Who replaces objects
 lists them, below its own prefix only."""
-_BLIND = frozenset({Access.SEND, Access.LIST_PARTS, Access.ABORT})
-"""Who only sends, or handles parts, learns of no object."""
+_BLIND = frozenset({Access.SEND, Access.REMOVE, Access.LIST_PARTS, Access.ABORT})
+"""Who only sends or removes, or handles parts, learns of no object."""
 
 
 def grant_objects(bucket: MediaBucket, role: iam.IRole, access: Access, *, prefix: str = "") -> None:

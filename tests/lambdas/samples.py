@@ -6,6 +6,16 @@ from typing import Any
 
 from lambdas.common.events import SourceAccepted, Verification, VersionPackaged
 from lambdas.common.keys import Analysis, PublishedVersion
+from lambdas.common.ladder import (
+    Codec,
+    CodecLadder,
+    EqualQuality,
+    FixedRung,
+    LadderReport,
+    Probe,
+    Savings,
+    SearchedRung,
+)
 from lambdas.common.media import (
     AudioFacts,
     Manifests,
@@ -158,3 +168,75 @@ KEYS = tuple(
     ContentKey(tier=tier, key_id=digit * 32, wrapped=f"wrapped-{tier}")
     for tier, digit in ((Tier.AUDIO, "a"), (Tier.SD, "b"), (Tier.HD, "c"))
 )
+
+_SIZES = {1080: 1920, 720: 1280, 480: 854, 360: 640}
+PROBES = tuple(
+    Probe(width=_SIZES[height], height=height, crf=crf, kbps=kbps, vmaf=vmaf, vmaf_p5=vmaf - 4.5)
+    for height, crf, kbps, vmaf in (
+        (1080, 26, 3240.0, 94.2),
+        (1080, 20, 6900.0, 97.6),
+        (1080, 24, 4120.0, 95.6),
+        (1080, 32, 1510.0, 86.7),
+        (720, 20, 3300.0, 93.2),
+        (720, 24, 2060.0, 90.9),
+        (720, 28, 1270.0, 87.0),
+        (720, 32, 790.0, 79.4),
+        (480, 24, 980.0, 82.3),
+        (480, 28, 620.0, 77.9),
+        (480, 32, 400.5, 71.0),
+        (360, 24, 560.0, 72.5),
+        (360, 30, 300.0, 63.9),
+    )
+)
+_HULL = (300.0, 400.5, 620.0, 1270.0, 2060.0, 4120.0, 6900.0)
+
+
+def searched(rung: str, height: int, crf: float, *, tier: Tier) -> SearchedRung:
+    [tried] = [probe for probe in PROBES if (probe.height, probe.crf) == (height, crf)]
+    where = {"width": tried.width, "height": height, "tier": tier, "crf": crf}
+    return SearchedRung(rung=rung, **where, kbps=tried.kbps, vmaf=tried.vmaf)
+
+
+def codec_ladder(**changes: Any) -> CodecLadder:
+    """A title's ladder in H.264: the hull and the savings are those of its probes and its fixed rungs."""
+    fixed = (("1080p", 5870.0, 96.4), ("720p", 2980.0, 92.6), ("480p", 1390.0, 84.8), ("360p", 742.0, 75.6))
+    on_hull = ((5063.8, 13.7), (2647.0, 11.2), (1067.9, 23.2), (536.0, 27.8))
+    values = {
+        "codec": Codec.H264,
+        "probes": PROBES,
+        "hull": tuple(probe for kbps in _HULL for probe in PROBES if probe.kbps == kbps),
+        "rungs": (
+            searched("1080p", 1080, 24, tier=Tier.HD),
+            searched("720p", 720, 24, tier=Tier.HD),
+            searched("720p-2", 720, 28, tier=Tier.HD),
+            searched("480p", 480, 28, tier=Tier.SD),
+        ),
+        "fixed": tuple(
+            FixedRung(rung=rung, width=_SIZES[int(rung[:-1])], height=int(rung[:-1]), kbps=kbps, vmaf=vmaf)
+            for rung, kbps, vmaf in fixed
+        ),
+        "savings": Savings(
+            equal_vmaf_pct=18.975,
+            equal_vmaf=tuple(
+                EqualQuality(rung=rung, vmaf=vmaf, fixed_kbps=kbps, hull_kbps=hull, saving_pct=saving)
+                for (rung, kbps, vmaf), (hull, saving) in zip(fixed, on_hull, strict=True)
+            ),
+            at_target_pct=29.8126,
+            fixed_misses_target=False,
+        ),
+    }
+    return CodecLadder.model_validate(values | changes)
+
+
+def ladder_report(**changes: Any) -> LadderReport:
+    values = {
+        "vmaf_target": 95.0,
+        "margin": 0.5,
+        "excerpts": 6,
+        "excerpt_frames": 72,
+        "search_frames": 936,
+        "fixed_frames": 288,
+        "grid_frames": 8928,
+        "ladders": (codec_ladder(),),
+    }
+    return LadderReport.model_validate(values | changes)

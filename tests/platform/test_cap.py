@@ -35,7 +35,7 @@ def late(platform, stopped):
 def test_a_title_that_would_cost_more_than_it_may_is_stopped_before_any_job(platform, stopped):
     version = stopped["name"]
     assert (stopped["status"], stopped["error"]) == ("FAILED", "CostCapError")
-    assert "Encode each chunk" not in platform.way(stopped)
+    assert "Search the ladder" not in platform.way(stopped)
     assert platform.jobs(f"{version}-*") == []
     assert platform.claims(version) == {}
     assert platform.bus.events("EncodingStarted", version_id=version) == []

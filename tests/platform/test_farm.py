@@ -34,7 +34,7 @@ def test_the_cost_is_shown(told, marquee):
     print(result.output)  # noqa: T201 - to be read with -s
     cost = told["cost"]
     shown = " ".join(result.output.split())
-    for stage in ("encode", "audio", "join", "score", "package", "verify"):
+    for stage in ("search", "encode", "audio", "join", "score", "package", "verify"):
         assert stage in shown
     jobs = len(told["jobs"])
     assert f"Total {cost['usd']:.6f} USD: {cost['vcpu_seconds']:.1f} vCPU-s, {jobs} jobs, {jobs} attempts" in shown

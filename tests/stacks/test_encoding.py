@@ -1,6 +1,7 @@
 import pytest
 
 from lambdas.encoding.cost import JobSizes
+from lambdas.encoding.models import SearchRules
 from lambdas.encoding.prices import PriceList
 from tests.stacks.state_machine import caught_by, definition, way
 
@@ -9,11 +10,13 @@ JOBS = ("encoding/EncodeJob", "ingestion/InspectJob")
 MOST_INLINE_BRANCHES = 40
 
 
-def test_a_version_is_planned_encoded_joined_scored_packaged_verified_and_registered(declared):
+def test_a_version_is_planned_searched_encoded_joined_scored_packaged_verified_and_registered(declared):
     machine = definition(declared, WORKFLOW)
     assert way(machine | {"StartAt": "Issue content keys"}) == [
         "Issue content keys",
         "Plan",
+        "Search the ladder",
+        "Choose the ladder",
         "Encode each chunk",
         "Take stock before the rungs",
         "Finish each rung",
@@ -36,7 +39,7 @@ def loops(declared):
     states = definition(declared, WORKFLOW)["States"]
     finishing = states["Finish each rung"]["ItemProcessor"]["States"]
     found = {name: finishing[name]["Branches"][0] for name in ("Join", "Score")}
-    found |= {name: states[name]["Branches"][0] for name in ("Package", "Verify")}
+    found |= {name: states[name]["Branches"][0] for name in ("Search the ladder", "Package", "Verify")}
     return {"Encode each chunk": states["Encode each chunk"]["ItemProcessor"], **found}
 
 
@@ -78,6 +81,7 @@ def test_each_loop_begins_with_the_size_of_its_own_job_and_the_queue_that_was_de
     states = definition(declared, WORKFLOW)["States"]
     finishing = states["Finish each rung"]["ItemProcessor"]["States"]
     begins = {
+        "$.search": states["Search the ladder"]["Parameters"],
         "$$.Map.Item.Value": states["Encode each chunk"]["ItemSelector"],
         "$.join": finishing["Join"]["Parameters"],
         "$.score": finishing["Score"]["Parameters"],
@@ -140,7 +144,7 @@ def test_what_a_job_fails_with_is_decided_upon_and_either_tried_again_or_recorde
 
 def test_what_a_job_has_recorded_is_not_recorded_again(declared):
     states = definition(declared, WORKFLOW)["States"]
-    for name in ("Encode each chunk", "Finish each rung", "Package", "Verify"):
+    for name in ("Search the ladder", "Encode each chunk", "Finish each rung", "Package", "Verify"):
         caught = caught_by(states[name])
         assert caught["JobFailedError"] == caught["States.ExceedToleratedFailureThreshold"] == "Failed"
         assert caught["States.ALL"] == "WithExecution"
@@ -224,14 +228,14 @@ def test_an_operator_says_what_a_title_may_cost_and_can_unsay_nothing(declared):
     assert declared.text(output["Value"], stack="encoding") == "<encoding/RaiseCap>"
 
 
-@pytest.mark.parametrize("name", ["Plan", "TakeStock", "DecideRetry", "RaiseCap", "ListJobs"])
+@pytest.mark.parametrize("name", ["Plan", "ChooseLadder", "TakeStock", "DecideRetry", "RaiseCap", "ListJobs"])
 def test_whoever_looks_at_the_cap_looks_at_the_same(declared, name):
     variables = declared.at(f"encoding/{name}")["Environment"]["Variables"]
     assert float(variables["TITLE_CAP_USD"]) == declared.settings.encoding.title_cap_usd
     assert declared.at(f"encoding/{name}").text(variables["CAPS_TABLE"]) == "<encoding/Caps>"
 
 
-@pytest.mark.parametrize("name", ["Plan", "TakeStock", "DecideRetry"])
+@pytest.mark.parametrize("name", ["Plan", "ChooseLadder", "TakeStock", "DecideRetry"])
 def test_whoever_holds_a_version_to_its_cap_reads_what_it_has_cost(declared, name):
     queried = {
         resource
@@ -242,15 +246,39 @@ def test_whoever_holds_a_version_to_its_cap_reads_what_it_has_cost(declared, nam
     assert queried == {"<encoding/FarmJobs.Arn>", "<encoding/Caps.Arn>"}
 
 
-def test_the_planner_reads_the_shots_and_no_film(declared):
+@pytest.mark.parametrize(
+    ("name", "paths"),
+    [("Plan", {"analysis/*", "work/*/search/*"}), ("ChooseLadder", {"work/*/plan.json*", "work/*/search/*"})],
+)
+def test_the_planner_reads_shots_and_who_chooses_reads_plans_and_neither_reads_film(declared, name, paths):
+    granted = declared.granted(declared.at(f"encoding/{name}Role"))
     readable = {
-        resource
-        for granted in declared.granted(declared.at("encoding/PlanRole"))
-        if "s3:GetObject" in granted.actions
-        for resource in granted.resources
+        resource.partition("/")[2]
+        for statement in granted
+        if "s3:GetObject" in statement.actions
+        for resource in statement.resources
     }
-    [analysis] = readable
-    assert analysis.endswith("/analysis/*")
+    assert readable == paths
+    written = {
+        resource.partition("/")[2]
+        for statement in granted
+        if "s3:PutObject" in statement.actions
+        for resource in statement.resources
+    }
+    assert written == {"work/*"}
+
+
+def test_what_was_found_is_chosen_for_the_source_that_the_execution_began_with(declared):
+    step = definition(declared, WORKFLOW)["States"]["Choose the ladder"]
+    assert step["Resource"] == "<encoding/ChooseLadder.Arn>"
+    assert step["Parameters"] == {"accepted.$": "$$.Execution.Input"}
+    assert "ResultPath" not in step, "its answer is the state from then on"
+    assert caught_by(step) == {"States.ALL": "WithExecution"}
+
+
+def test_the_search_is_held_to_the_settings(declared):
+    variables = declared.at("encoding/Plan")["Environment"]["Variables"]
+    assert SearchRules.model_validate_json(variables["SEARCH"]) == declared.settings.encoding.search
 
 
 def test_an_operator_starts_an_encode_again_and_no_other_workflow(declared):
@@ -332,7 +360,7 @@ def test_what_cannot_wait_for_spot_goes_on_demand_before_what_only_found_no_room
         declared.at(f"encoding/Farm/{name}Queue")["Priority"] for name in ("Inspection", "OnDemand", "Encoding")
     ]
     assert priorities == sorted(set(priorities), reverse=True)
-    for name in ("Plan", "TakeStock"):
+    for name in ("Plan", "ChooseLadder", "TakeStock"):
         function = declared.at(f"encoding/{name}")
         variables = function["Environment"]["Variables"]
         assert function.text(variables["ENCODING_QUEUE"]) == "<encoding/Farm/EncodingQueue.JobQueueArn>"
@@ -441,7 +469,9 @@ def test_the_encoder_touches_work_and_media_only(declared):
             assert all(resource.endswith("/work/*") or "-media-" in resource for resource in statement.resources), (
                 statement
             )
-        assert "s3:DeleteObject" not in statement.actions
+        if "s3:DeleteObject" in statement.actions:
+            # What the check found at fault does not count any more.
+            assert all(resource.endswith("/work/*/package/*") for resource in statement.resources), statement
 
 
 def test_the_encoder_reads_back_what_it_packaged_and_the_thumbnails_of_the_analysis(declared):

@@ -1,8 +1,10 @@
 """How studios are told, and what they may ask."""
 
+from fnmatch import fnmatchcase
+
 import pytest
 
-from lambdas.common.keys import Analysis
+from lambdas.common.keys import Analysis, Workspace
 from lambdas.ingestion import webhook_client
 from lambdas.ingestion.notices import TOLD
 from lambdas.ingestion.status import FOLLOWED
@@ -109,16 +111,19 @@ def test_a_list_needs_the_index_and_nothing_else(declared):
     assert resource.endswith(f"/index/{INDEX}")
 
 
-def test_who_shows_stills_reads_the_analysis_and_no_more_of_the_bucket(declared):
+def test_who_shows_stills_reads_the_analysis_and_worst_frames_and_no_more_of_the_bucket(declared):
     read = [
-        resource
+        resource.partition("/")[2]
         for statement in declared.granted(declared.at("ingestion/GetStillRole"))
         if "s3:GetObject" in statement.actions
         for resource in statement.resources
     ]
-    assert len(read) == 1
-    assert read[0].endswith("/analysis/*")
-    assert Analysis("v1").still("black-0").startswith("analysis/")
+    assert sorted(read) == ["analysis/*", "work/*/score/*.jpg*"]
+    work = Workspace("v1")
+    shown = (Analysis("v1").still("black-0"), work.picture("score/1080p/00ff", of="source"))
+    hidden = (work.plan, work.track("join/1080p/00ff"), work.score("score/1080p/00ff"))
+    assert all(any(fnmatchcase(key, pattern) for pattern in read) for key in shown)
+    assert not any(fnmatchcase(key, pattern) for key in hidden for pattern in read)
 
 
 def test_only_who_follows_the_bus_writes_a_status(declared):

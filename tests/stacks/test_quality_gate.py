@@ -38,8 +38,9 @@ def test_what_is_not_good_enough_goes_through_the_same_steps_again(declared, sta
     assert states["Judge quality"]["Parameters"]["rung_jobs.$"] == "$.rung_jobs"
 
 
-def test_the_floors_are_the_settings(declared):
-    variables = declared.at("encoding/Plan")["Environment"]["Variables"]
+@pytest.mark.parametrize("name", ["Plan", "ChooseLadder"])
+def test_the_floors_are_the_settings(declared, name):
+    variables = declared.at(f"encoding/{name}")["Environment"]["Variables"]
     assert json.loads(variables["FLOORS"]) == dict(declared.settings.encoding.floors)
 
 

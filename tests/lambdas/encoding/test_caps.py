@@ -18,6 +18,7 @@ PREDICTION = predict(PLAN, worker_capacity="c7g-spot", sizes=JobSizes(threaded=S
 IDS = JobIds(PLAN)
 RUNGS = [recipe.rung for recipe in PLAN.video]
 JOBS = [
+    IDS.search,
     *(IDS.chunk(rung, chunk.index) for rung in RUNGS for chunk in PLAN.chunks),
     IDS.audio,
     *(job for rung in RUNGS for job in (IDS.join(rung), IDS.score(rung))),

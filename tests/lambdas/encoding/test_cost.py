@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lambdas.common.ladder import Codec
 from lambdas.common.media import Tier
 from lambdas.encoding.claims import Attempt, JobRecord, Outcome, Worker
 from lambdas.encoding.cost import (
@@ -21,6 +22,7 @@ from lambdas.encoding.cost import (
     predict,
 )
 from lambdas.encoding.job_ids import JobIds
+from lambdas.encoding.ladder import cut_to
 from lambdas.encoding.models import Chunk, JobSize
 from lambdas.encoding.planning import plan_of
 from lambdas.encoding.prices import PriceList, UnknownCapacityError
@@ -84,6 +86,7 @@ def planned(*, frames=600, profile=SANDBOX, ladder=None, audio=samples.FACTS.aud
         ladder=profile.encoding.ladder if ladder is None else ladder,
         chunk_segments=profile.encoding.chunk_segments,
         segment_s=profile.encoding.segment_s,
+        search=profile.encoding.search,
         work_bucket="work",
         media_bucket="media",
     )
@@ -137,13 +140,19 @@ class TestCost:
         plan = planned(frames=200, profile=PRODUCTION)
         ids, rungs = JobIds(plan), [recipe.rung for recipe in plan.video]
         names = [
+            ids.search,
             *(ids.chunk(rung, chunk.index) for rung in rungs for chunk in plan.chunks),
             *(name for rung in rungs for name in (ids.join(rung), ids.score(rung))),
             *(ids.audio, ids.package, ids.verify),
         ]
         found = cost(*(record(attempt(1), job=name) for name in sorted(names)))
-        ladder = ["1080p", "1080p-medium", "720p", "480p", "360p", "240p"]
+        ladder = [
+            *("1080p", "1080p-medium", "av1-1080p", "h265-1080p"),
+            *("720p", "av1-720p", "h265-720p", "480p", "av1-480p", "h265-480p"),
+            *("360p", "av1-360p", "h265-360p", "240p", "av1-240p", "h265-240p"),
+        ]
         assert [(line.stage, line.rung) for line in found.lines] == [
+            (Stage.SEARCH, None),
             *((Stage.ENCODE, rung) for rung in ladder),
             (Stage.AUDIO, None),
             *((Stage.JOIN, rung) for rung in ladder),
@@ -210,14 +219,29 @@ class TestPrediction:
         [ladder] = [[recipe] for recipe in SANDBOX.encoding.ladder if recipe.rung == "720p"]
         found = prediction(planned(frames=100, ladder=ladder, audio=()))
         source, rung = 1.920 * 1.080 * 100, 1.280 * 0.720 * 100
-        encode = 2.0 + MEASURED.read_s.expected * source + MEASURED.encode_s["veryfast"].expected * rung
+        encode = 2.0 + MEASURED.read_s.expected * source + MEASURED.encode_s[Codec.H264]["veryfast"].expected * rung
         score = 2.0 + MEASURED.score_s.expected * source
         join = 2.0 + MEASURED.join_s.expected * 3000 * (100 / 24) / 8000
         assert found.vcpu_seconds_by_rung == {"720p": pytest.approx(encode + score + join)}
 
+    def test_a_search_by_hand(self):
+        """Four probes of one size, and the fixed rung once: the excerpts are cut once, and all of them are compared."""
+        [ladder] = [[recipe] for recipe in SANDBOX.encoding.ladder if recipe.rung == "720p"]
+        plan = planned(frames=100, ladder=ladder)
+        frames = sum(excerpt.frames for excerpt in plan.excerpts)
+        source, rung = 1.920 * 1.080 * frames, 1.280 * 0.720 * frames
+        trial = MEASURED.read_s.expected * source + MEASURED.encode_s[Codec.H264]["veryfast"].expected * rung
+        trial += MEASURED.score_s.expected * source / 2
+        found = prediction(plan).of(Stage.SEARCH)
+        assert (found.jobs, found.rung) == (1, None)
+        assert found.vcpu_seconds == pytest.approx(2.0 + MEASURED.read_s.expected * source + 5 * trial)
+        twice = prediction(planned(frames=100, ladder=[*ladder, ladder[0].model_copy(update={"rung": "720p-low"})]))
+        assert twice.of(Stage.SEARCH).vcpu_seconds == pytest.approx(found.vcpu_seconds + trial), "no other size"
+
     @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES.keys())
     def test_every_preset_of_the_profiles_ladders_was_measured(self, profile):
-        assert {recipe.preset for recipe in profile.encoding.ladder} <= set(MEASURED.encode_s)
+        for recipe in profile.encoding.ladder:
+            assert recipe.preset in MEASURED.encode_s[recipe.codec]
 
     @pytest.mark.parametrize(
         ("profile", "encode", "score", "everything"),
@@ -227,9 +251,11 @@ class TestPrediction:
     def test_it_is_within_a_factor_of_two_of_what_every_task_took_when_it_was_measured(
         self, profile, encode, score, everything
     ):
-        plan = planned(frames=120, profile=profile)
+        of_h264 = [recipe for recipe in profile.encoding.ladder if recipe.codec is Codec.H264]
+        plan = planned(frames=120, profile=profile, ladder=of_h264)
         chunks = (Chunk(index=0, first_frame=0, frames=96), Chunk(index=1, first_frame=96, frames=24))
-        found = prediction(plan.model_copy(update={"chunks": chunks}))
+        # The search is made of what was measured, and was not measured itself.
+        found = prediction(plan.model_copy(update={"chunks": chunks, "search": None}))
         for stage, took in ((Stage.ENCODE, encode), (Stage.SCORE, score)):
             expected = sum(line.vcpu_seconds for line in found.lines if line.stage is stage)
             assert took / 2 < expected < took * 2
@@ -237,7 +263,7 @@ class TestPrediction:
 
     def test_a_preset_that_nobody_measured_is_an_error_that_names_the_remedy(self):
         [ladder] = [[samples.recipe("1080p", 1920, 1080, Tier.HD).model_copy(update={"preset": "placebo"})]]
-        with pytest.raises(UnknownPresetError, match=r"'placebo', only .*: measure it"):
+        with pytest.raises(UnknownPresetError, match=r"'placebo' of h264, only .*: measure it"):
             prediction(planned(ladder=ladder))
 
     def test_capacity_without_a_price_is_an_error(self):
@@ -246,8 +272,17 @@ class TestPrediction:
 
     def test_a_slower_preset_costs_more(self):
         order = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-        assert list(MEASURED.encode_s) == list(order)
-        assert all(faster.expected < slower.expected for faster, slower in pairwise(MEASURED.encode_s.values()))
+        assert list(MEASURED.encode_s[Codec.H264]) == list(order)
+        for presets in MEASURED.encode_s.values():
+            assert all(faster.expected < slower.expected for faster, slower in pairwise(presets.values()))
+
+    @pytest.mark.parametrize("codec", [Codec.H265, Codec.AV1])
+    def test_a_rung_costs_what_its_own_codec_takes(self, codec):
+        recipe = next(recipe for recipe in PRODUCTION.encoding.ladder if recipe.codec is codec and recipe.height == 480)
+        found = prediction(planned(frames=100, ladder=[recipe], audio=())).of(Stage.ENCODE, recipe.rung)
+        source, rung = 1.920 * 1.080 * 100, 0.854 * 0.480 * 100
+        encode = MEASURED.read_s.expected * source + MEASURED.encode_s[codec][recipe.preset].expected * rung
+        assert found.vcpu_seconds == pytest.approx(2.0 + encode)
 
     def test_more_vcpus_are_used_worse(self):
         plan = planned(frames=24 * 600, profile=PRODUCTION)
@@ -261,7 +296,7 @@ class TestPrediction:
             plan, capacity="c7g-spot", vcpus=16, memory_mib=28_000, single=JobSize(vcpus=2, memory_mib=3500)
         )
         for before, now in zip(large.lines, small.lines, strict=True):
-            if before.stage in {Stage.ENCODE, Stage.SCORE}:
+            if before.stage in {Stage.SEARCH, Stage.ENCODE, Stage.SCORE}:
                 assert now == before
             else:
                 # It takes no longer, and holds an eighth of a host.
@@ -290,10 +325,10 @@ class TestPrediction:
 
     @given(st.integers(1, 20_000), st.sampled_from(sorted(PROFILES)), st.sampled_from(sorted(PRICES.capacities)))
     def test_it_grows_with_the_rungs(self, frames, profile, capacity):
-        ladder = PROFILES[profile].encoding.ladder
+        ladder = cut_to(PROFILES[profile].encoding.ladder, width=1920, height=1080)
         found = [
             prediction(planned(frames=frames, profile=PROFILES[profile], ladder=ladder[-rungs:]), capacity=capacity)
-            for rungs in range(1, len(ladder) + 1)
+            for rungs in range(1, len(ladder) + 1, 3)
         ]
         assert all(fewer.usd_expected < more.usd_expected for fewer, more in pairwise(found))
         assert all(fewer.vcpu_seconds < more.vcpu_seconds for fewer, more in pairwise(found))

@@ -74,7 +74,7 @@ def needed(prediction, *, at_once=100, on_demand_vcpus=1600):
 
 
 def test_the_steps_take_one_after_the_other_what_their_jobs_take_at_once():
-    found = needed(predicted(encode=100, audio=30, join=10, score=50, package=20, verify=5))
+    found = needed(predicted(search=40, encode=100, audio=30, join=10, score=50, package=20, verify=5))
     assert found == {
         "verify": SAFETY * 5,
         "package": SAFETY * 25,
@@ -83,6 +83,7 @@ def test_the_steps_take_one_after_the_other_what_their_jobs_take_at_once():
         # The longest of the chunks; the sound is done beside them.
         "encode": SAFETY * 185,
         "audio": SAFETY * 185,
+        "search": SAFETY * 225,
     }
 
 
@@ -100,7 +101,7 @@ def test_of_what_nobody_can_predict_only_the_deadline_is_known():
 @given(st.dictionaries(st.sampled_from([stage.value for stage in Stage]), st.floats(0, 10_000)), st.integers(1, 64))
 def test_a_later_step_may_wait_longer_and_none_beyond_the_deadline(seconds, at_once):
     found = needed(predicted(**seconds), at_once=at_once)
-    order = [found[stage] for stage in ("encode", "join", "score", "package", "verify")]
+    order = [found[stage] for stage in ("search", "encode", "join", "score", "package", "verify")]
     assert order == sorted(order, reverse=True)
     assert order[-1] >= 0
 

@@ -244,8 +244,8 @@ def test_the_name_of_its_batch_jobs_follows_from_a_jobs_id():
     ids, size = JobIds(plan), JobSize(vcpus=1, memory_mib=4096)
     jobs = jobs_of(plan, uri="s3://work/plan.json", sizes=JobSizes(threaded=size, single=size))
     rungs = [recipe.rung for recipe in plan.video]
-    known = [ids.chunk(rung, chunk.index) for rung in rungs for chunk in plan.chunks] + [ids.audio]
-    named = [job.name for job in jobs.chunk_jobs]
+    known = [ids.search, *(ids.chunk(rung, chunk.index) for rung in rungs for chunk in plan.chunks), ids.audio]
+    named = [jobs.search.name, *(job.name for job in jobs.chunk_jobs)]
     for rung, both in zip(rungs, jobs.rung_jobs, strict=True):
         known += [ids.join(rung), ids.score(rung)]
         named += [both.join.name, both.score.name]

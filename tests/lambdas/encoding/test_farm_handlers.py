@@ -11,6 +11,7 @@ from lambdas.encoding.claims import Outcome, claim, commit, finish, give_up
 from lambdas.encoding.cost import PredictedLine, Prediction, Stage
 from lambdas.encoding.environment import JobsEnvironment
 from lambdas.encoding.farm_handlers import jobs
+from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.job_store import JobStore
 from lambdas.encoding.prices import PriceList
 from lambdas.encoding.progress import planned_jobs
@@ -137,7 +138,7 @@ def test_how_far_it_is_is_told_as_long_as_its_plan_is_known(store, context):
     assert jobs(REQUEST, context)["progress"] is None
     plan = planned()
     put(bucket="work", key=f"work/{samples.VERSION}/plan.json", body=plan.model_dump_json())
-    attempt(store, planned_jobs(plan)[0], by="dan", outcome=Outcome.DONE)
+    attempt(store, JobIds(plan).chunk("1080p", 0), by="dan", outcome=Outcome.DONE)
     answer = jobs(REQUEST, context)
     assert json.loads(json.dumps(answer)) == answer
     progress = answer["progress"]

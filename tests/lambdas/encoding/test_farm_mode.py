@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lambdas.common.ladder import Codec
 from lambdas.common.media import EncodingMode, Tier
 from lambdas.encoding.farm_mode import (
     FARM,
@@ -55,6 +56,11 @@ def test_no_rung_stays_that_need_not(ladder, skipped):
     for rung in left:
         alone = sum(other.tier is rung.tier for other in left) == 1
         assert rung.rung not in skipped or rung.rung == largest.rung or alone
+
+
+def test_a_rung_of_another_codec_keeps_a_preset_that_its_encoder_knows():
+    newer = [rung.model_copy(update={"codec": Codec.AV1, "preset": "6"}) for rung in samples.LADDER]
+    assert left_by(SHORTCUTS, newer) == tuple(rung for rung in newer if rung.rung != "480p")
 
 
 def test_without_shortcuts_nothing_is_left_out():

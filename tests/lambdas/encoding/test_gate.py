@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from lambdas.common.aws import client
 from lambdas.common.errors import NotFoundError
 from lambdas.common.keys import Workspace
+from lambdas.common.ladder import Codec
 from lambdas.common.media import Tier
+from lambdas.encoding.chosen import chosen
 from lambdas.encoding.environment import JudgeEnvironment
 from lambdas.encoding.gate import RenditionRejectedError, floors_of, judge, rejected
 from lambdas.encoding.gate_handlers import judge_quality
@@ -19,8 +21,9 @@ from tests.lambdas.cloud import put
 from tests.lambdas.encoding.test_planning import SIZES, URI, planned
 
 P5 = {Tier.HD: 85.0}
-PLAN = planned(floors=P5)
-TOP = PLAN.floors[0].rung
+REPORT = samples.ladder_report()
+PLAN = chosen(planned(), REPORT, floors=P5)
+TOP, *LOWER = (recipe.rung for recipe in PLAN.video)
 EVERY_CHUNK = [chunk.index for chunk in PLAN.chunks]
 values = st.floats(0, 100, allow_nan=False)
 
@@ -46,17 +49,41 @@ def score(*chunks, rung=TOP, mean=None, p5=None):
 GOOD, BLURRED, FLICKERS = (96.0, 90.0), (93.0, 90.0), (97.0, 80.0)
 
 
-def test_only_the_best_rung_of_a_tier_with_a_floor_is_held_to_one():
-    assert [floor.model_dump() for floor in PLAN.floors] == [{"rung": "1080p", "vmaf_mean": 95.0, "vmaf_p5": 85.0}]
-    small = [rung for rung in PLAN.video if rung.tier is Tier.SD]
-    assert small
-    assert floors_of(small, vmaf_mean=95, vmaf_p5=P5) == ()
-    assert planned().floors == ()
+def scores(*chunks, rung=TOP):
+    """The scores of all rungs: of one as given, and of the others good."""
+    return [score(*chunks, rung=rung), *(score(GOOD, rung=other) for other in (TOP, *LOWER) if other != rung)]
 
 
-def test_of_two_rungs_of_a_size_the_one_of_more_bits_is_the_best():
-    more = PLAN.video[0].model_copy(update={"rung": "1080p-more", "bitrate_kbps": 9000})
-    assert [floor.rung for floor in floors_of([*PLAN.video, more], vmaf_mean=95, vmaf_p5=P5)] == ["1080p-more"]
+def test_the_best_rung_is_held_to_the_target_and_every_other_to_its_prediction():
+    best, *others = PLAN.floors
+    assert best.model_dump() == {"rung": "1080p", "vmaf_mean": 95.0, "vmaf_p5": 85.0}
+    predicted = {rung.rung: rung.vmaf for rung in REPORT.ladders[0].rungs}
+    assert [floor.rung for floor in others] == LOWER
+    for floor in others:
+        assert floor.vmaf_mean == pytest.approx(predicted[floor.rung] - PLAN.search.tolerance)
+        assert floor.vmaf_p5 == 0
+
+
+def test_each_codec_has_a_best_rung():
+    ours = samples.codec_ladder()
+    newer = ours.model_copy(
+        update={
+            "codec": Codec.H265,
+            "rungs": tuple(rung.model_copy(update={"rung": f"{rung.rung}-h265"}) for rung in ours.rungs),
+        }
+    )
+    both = REPORT.model_copy(update={"ladders": (ours, newer)})
+    floors = floors_of(both, vmaf_p5=P5, tolerance=6)
+    assert {floor.rung for floor in floors if floor.vmaf_p5} == {"1080p", "1080p-h265"}
+
+
+def test_a_best_rung_of_a_tier_without_a_floor_is_held_to_its_prediction():
+    [best, *_] = floors_of(REPORT, vmaf_p5={Tier.SD: 85.0}, tolerance=6)
+    assert (best.vmaf_mean, best.vmaf_p5) == (pytest.approx(REPORT.ladders[0].rungs[0].vmaf - 6), 0)
+
+
+def test_nothing_is_held_to_less_than_nothing():
+    assert {floor.vmaf_mean for floor in floors_of(REPORT, vmaf_p5={}, tolerance=100)} == {0}
 
 
 @pytest.mark.parametrize(
@@ -68,21 +95,27 @@ def test_of_two_rungs_of_a_size_the_one_of_more_bits_is_the_best():
     ],
 )
 def test_the_chunks_at_fault_are_raised_and_no_other(chunks, raised):
-    judgement = judge(PLAN, [score(*chunks)])
+    judgement = judge(PLAN, scores(*chunks))
     assert [found.chunk for found in judgement.raised] == raised
     assert bool(judgement.short) == bool(raised)
 
 
 def test_where_no_chunk_alone_is_short_the_worst_is_raised():
     near = score((95.0, 86.0), (95.0, 85.0), mean=95.0, p5=84.9)
-    assert [found.chunk for found in judge(PLAN, [near]).raised] == [1]
+    assert [found.chunk for found in judge(PLAN, [near, *scores(GOOD)[1:]]).raised] == [1]
+
+
+def test_a_lower_rung_that_is_worse_than_was_predicted_is_raised_and_the_best_is_not():
+    # Flickering is held against the best rung alone.
+    judgement = judge(PLAN, scores(FLICKERS, (60.0, 10.0), rung="720p"))
+    assert judgement.raised == (Raise(rung="720p", chunk=1, times=1),)
 
 
 @given(st.lists(st.lists(st.tuples(values, values), min_size=2, max_size=2), min_size=1, max_size=8))
 def test_whatever_is_measured_it_ends_and_a_chunk_is_raised_so_often_at_most(rounds):
     plan = PLAN
     for chunks in rounds * 5:
-        judgement = judge(plan, [score(*chunks)])
+        judgement = judge(plan, scores(*chunks))
         if not judgement.short or judgement.raised == plan.raised:
             break
         assert all(1 <= found.times <= MOST_RAISES for found in judgement.raised)
@@ -97,6 +130,7 @@ def test_a_raised_chunk_has_more_bits_and_another_name_and_nothing_else_changes(
     for rate in ("bitrate_kbps", "maxrate_kbps", "buffer_kbits"):
         assert getattr(after, rate) == round(getattr(before, rate) * RAISE**2)
     ids, others = JobIds(PLAN), JobIds(raised)
+    assert after.crf < before.crf
     chunks = {(rung.rung, index) for rung in PLAN.video for index in EVERY_CHUNK}
     assert {place for place in chunks if ids.chunk(*place) != others.chunk(*place)} == {(TOP, 1)}
     assert {rung.rung for rung in PLAN.video if ids.join(rung.rung) != others.join(rung.rung)} == {TOP}
@@ -121,10 +155,11 @@ def version(aws, buckets, bus, deployed, context):
         "rung_jobs": [pair.model_dump(mode="json") for pair in jobs.rung_jobs],
     }
 
-    def judged(*chunks):
+    def judged(*chunks, rung=TOP):
         if chunks:
-            key = workspace.score(JobIds(plan_now()).score(TOP))
-            put(bucket="work", key=key, body=score(*chunks).model_dump_json())
+            ids = JobIds(plan_now())
+            for each in scores(*chunks, rung=rung):
+                put(bucket="work", key=workspace.score(ids.score(each.rung)), body=each.model_dump_json())
         answer = judge_quality(dict(state), context)
         if not answer["passed"]:
             state["rung_jobs"] = answer["rung_jobs"]
@@ -160,6 +195,13 @@ def test_what_is_short_is_encoded_again_and_passes_then(version):
     assert version(GOOD, GOOD, GOOD) == {"passed": True}
 
 
+def test_a_lower_rung_alone_is_encoded_again(version):
+    answer = version(GOOD, (10.0, 0.0), GOOD, rung="480p")
+    assert listed(answer) == [f"{samples.VERSION}-480p-chunk-1"]
+    assert [jobs["score"]["name"] for jobs in answer["rung_jobs"]] == [f"{samples.VERSION}-480p-score"]
+    assert version(GOOD, GOOD, GOOD) == {"passed": True}
+
+
 def test_called_again_before_anything_is_scored_it_answers_the_same(version):
     first = version(GOOD, BLURRED, GOOD)
     assert version() == first
@@ -170,7 +212,7 @@ def test_after_two_raises_it_is_rejected_with_the_evidence(version, bus):
     for times in range(1, MOST_RAISES + 1):
         version(BLURRED, GOOD, GOOD)
         assert plan_now().raised == (Raise(rung=TOP, chunk=0, times=times),)
-    with pytest.raises(RenditionRejectedError, match=r"1080p has VMAF 93\.00 .* at 00:00:03:05.* in the ladder"):
+    with pytest.raises(RenditionRejectedError, match=r"1080p has VMAF 93\.00 .* at 00:00:03:05.*let the search look"):
         version(BLURRED, GOOD, GOOD)
     [event] = [envelope["detail"] for envelope in bus.envelopes() if envelope["detail-type"] == "RenditionRejected"]
     assert (event["rung"], event["vmaf_mean"], event["floor_mean"], event["raised"]) == (TOP, 93.0, 95.0, 2)

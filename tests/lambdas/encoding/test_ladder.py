@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.common.ladder import Codec
 from lambdas.common.media import Tier
-from lambdas.encoding.ladder import cut_to
+from lambdas.encoding.ladder import cut_to, packed, unpacked
 from tests.lambdas import samples
 
 EVEN = st.integers(8, 2160).map(lambda half: half * 2)
@@ -58,3 +59,21 @@ def test_a_rung_fills_its_box_in_the_shape_of_the_source(ladder, width, height):
         scale = min(Fraction(box.width, width), Fraction(box.height, height), Fraction(1))
         assert abs(rung.width - width * scale) <= 1 or rung.width == 2
         assert abs(rung.height - height * scale) <= 1 or rung.height == 2
+
+
+def test_a_packed_ladder_of_forty_rungs_is_the_same_and_fits_a_functions_environment():
+    ladder = [
+        samples.recipe(f"{codec}-{height}p", height * 16 // 9 // 2 * 2, height, Tier.HD).model_copy(
+            update={"codec": codec, "crf": 17.25 + height / 100, "bitrate_kbps": height * 7 + number}
+        )
+        for number, codec in enumerate([*Codec] * 2)
+        for height in (240, 360, 480, 720, 1080, 1440, 2160)
+    ]
+    assert unpacked(packed(ladder)) == tuple(ladder)
+    assert len(packed(ladder)) < 2000
+
+
+@pytest.mark.parametrize("word", ["", "1080p", "1080", packed([])])
+def test_what_is_no_packed_ladder_is_refused(word):
+    with pytest.raises(ValueError, match=r".+"):
+        unpacked(word)

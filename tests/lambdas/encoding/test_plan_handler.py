@@ -1,4 +1,4 @@
-"""What the planner does beside the plan: cuts, queue, cap. And what is looked at again between the phases."""
+"""What the planner does beside the plan: shots, queue, cap. And what is looked at again between the phases."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ import pytest
 
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError
+from lambdas.common.keys import Workspace
 from lambdas.encoding import handlers
 from lambdas.encoding.cap_store import CapStore
 from lambdas.encoding.caps import Cap, CostCapError
@@ -16,13 +17,14 @@ from lambdas.encoding.environment import StockEnvironment
 from lambdas.encoding.farm_mode import FarmMode
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.job_store import JobStore
+from lambdas.encoding.ladder_handlers import choose_ladder
 from lambdas.encoding.models import EncodingPlan
 from tests.lambdas import samples
 from tests.lambdas.cloud import put
 from tests.lambdas.encoding.test_cap_store import TABLE as CAPS
 from tests.lambdas.encoding.test_cap_store import create_caps_table
 from tests.lambdas.encoding.test_cost import attempt
-from tests.lambdas.encoding.test_handlers import ON_DEMAND, SPOT, plan_environment
+from tests.lambdas.encoding.test_handlers import ON_DEMAND, SPOT, choose_environment, plan_environment
 from tests.lambdas.encoding.test_job_store import TABLE as JOBS
 from tests.lambdas.encoding.test_job_store import create_table
 
@@ -39,14 +41,30 @@ def tables(bus, buckets, deployed, monkeypatch):
     monkeypatch.setattr(handlers, "mode_in_appconfig", lambda **_: FarmMode())
     create_table()
     create_caps_table()
+    deployed(choose_environment(event_bus=bus.name))
     deployed(due_in_a_day())
 
 
+def accepted(**changes):
+    """The sample, delivered just now."""
+    return samples.source_accepted(**{"delivered_at": datetime.now(UTC)} | changes).model_dump(mode="json")
+
+
 def plan(context, **changes):
-    """Plan the sample, delivered just now."""
-    source = samples.source_accepted(**{"delivered_at": datetime.now(UTC)} | changes)
+    """Plan the sample."""
     issued = {"keys": [key.model_dump(mode="json") for key in samples.KEYS]}
-    return handlers.plan(source.model_dump(mode="json") | {"issued": issued}, context)
+    return handlers.plan(accepted(**changes) | {"issued": issued}, context)
+
+
+def choose(context, **changes):
+    """Choose the ladder of the sample, whose search has left the sample's report."""
+    key = Workspace(samples.VERSION).ladder(JobIds(known()).search)
+    put(bucket="work", key=key, body=samples.ladder_report().model_dump_json())
+    return choose_ladder({"accepted": accepted(**changes)}, context)
+
+
+def known():
+    return EncodingPlan.model_validate(written("plan"))
 
 
 def written(name):
@@ -72,20 +90,29 @@ def test_chunks_begin_with_the_shots_that_the_analysis_found(context):
     assert borders() == [0, 2, 6]
 
 
+def test_every_shot_that_the_analysis_found_is_tried_on(context):
+    analysed(shots=[shot(0), shot(100), shot(400)])
+    plan(context)
+    middles = [excerpt["first_frame"] + excerpt["frames"] // 2 for excerpt in written("plan")["excerpts"]]
+    assert middles == [50, 250, 500]
+
+
 @pytest.mark.parametrize("report", [None, b"{}", b'{"shots": []}', b'{"shots": "many"}', b"not JSON", b" " * (9 << 20)])
 def test_a_report_that_cannot_be_read_stops_no_film(context, report, caplog):
     if report is not None:
         put(bucket="work", key=f"analysis/{samples.VERSION}/report.json", body=report)
-    assert plan(context)["rung_jobs"]
+    assert plan(context)["search"]
     assert borders() == [0, 3, 6]
+    assert len(written("plan")["excerpts"]) > 1
     told = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert told == ([] if report in {b"{}", b'{"shots": []}'} else ["no shots"])
 
 
-def every_job(answer):
+def every_job(planned, answer):
     where = answer["chunk_jobs"]
     chunks = json.loads(client("s3").get_object(Bucket=where["bucket"], Key=where["key"])["Body"].read())
     return [
+        planned["search"],
         *chunks,
         *(job for rung in answer["rung_jobs"] for job in rung.values()),
         answer["package"],
@@ -95,27 +122,32 @@ def every_job(answer):
 
 def test_a_film_that_has_time_waits_for_spot_and_its_jobs_know_how_long(context):
     delivered = datetime.now(UTC)
-    answer = plan(context, delivered_at=delivered)
-    assert answer["farm"] == {"queue": SPOT}
-    until = [datetime.fromisoformat(job["spot_until"]) for job in every_job(answer)]
+    planned, answer = plan(context, delivered_at=delivered), choose(context, delivered_at=delivered)
+    assert planned["farm"] == answer["farm"] == {"queue": SPOT}
+    jobs = every_job(planned, answer)
+    until = [datetime.fromisoformat(job["spot_until"]) for job in jobs]
     due = delivered + timedelta(hours=24)
     assert all(due - timedelta(hours=1) < moment < due for moment in until)
-    assert sum(job["usd"] for job in every_job(answer)) == pytest.approx(predicted().usd_expected)
+    assert sum(job["usd"] for job in jobs) == pytest.approx(predicted().usd_expected)
+    assert planned["search"]["spot_until"] == min(job["spot_until"] for job in jobs), "it comes first"
 
 
-def test_a_film_that_is_late_is_encoded_and_paid_for_on_demand(context):
-    on_time = plan(context)
+@pytest.mark.parametrize("step", [plan, choose], ids=["the search", "what follows it"])
+def test_a_film_that_is_late_is_encoded_and_paid_for_on_demand(context, step):
+    plan(context)
+    on_time = step(context)
     spot = predicted()
-    late = plan(context, delivered_at=datetime.now(UTC) - timedelta(hours=24))
+    late = step(context, delivered_at=datetime.now(UTC) - timedelta(hours=24))
     assert (on_time["farm"], late["farm"]) == ({"queue": SPOT}, {"queue": ON_DEMAND})
     assert (spot.capacity, predicted().capacity) == ("fargate-arm-spot", "fargate-arm")
     assert predicted().usd_expected > spot.usd_expected
 
 
 def test_a_campaign_waits_as_long_as_it_takes(context):
-    answer = plan(context, priority="campaign", delivered_at="2008-04-10T00:00:00Z")
-    assert answer["farm"] == {"queue": SPOT}
-    assert {job["spot_until"][:4] for job in every_job(answer)} == {"9999"}
+    whenever = {"priority": "campaign", "delivered_at": "2008-04-10T00:00:00Z"}
+    planned, answer = plan(context, **whenever), choose(context, **whenever)
+    assert planned["farm"] == answer["farm"] == {"queue": SPOT}
+    assert {job["spot_until"][:4] for job in every_job(planned, answer)} == {"9999"}
 
 
 def predicted():
@@ -128,29 +160,46 @@ def test_a_film_that_would_cost_too_much_is_stopped_before_any_job_and_the_way_o
         plan(context)
     assert f"should cost {predicted().usd_expected:.6f} more" in str(refused.value)
     assert bus.envelopes() == []
-    with pytest.raises(client("s3").exceptions.NoSuchKey):
-        written("jobs")
     CapStore(CAPS).add(
         Cap(version_id=samples.VERSION, usd=1.0, at=datetime.now(UTC), by="ana", reason="it is worth it")
     )
-    assert plan(context)["rung_jobs"]
-    [started] = bus.envelopes()
-    assert started["detail-type"] == "EncodingStarted"
+    assert plan(context)["search"]
 
 
-def test_what_was_spent_before_counts_and_what_is_done_is_not_to_come(context, deployed):
+def test_a_film_whose_search_was_too_dear_is_stopped_before_it_is_encoded(bus, context):
     plan(context)
-    known, expected = EncodingPlan.model_validate(written("plan")), predicted().usd_expected
-    jobs = JobIds(known)
-    done = [jobs.chunk(recipe.rung, chunk.index) for recipe in known.video for chunk in known.chunks]
-    for job in done:
+    finish(JobIds(known()).search, seconds=500_000)
+    with pytest.raises(CostCapError, match=f"jobs retry {samples.TITLE}"):
+        choose(context)
+    assert bus.envelopes() == []
+    with pytest.raises(client("s3").exceptions.NoSuchKey):
+        written("jobs")
+
+
+@pytest.mark.parametrize("step", [plan, choose])
+def test_what_was_spent_before_counts_and_what_is_done_is_not_to_come(context, deployed, step):
+    plan(context)
+    choose(context)
+    encoded, expected = known(), predicted().usd_expected
+    jobs = JobIds(encoded)
+    done = [jobs.chunk(recipe.rung, chunk.index) for recipe in encoded.video for chunk in encoded.chunks]
+    for job in [jobs.search, *done]:
         finish(job, seconds=1)
     deployed(due_in_a_day(title_cap_usd=expected))
     # A minute of Fargate is paid for at least, and the prediction says the same of each.
-    plan(context)
+    step(context)
     finish(jobs.audio, seconds=500_000)
     with pytest.raises(CostCapError, match="has cost"):
-        plan(context)
+        step(context)
+
+
+def test_planned_again_a_film_has_the_ladder_that_was_found(context):
+    first = plan(context)
+    choose(context)
+    assert known().ladder is not None
+    encoded = known()
+    assert plan(context)["search"]["command"] == first["search"]["command"]
+    assert known() == encoded
 
 
 def finish(job, *, seconds):
@@ -197,7 +246,7 @@ def test_between_the_phases_a_film_that_is_late_leaves_spot(stock):
 def test_between_the_phases_a_film_that_costs_more_than_it_may_is_stopped(stock, context):
     plan(context)
     assert stock()
-    jobs = JobIds(EncodingPlan.model_validate(written("plan")))
+    jobs = JobIds(known())
     finish(jobs.audio, seconds=500_000)
     with pytest.raises(CostCapError, match=f"jobs retry {samples.TITLE}"):
         stock()

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from lambdas.common.media import AudioFacts, Tier
 from lambdas.encoding.cost import JobSizes, Stage, predict
 from lambdas.encoding.jobs import NEVER, jobs_of
-from lambdas.encoding.models import JobSize
+from lambdas.encoding.models import ContentKey, JobSize, SearchRules
 from lambdas.encoding.planning import KeyMissingError, NoPictureError, chunks_of, plan_of, started
 from lambdas.encoding.prices import PriceList
+from lambdas.encoding.shots import Shot
 from tests.lambdas import samples
 
 URI = "s3://work/work/v0123456789abcdef/plan.json"
 LARGE, SMALL = JobSize(vcpus=16, memory_mib=28_000), JobSize(vcpus=2, memory_mib=3500)
 SIZES = JobSizes(threaded=LARGE, single=SMALL)
+SEARCH = SearchRules(excerpts=6, excerpt_s=0.5, most_rungs=4, floor_kbps=400)
 
 
 def source(*, audio=samples.FACTS.audio, **picture):
@@ -30,10 +32,26 @@ def planned(accepted=None, **changes):
         "ladder": samples.LADDER,
         "chunk_segments": 3,
         "segment_s": 4.0,
+        "search": SEARCH,
         "work_bucket": "work",
         "media_bucket": "media",
     }
     return plan_of(accepted or source(), **settings | changes)
+
+
+@pytest.mark.parametrize(
+    ("container_s", "picture_s", "start_s"),
+    [(0.0, 0.033333, 0.033333), (1.4, 1.454667, 0.054667), (-0.007, 0.0, 0.007), (0.0, 0.0, 0.0), (0.0, -0.02, 0.0)],
+)
+def test_the_plan_says_when_the_picture_begins_after_the_container(container_s, picture_s, start_s):
+    accepted = source(start_s=picture_s)
+    facts = accepted.facts.model_copy(update={"start_s": container_s})
+    found = planned(accepted.model_copy(update={"facts": facts}))
+    assert found.picture_start_s == pytest.approx(start_s, abs=1e-6)
+
+
+def test_a_picture_that_does_not_say_when_it_begins_begins_at_once():
+    assert planned(source(start_s=None)).picture_start_s == 0
 
 
 cut_lists = st.sets(st.integers(0, 20_000), max_size=40)
@@ -102,7 +120,8 @@ class TestShots:
 
     def test_a_plan_says_how_long_nobody_sees_it_in_seconds(self):
         film = source(frames=2400, frame_rate="24/1")
-        at, late = (planned(film, cuts=[cut]).chunks[1].first_frame for cut in (2 * 96 - 2, 2 * 96 - 3))
+        plans = [planned(film, shots=[Shot(first_frame=2 * 96 - before)]) for before in (2, 3)]
+        at, late = (plan.chunks[1].first_frame for plan in plans)
         assert (at, late) == (2 * 96, 3 * 96)
 
 
@@ -125,6 +144,13 @@ def test_a_segment_is_a_whole_number_of_frames(frame_rate, segment_frames, segme
 
 def test_the_same_source_gives_the_same_plan():
     assert planned().model_dump_json() == planned().model_dump_json()
+
+
+def test_until_the_search_is_done_the_ladder_is_the_fixed_one_cut_to_the_source():
+    plan = planned(source(width=1280, height=720))
+    assert [recipe.rung for recipe in plan.fixed] == ["720p", "480p", "360p"]
+    assert (plan.video, plan.ladder, plan.floors) == (plan.fixed, None, ())
+    assert plan.search == SEARCH
 
 
 class TestAudio:
@@ -159,6 +185,14 @@ class TestKeys:
         with pytest.raises(KeyMissingError, match="AUDIO, HD"):
             planned(keys=[key for key in samples.KEYS if key.tier is Tier.SD])
 
+    def test_only_a_picture_beyond_high_definition_gets_the_key_of_its_tier(self):
+        ladder = (samples.recipe("2160p", 3840, 2160, Tier.UHD), *samples.LADDER)
+        uhd = ContentKey(tier=Tier.UHD, key_id="d" * 32, wrapped="wrapped-UHD")
+        keys = (*samples.KEYS, uhd)
+        large = planned(source(width=3840, height=2160), ladder=ladder, keys=keys)
+        assert (large.video[0].tier, {key.tier for key in large.keys}) == (Tier.UHD, set(Tier))
+        assert uhd not in planned(ladder=ladder, keys=keys).keys
+
 
 @pytest.mark.parametrize("facts", [{"video": None}, {"video": samples.VIDEO.model_copy(update={"frames": 0})}])
 def test_a_source_without_a_picture_is_refused(facts):
@@ -169,6 +203,7 @@ def test_a_source_without_a_picture_is_refused(facts):
 
 def every_job(jobs):
     return [
+        jobs.search,
         *jobs.chunk_jobs,
         *(job for rung in jobs.rung_jobs for job in (rung.join, rung.score)),
         jobs.package,
@@ -181,8 +216,7 @@ class TestJobs:
     def test_names_are_unique_and_fit_batch(self, frames, chunk_segments, size):
         plan = planned(source(frames=frames, width=size[0], height=size[1]), chunk_segments=chunk_segments)
         jobs = jobs_of(plan, uri=URI, sizes=SIZES)
-        rungs = [job for rung in jobs.rung_jobs for job in (rung.join, rung.score)]
-        every = [*jobs.chunk_jobs, *rungs, jobs.package, jobs.verify]
+        every = every_job(jobs)
         names = [job.name for job in every]
         assert len(set(names)) == len(names) == jobs.count
         assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", name) for name in names)
@@ -206,7 +240,7 @@ class TestJobs:
         size_of = {job.command[0]: (job.vcpus, job.memory_mib) for job in jobs}
         large = {task for task, size in size_of.items() if size == (LARGE.vcpus, LARGE.memory_mib)}
         small = {task for task, size in size_of.items() if size == (SMALL.vcpus, SMALL.memory_mib)}
-        assert large == {"encode-chunk", "score"}
+        assert large == {"search", "encode-chunk", "score"}
         assert small == {"encode-audio", "join", "package", "verify"}
 
     def test_a_job_knows_what_it_should_cost_and_how_long_it_may_wait(self):
@@ -229,7 +263,8 @@ class TestJobs:
 
 def test_the_announcement_names_the_rungs_and_counts_the_jobs():
     plan = planned()
-    event = started(plan, source=source(), jobs=jobs_of(plan, uri=URI, sizes=SIZES).count)
+    event = started(plan, jobs=jobs_of(plan, uri=URI, sizes=SIZES).count)
     assert event.rungs == ("1080p", "720p", "480p", "360p")
-    # 600 frames are 6.25 segments of 96, thus 3 chunks; and one audio job, four joins, four scores, a package, a check.
-    assert event.jobs == 4 * 3 + 1 + 4 + 4 + 1 + 1
+    # A search; 600 frames are 6.25 segments of 96, thus 3 chunks; one audio job, four joins, four scores, a package, a
+    # check.
+    assert event.jobs == 1 + 4 * 3 + 1 + 4 + 4 + 1 + 1

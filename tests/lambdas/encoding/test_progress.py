@@ -82,7 +82,7 @@ def left_s(*records, prediction=None):
 
 
 def test_the_jobs_of_a_plan_are_those_that_the_workflow_runs():
-    assert len(set(JOBS)) == len(JOBS) == len(PLAN.chunks) * 4 + 1 + 2 * 4 + 2
+    assert len(set(JOBS)) == len(JOBS) == 1 + len(PLAN.chunks) * 4 + 1 + 2 * 4 + 2
     silent = planned_jobs(PLAN.model_copy(update={"audio": None}))
     assert [job for job in JOBS if job not in silent and "package" not in job and "verify" not in job] == [
         job for job in JOBS if job.startswith("audio/")
@@ -126,6 +126,7 @@ def test_lines_come_by_stage_and_in_the_ladders_order():
     lines = look(twice).lines
     rungs = ["1080p", "720p", "480p", "360p"]
     assert [(line.stage, line.rung) for line in lines] == [
+        (Stage.SEARCH, None),
         *((Stage.ENCODE, rung) for rung in rungs),
         (Stage.AUDIO, None),
         *((Stage.JOIN, rung) for rung in rungs),
@@ -133,7 +134,7 @@ def test_lines_come_by_stage_and_in_the_ladders_order():
         (Stage.PACKAGE, None),
         (Stage.VERIFY, None),
     ]
-    assert (lines[0].jobs.done, lines[0].jobs.total, lines[0].attempts) == (1, len(PLAN.chunks), 2)
+    assert (lines[1].jobs.done, lines[1].jobs.total, lines[1].attempts) == (1, len(PLAN.chunks), 2)
 
 
 def test_all_done_is_finished_and_needs_no_time():
@@ -163,6 +164,14 @@ def test_what_a_running_job_has_used_is_not_left():
     assert left_s(*finished, running(packaging, for_s=40)) == pytest.approx(waiting - 40)
     assert left_s(*finished, running(packaging, for_s=JOB_S * 9)) == pytest.approx(JOB_S), "and never less than nothing"
     assert checking.startswith("verify/")
+
+
+def test_the_search_says_nothing_of_how_long_the_other_jobs_take():
+    search, *_ = JOBS
+    assert look(done(search), prediction=expecting()).eta is None, "before any other is done"
+    finished = [done(job) for job in CHUNKS[:8]]
+    # It came alone, long before, and took as long as it liked.
+    assert left_s(done(search, began_s=90 * JOB_S, seconds=80 * JOB_S), *finished) == left_s(*finished)
 
 
 def test_jobs_that_took_twice_as_long_make_the_others_as_long():
@@ -236,7 +245,7 @@ def test_one_job_more_that_is_done_is_one_more(drawn, data):
 
 def test_what_is_told_is_what_was_seen():
     queue = QueueDepth(waiting=7, running=3)
-    progress = look(done(JOBS[0]), prediction=expecting())
+    progress = look(done(CHUNKS[0]), prediction=expecting())
     event = told(PLAN, progress, usd=0.5, queue=queue)
     assert (event.studio, event.delivery_id, event.title_id, event.version_id) == (
         samples.STUDIO,

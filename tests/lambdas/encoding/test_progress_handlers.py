@@ -11,6 +11,7 @@ from lambdas.common.keys import Workspace
 from lambdas.encoding import farm_queues, progress_handlers, queue_depth
 from lambdas.encoding.claims import Outcome
 from lambdas.encoding.environment import ProgressEnvironment
+from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.job_store import JobStore
 from lambdas.encoding.progress import planned_jobs
 from tests.lambdas import samples
@@ -20,6 +21,7 @@ from tests.lambdas.encoding.test_job_store import TABLE, create_table
 from tests.lambdas.encoding.test_planning import planned
 
 PLAN = planned()
+FIRST_CHUNK = JobIds(PLAN).chunk("1080p", 0)
 OTHER = "v1111111111111111"
 QUEUES = ["arn:aws:batch:us-east-1:1:job-queue/spot", "arn:aws:batch:us-east-1:1:job-queue/on-demand"]
 
@@ -65,7 +67,7 @@ def store(buckets, bus, batch, deployed):
 def half_done(store):
     """A planned version, one of whose chunks is done."""
     put(bucket="work", key=Workspace(samples.VERSION).plan, body=PLAN.model_dump_json())
-    attempt(store, planned_jobs(PLAN)[0], by="ana", outcome=Outcome.DONE)
+    attempt(store, FIRST_CHUNK, by="ana", outcome=Outcome.DONE)
 
 
 @pytest.fixture
@@ -146,7 +148,7 @@ def test_a_table_that_is_away_leaves_the_messages_in_the_queue(tell, bus, monkey
 @pytest.mark.usefixtures("half_done")
 def test_capacity_without_a_price_stops_no_progress(tell, bus, store):
     worker = {"capacity": "quantum-spot"}
-    record = store.get(samples.VERSION, planned_jobs(PLAN)[0])
+    record = store.get(samples.VERSION, FIRST_CHUNK)
     strange = record.attempts[0].model_copy(update={"worker": record.attempts[0].worker.model_copy(update=worker)})
     store.change(samples.VERSION, record.job, lambda found: found.model_copy(update={"attempts": (strange,)}))
     assert tell(chunk()) == []

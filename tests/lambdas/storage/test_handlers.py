@@ -7,7 +7,7 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.bus import EventPublisher
 from lambdas.common.errors import NotFoundError
-from lambdas.common.events import Fixity, ReencodeRequested
+from lambdas.common.events import Fixity, ReencodeRequested, RepackageRequested
 from lambdas.common.media import ObjectRef, Priority, SubtitleSource
 from lambdas.storage import handlers
 from lambdas.storage.environment import CheckEnvironment, FindEnvironment, RecordEnvironment, ReportEnvironment
@@ -151,13 +151,15 @@ class TestSources:
         record(event)
         assert table.of_title(samples.TITLE) == first
 
-    def test_a_version_that_a_campaign_makes_is_of_the_same_objects(self, deliver, record, table):
+    @pytest.mark.parametrize(
+        ("model", "asked"),
+        [(ReencodeRequested, {"campaign": "spring", "off_peak": True}), (RepackageRequested, {"new_keys": True})],
+    )
+    def test_a_version_that_is_made_of_another_is_of_the_same_objects(self, deliver, record, table, model, asked):
         event = deliver()
         record(event)
         anew = event.model_copy(update={"version_id": "c0123456789abcdef", "priority": Priority.CAMPAIGN})
-        record(
-            ReencodeRequested(campaign="spring", replaces=event.version_id, off_peak=True, by="arn:ops", accepted=anew)
-        )
+        record(model(replaces=event.version_id, by="arn:ops", accepted=anew, **asked))
         first, second = table.of_title(samples.TITLE)
         assert {first.version_id, second.version_id} == {event.version_id, anew.version_id}
         assert first.objects == second.objects

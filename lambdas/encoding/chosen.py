@@ -1,0 +1,66 @@
+"""The ladder that a search has found, as a plan has it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lambdas.common.errors import PermanentError
+from lambdas.common.ladder import Codec, LadderReport, SearchedRung
+from lambdas.common.media import Tier
+from lambdas.encoding.gate import floors_of
+from lambdas.encoding.models import EncodingPlan, VideoRecipe
+
+_PEAK = 2
+"""By how much more than its average a rung may take in any second: what is hard in a film, its mean says nothing of."""
+_BUFFER_S = 1
+
+
+class ForeignLadderError(PermanentError):
+    """What was found is of a codec or a size that the plan has no recipe for."""
+
+
+def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, float]) -> EncodingPlan:
+    """Return `plan` with the ladder that its search has found. Chosen again, it is the same.
+
+    Parameters
+    ----------
+    floors
+        What the 5th percentile of a best rung's VMAF must reach, by tier.
+
+    Raises
+    ------
+    ForeignLadderError
+        If the report is not of this plan.
+    """
+    if plan.search is None:
+        raise ForeignLadderError(f"the plan of {plan.version_id} searches nothing: retry the version")
+    return plan.model_copy(
+        update={
+            "video": tuple(
+                _recipe(plan, codec=ladder.codec, rung=rung) for ladder in report.ladders for rung in ladder.rungs
+            ),
+            "ladder": report,
+            "floors": floors_of(report, vmaf_p5=floors, tolerance=plan.search.tolerance),
+        }
+    )
+
+
+def _recipe(plan: EncodingPlan, *, codec: Codec, rung: SearchedRung) -> VideoRecipe:
+    """Return how a rung is encoded: at its quality, with twice its rate as the peak, and a second of that as buffer."""
+    place = (codec, rung.width, rung.height)
+    of_size = next((fixed for fixed in plan.fixed if (fixed.codec, fixed.width, fixed.height) == place), None)
+    if of_size is None:
+        raise ForeignLadderError(
+            f"the ladder of {plan.version_id} has a rung {rung.rung} in {codec} of {rung.width} x {rung.height}, and "
+            f"its plan no recipe of that size: the report is of another plan; remove it, and retry the version"
+        )
+    kbps = max(1, round(rung.kbps))
+    return of_size.model_copy(
+        update={
+            "rung": rung.rung,
+            "crf": rung.crf,
+            "bitrate_kbps": kbps,
+            "maxrate_kbps": _PEAK * kbps,
+            "buffer_kbits": _PEAK * kbps * _BUFFER_S,
+        }
+    )

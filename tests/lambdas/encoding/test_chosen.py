@@ -1,0 +1,55 @@
+import pytest
+
+from lambdas.common.media import Tier
+from lambdas.encoding.chosen import ForeignLadderError, chosen
+from lambdas.encoding.job_ids import JobIds
+from tests.lambdas import samples
+from tests.lambdas.encoding.test_planning import planned, source
+
+PLAN, REPORT = planned(), samples.ladder_report()
+FOUND = REPORT.ladders[0].rungs
+
+
+def test_each_rung_is_the_recipe_of_its_size_at_its_quality_and_twice_its_rate_at_most():
+    plan = chosen(PLAN, REPORT, floors={Tier.HD: 85})
+    assert [(recipe.rung, recipe.crf) for recipe in plan.video] == [(rung.rung, rung.crf) for rung in FOUND]
+    fixed = {recipe.height: recipe for recipe in PLAN.fixed}
+    for recipe, rung in zip(plan.video, FOUND, strict=True):
+        assert recipe.bitrate_kbps == round(rung.kbps)
+        assert recipe.maxrate_kbps == recipe.buffer_kbits == 2 * recipe.bitrate_kbps
+        for same in ("codec", "width", "height", "preset", "profile", "tier"):
+            assert getattr(recipe, same) == getattr(fixed[rung.height], same)
+    assert plan.ladder == REPORT
+    assert plan.fixed == PLAN.fixed
+
+
+def test_chosen_again_it_is_the_same_and_so_is_the_search():
+    once = chosen(PLAN, REPORT, floors={Tier.HD: 85})
+    assert chosen(once, REPORT, floors={Tier.HD: 85}) == once
+    assert JobIds(once).search == JobIds(PLAN).search
+
+
+def test_another_ladder_excerpts_rules_or_target_are_another_search():
+    others = [
+        planned(source(width=1280, height=720)),
+        planned(source(frames=700)),
+        planned(search=PLAN.search.model_copy(update={"margin": 1.0})),
+        PLAN.model_copy(update={"vmaf_target": 93.0}),
+    ]
+    assert len({JobIds(plan).search for plan in (PLAN, *others)}) == len(others) + 1
+    # What is made of it, and where it is kept, is not.
+    assert JobIds(PLAN.model_copy(update={"media_bucket": "other", "audio": None})).search == JobIds(PLAN).search
+
+
+def test_a_picture_that_takes_next_to_nothing_takes_something():
+    black = FOUND[0].model_copy(update={"kbps": 0.2})
+    report = samples.ladder_report(ladders=(samples.codec_ladder(rungs=(black,)),))
+    [recipe] = chosen(PLAN, report, floors={}).video
+    assert recipe.bitrate_kbps == 1
+
+
+def test_a_ladder_of_another_plan_is_refused():
+    with pytest.raises(ForeignLadderError, match="1080p in h264 of 1920 x 1080"):
+        chosen(planned(source(width=1280, height=720)), REPORT, floors={})
+    with pytest.raises(ForeignLadderError, match="searches nothing"):
+        chosen(PLAN.model_copy(update={"search": None}), REPORT, floors={})
