@@ -26,7 +26,8 @@ LATE_REASON = "marquee: too late to wait for spot"
 RECLAIM_REASONS = ("Host EC2", "Your Spot Task was interrupted")
 """How Batch's status reason begins when a spot machine was taken away: on EC2, on Fargate."""
 HELD_S = 600
-"""The longest pause, in seconds, before it is looked again whether another worker has done the job."""
+"""The longest pause, in seconds, before it is looked again whether another worker has done the job, or Batch takes it.
+"""
 AT_ONCE_S = 5
 """The longest pause, in seconds, of a retry that need not wait: jobs of one lost machine do not all come together."""
 MOST_TIMED_OUT = 1
@@ -44,6 +45,8 @@ class FailureKind(StrEnum):
     TRANSIENT = "transient"
     HELD = "held"
     """Another worker is at it."""
+    NOT_SUBMITTED = "not_submitted"
+    """AWS Batch did not take it: nothing is known against the job itself."""
     STUCK = "stuck"
     LATE = "late"
     """It waited for spot capacity, and its title cannot wait any longer."""
@@ -71,6 +74,7 @@ class Tried(Record):
     transient: NonNegativeInt = 0
     reclaimed: NonNegativeInt = 0
     held: NonNegativeInt = 0
+    not_submitted: NonNegativeInt = 0
     stuck: NonNegativeInt = 0
     late: NonNegativeInt = 0
     enlarged: NonNegativeInt = 0
@@ -84,6 +88,10 @@ class RetryRules(Record):
     first_pause_s: NonNegativeInt = Field(default=60, description="the longest first pause; it doubles every time")
     most_transient: NonNegativeInt = 3
     most_held: NonNegativeInt = Field(default=30, description="with its pauses, longer than any job may take")
+    most_not_submitted: NonNegativeInt = Field(
+        default=100,
+        description="with its pauses, eight hours: AWS Batch takes 50 jobs a second of an account, and a backlog more",
+    )
     most_stuck: NonNegativeInt = 3
     most_late: NonNegativeInt = 3
     most_reclaimed: NonNegativeInt = 20
@@ -120,12 +128,17 @@ class _EndedJob(BatchJob):
 _ERRORS = {
     "States.Timeout": FailureKind.TIMED_OUT,
     "States.HeartbeatTimeout": FailureKind.TIMED_OUT,
-    # The job was not even submitted: throttling and the like, or a request that Batch refuses.
-    "Batch.AWSBatchException": FailureKind.TRANSIENT,
-    "Batch.BatchException": FailureKind.TRANSIENT,
-    "Batch.SdkClientException": FailureKind.TRANSIENT,
-    "Batch.ServerException": FailureKind.TRANSIENT,
-    "Batch.TooManyRequestsException": FailureKind.TRANSIENT,
+    # Throttling and the like, or a request that Batch refuses.
+    **dict.fromkeys(
+        (
+            "Batch.AWSBatchException",
+            "Batch.BatchException",
+            "Batch.SdkClientException",
+            "Batch.ServerException",
+            "Batch.TooManyRequestsException",
+        ),
+        FailureKind.NOT_SUBMITTED,
+    ),
     "Batch.ClientException": FailureKind.DEFECT,
 }
 _STATUS_REASONS = {
@@ -143,7 +156,7 @@ _EXIT_CODES = {
     os.EX_UNAVAILABLE: FailureKind.HELD,
     _WRONG_ARGUMENTS: FailureKind.DEFECT,
 }
-_LONGEST_S = {FailureKind.RECLAIMED: AT_ONCE_S, FailureKind.LATE: AT_ONCE_S, FailureKind.HELD: HELD_S}
+_AT_ONCE = {FailureKind.RECLAIMED, FailureKind.LATE}
 _OFF_SPOT = {FailureKind.RECLAIMED, FailureKind.LATE, FailureKind.NEVER_STARTED}
 _HOPELESS = {FailureKind.BAD_INPUT, FailureKind.DEFECT, FailureKind.CANCELLED}
 _WHAT_HAPPENED = {
@@ -151,6 +164,7 @@ _WHAT_HAPPENED = {
     FailureKind.OUT_OF_MEMORY: "the job ran out of memory",
     FailureKind.TRANSIENT: "something failed that may work the next time",
     FailureKind.HELD: "another worker is at the job",
+    FailureKind.NOT_SUBMITTED: "AWS Batch did not take the job",
     FailureKind.STUCK: "the job was stuck, and was ended to be tried again",
     FailureKind.LATE: "the job could not wait for spot capacity any longer",
     FailureKind.TIMED_OUT: "the job took longer than it may",
@@ -189,8 +203,9 @@ def decide(
     A reclaimed or late job, and one that gets more memory, go again almost at once. The n-th retry (from 0) after
     another failure waits for 0 to ``first_pause_s * 2**n`` seconds, evenly distributed ("full jitter", Brooker,
     *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015). A job that another worker is at waits for up to
-    `HELD_S`, as nothing is wrong with it. Reclaims, held, stuck and late jobs are each counted for themselves;
-    everything else is counted as transient, time-outs moreover by themselves.
+    `HELD_S`, as nothing is wrong with it; so little is with one that Batch did not take, whose pauses grow no longer.
+    Reclaims, held, stuck and late jobs, and those not taken, are each counted for themselves; everything else is
+    counted as transient, time-outs moreover by themselves.
 
     Parameters
     ----------
@@ -212,8 +227,7 @@ def decide(
         if tried.timed_out >= MOST_TIMED_OUT:
             return _failed(kind, tried, had, why="it did so before")
         change["timed_out"] = tried.timed_out + 1
-    longest_s = _LONGEST_S.get(kind, rules.first_pause_s * 2**done)
-    pause_s = _jitter(longest_s, draw=draw)
+    pause_s = _jitter(_longest_pause_s(kind, done=done, rules=rules), draw=draw)
     return Decision(
         action=Action.RETRY,
         pause_s=pause_s,
@@ -223,6 +237,15 @@ def decide(
     )
 
 
+def _longest_pause_s(kind: FailureKind, *, done: int, rules: RetryRules) -> int:
+    if kind in _AT_ONCE:
+        return AT_ONCE_S
+    if kind is FailureKind.HELD:
+        return HELD_S
+    growing_s = rules.first_pause_s * 2**done
+    return min(growing_s, HELD_S) if kind is FailureKind.NOT_SUBMITTED else growing_s
+
+
 def _count(kind: FailureKind, tried: Tried, rules: RetryRules) -> tuple[str, int, int]:
     """Return the count that a retry goes into: its name in `Tried`, how far it is, how far it may go."""
     match kind:
@@ -230,6 +253,8 @@ def _count(kind: FailureKind, tried: Tried, rules: RetryRules) -> tuple[str, int
             return "reclaimed", tried.reclaimed, rules.most_reclaimed
         case FailureKind.HELD:
             return "held", tried.held, rules.most_held
+        case FailureKind.NOT_SUBMITTED:
+            return "not_submitted", tried.not_submitted, rules.most_not_submitted
         case FailureKind.STUCK:
             return "stuck", tried.stuck, rules.most_stuck
         case FailureKind.LATE:

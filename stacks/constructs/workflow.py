@@ -24,7 +24,13 @@ _LAMBDA_TRANSIENT = [
     # A function that ran out of time; every step can be called twice.
     "Sandbox.Timedout",
 ]
-_BATCH_TRANSIENT = ["Batch.BatchException", "Batch.SdkClientException", "Batch.ServerException"]
+_BATCH_TRANSIENT = [
+    "Batch.AWSBatchException",
+    "Batch.BatchException",
+    "Batch.SdkClientException",
+    "Batch.ServerException",
+    "Batch.TooManyRequestsException",
+]
 
 
 class Workflow(Construct):

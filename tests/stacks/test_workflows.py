@@ -15,7 +15,13 @@ LAMBDA_TRANSIENT = {
     "Lambda.TooManyRequestsException",
     "Sandbox.Timedout",
 }
-BATCH_TRANSIENT = {"Batch.BatchException", "Batch.SdkClientException", "Batch.ServerException"}
+BATCH_TRANSIENT = {
+    "Batch.AWSBatchException",
+    "Batch.BatchException",
+    "Batch.SdkClientException",
+    "Batch.ServerException",
+    "Batch.TooManyRequestsException",
+}
 
 
 BATCH, ANSWERED = ":states:::batch:submitJob.sync", ":states:::lambda:invoke.waitForTaskToken"

@@ -31,7 +31,7 @@ NO_ROOM = "Canceled by JobStateTimeLimit action due to reason: MISCONFIGURATION:
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 STREAM = "encoder/default/5d8f8a4c0b6e4f0f9d2e6b7a1c3d5e7f"
 JOB = {"name": "v0123456789abcdef-1080p-chunk-3", "command": ["encode-chunk", "--chunk", "3"], "priority": 10}
-COUNTS = ("transient", "held", "stuck", "reclaimed", "late")
+COUNTS = ("transient", "held", "not_submitted", "stuck", "reclaimed", "late")
 COUNTED = [FailureKind.TRANSIENT, FailureKind.NEVER_STARTED, FailureKind.UNKNOWN]
 
 kinds = st.sampled_from(FailureKind)
@@ -164,7 +164,8 @@ def test_a_jobs_own_fields_say_why_it_failed(job, kind):
 
 
 def test_every_kind_stands_in_the_table():
-    assert {kind for _, kind in CAUSES.values()} == set(FailureKind)
+    # What Batch did not take is no job that it could describe.
+    assert {kind for _, kind in CAUSES.values()} == set(FailureKind) - {FailureKind.NOT_SUBMITTED}
 
 
 @pytest.mark.parametrize(
@@ -172,9 +173,9 @@ def test_every_kind_stands_in_the_table():
     [
         ("States.Timeout", "The task did not end within TimeoutSeconds", FailureKind.TIMED_OUT),
         ("States.HeartbeatTimeout", "", FailureKind.TIMED_OUT),
-        ("Batch.ServerException", "Failed to create shareIdentifier (Status Code: 500)", FailureKind.TRANSIENT),
-        ("Batch.AWSBatchException", "Too Many Requests (Status Code: 429)", FailureKind.TRANSIENT),
-        ("Batch.BatchException", "Too Many Requests (Service: Batch, Status Code: 429)", FailureKind.TRANSIENT),
+        ("Batch.ServerException", "Failed to create shareIdentifier (Status Code: 500)", FailureKind.NOT_SUBMITTED),
+        ("Batch.AWSBatchException", "Too Many Requests (Status Code: 429)", FailureKind.NOT_SUBMITTED),
+        ("Batch.BatchException", "Too Many Requests (Service: Batch, Status Code: 429)", FailureKind.NOT_SUBMITTED),
         ("Batch.ClientException", "JobDefinition Encode:7 not found", FailureKind.DEFECT),
         ("States.TaskFailed", "", FailureKind.UNKNOWN),
         ("States.TaskFailed", "OutOfMemoryError", FailureKind.UNKNOWN),
@@ -218,6 +219,18 @@ def test_a_stuck_job_is_counted_for_itself():
     assert (decision.action, decision.pause_s) == (Action.RETRY, 120)
     assert decision.tried == Tried(transient=3, stuck=3)
     assert decided(FailureKind.STUCK, stuck=3).action is Action.FAIL
+
+
+def test_a_backlog_that_batch_does_not_take_at_once_costs_no_job_its_retries():
+    # 500 films of two hours are 360,000 jobs, and AWS Batch takes 50 a second: two hours.
+    pauses_s = 0
+    for done in range(RULES.most_not_submitted):
+        decision = decided(FailureKind.NOT_SUBMITTED, transient=3, not_submitted=done)
+        assert decision.action is Action.RETRY
+        assert decision.tried == Tried(transient=3, not_submitted=done + 1)
+        pauses_s += decision.pause_s
+    assert pauses_s > 4 * 3600
+    assert decided(FailureKind.NOT_SUBMITTED, not_submitted=RULES.most_not_submitted).action is Action.FAIL
 
 
 def test_a_job_that_another_is_at_waits_for_longer_than_any_job_may_take_and_is_counted_for_itself():
@@ -293,6 +306,7 @@ rules_of_any_size = st.builds(
     first_pause_s=st.integers(0, 600),
     most_transient=st.integers(0, 5),
     most_held=st.integers(0, 5),
+    most_not_submitted=st.integers(0, 5),
     most_stuck=st.integers(0, 5),
     most_reclaimed=st.integers(0, 25),
     most_late=st.integers(0, 5),
@@ -346,7 +360,7 @@ def test_a_reclaim_changes_nothing_for_the_other_failures(failures, data):
 def test_a_pause_lies_within_its_bounds(kind, transient, stuck, reclaimed, draw, rules):
     tried = {"transient": transient, "stuck": stuck, "reclaimed": reclaimed}
     decision = decided(kind, rules, draw, **tried)
-    done = stuck if kind is FailureKind.STUCK else transient
+    done = {FailureKind.STUCK: stuck, FailureKind.NOT_SUBMITTED: 0}.get(kind, transient)
     longest_s = {
         FailureKind.HELD: HELD_S,
         **dict.fromkeys((FailureKind.RECLAIMED, FailureKind.LATE, FailureKind.OUT_OF_MEMORY), AT_ONCE_S),
