@@ -37,7 +37,9 @@ def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, fl
     return plan.model_copy(
         update={
             "video": tuple(
-                _recipe(plan, codec=ladder.codec, rung=rung) for ladder in report.ladders for rung in ladder.rungs
+                _recipe(plan, codec=ladder.codec, rung=rung, least_peak_kbps=plan.search.floor_kbps)
+                for ladder in report.ladders
+                for rung in ladder.rungs
             ),
             "ladder": report,
             "floors": floors_of(report, vmaf_p5=floors, tolerance=plan.search.tolerance),
@@ -45,8 +47,11 @@ def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, fl
     )
 
 
-def _recipe(plan: EncodingPlan, *, codec: Codec, rung: SearchedRung) -> VideoRecipe:
-    """Return how a rung is encoded: at its quality, with twice its rate as the peak, and a second of that as buffer."""
+def _recipe(plan: EncodingPlan, *, codec: Codec, rung: SearchedRung, least_peak_kbps: int) -> VideoRecipe:
+    """Return how a rung is encoded: at its quality, with twice its rate as the peak, and a second of that as buffer.
+
+    What the slowest line carries is never too much of a peak: a film that is mostly black may have one picture.
+    """
     place = (codec, rung.width, rung.height)
     of_size = next((fixed for fixed in plan.fixed if (fixed.codec, fixed.width, fixed.height) == place), None)
     if of_size is None:
@@ -55,12 +60,13 @@ def _recipe(plan: EncodingPlan, *, codec: Codec, rung: SearchedRung) -> VideoRec
             f"its plan no recipe of that size: the report is of another plan; remove it, and retry the version"
         )
     kbps = max(1, round(rung.kbps))
+    peak_kbps = max(_PEAK * kbps, least_peak_kbps)
     return of_size.model_copy(
         update={
             "rung": rung.rung,
             "crf": rung.crf,
             "bitrate_kbps": kbps,
-            "maxrate_kbps": _PEAK * kbps,
-            "buffer_kbits": _PEAK * kbps * _BUFFER_S,
+            "maxrate_kbps": peak_kbps,
+            "buffer_kbits": peak_kbps * _BUFFER_S,
         }
     )

@@ -41,11 +41,12 @@ def test_another_ladder_excerpts_rules_or_target_are_another_search():
     assert JobIds(PLAN.model_copy(update={"media_bucket": "other", "audio": None})).search == JobIds(PLAN).search
 
 
-def test_a_picture_that_takes_next_to_nothing_takes_something():
+def test_a_film_that_is_mostly_black_may_have_one_picture():
     black = FOUND[0].model_copy(update={"kbps": 0.2})
     report = samples.ladder_report(ladders=(samples.codec_ladder(rungs=(black,)),))
     [recipe] = chosen(PLAN, report, floors={}).video
     assert recipe.bitrate_kbps == 1
+    assert recipe.maxrate_kbps == recipe.buffer_kbits == PLAN.search.floor_kbps
 
 
 def test_a_ladder_of_another_plan_is_refused():
