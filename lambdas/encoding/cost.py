@@ -283,8 +283,8 @@ Three clips of five seconds were made of 1920 x 1080 at 24 frames a second, ProR
 same with ``noise=alls=8:allf=t+u`` (187 Mbit/s), and Big Buck Bunny, enlarged (180 Mbit/s). `low` is the first, and
 `expected` the mean of the other two, each over the rungs that have the preset, or over 854 x 480 at 1,500 kbit/s where
 no ladder has it. Of H.265 and AV1 it is the first second of each clip, at 854 x 480 and the production ladder's rates,
-on 2026-11-23; measured so, x264's ``slow`` came out as it stands here for the first clip, and a fifth below for the other
-two. To measure again, on a Graviton host above all, where nobody has:
+on 2026-11-23; measured so, x264's ``slow`` came out as it stands here for the first clip, and a fifth below for the
+other two. To measure again, on a Graviton host above all, where nobody has:
 
 - ``read_s``: ``ffmpeg -benchmark -threads 1 -filter_threads 1 -i CLIP -map 0:v -vf FILTERS -f null -`` with the filters
   of `encoder.chunk`; ``utime`` and ``stime`` over frames times megapixels of the clip.
