@@ -128,6 +128,7 @@ class EncodingSettings:
     """What a job holds that one thread does: all but the encoding and the scoring of a picture."""
     small_job_memory_mib: int
     job_timeout_minutes: int
+    """How long an attempt may take: twice what the longest should, the search on a film of 2160 lines."""
     attempts: int
     """Of an inspection or an analysis; of an encode, the workflow decides by what it fails with."""
     most_memory_mib: int
@@ -362,7 +363,7 @@ PRODUCTION = Settings(
         job_memory_mib=28_000,
         small_job_vcpus=2,
         small_job_memory_mib=3500,
-        job_timeout_minutes=180,
+        job_timeout_minutes=12 * 60,
         attempts=5,
         most_memory_mib=56_000,
         title_cap_usd=100.0,

@@ -12,7 +12,7 @@ from tests.platform.waiting import eventually
 pytestmark = pytest.mark.embedded
 
 TOP = "720p"
-BEFORE_AND_AFTER = "noise=alls=4:allf=t,noise=alls=7:allf=t:enable='gt(abs(t-2),0.5)'"
+BEFORE_AND_AFTER = "noise=alls=3:allf=t,noise=alls=6:allf=t:enable='gt(abs(t-2),0.3)'"
 AT_THE_END = "noise=alls=45:allf=t:enable='gte(t,8)'"
 PATIENCE_S = 480.0  # either is encoded up to three times, and scored on every frame
 
