@@ -113,13 +113,16 @@ def _compared(
     coded = len(picture_track(rendition).packets)
     if coded != plan.frames:
         raise FrameCountError(f"the rendition has {coded} frames, and the plan says {plan.frames}")
+    recipe = work.recipe(rung)
+    width, height = plan.display_of(recipe.codec)
     frames = compare(
         rendition,
         (*untrusted(source), "-i", source),
-        width=plan.width,
-        height=plan.height,
+        width=width,
+        height=height,
+        reduced=(width, height) != (plan.width, plan.height),
         frame_clock=work.frame_clock,
-        pixel_format=pixel_format(work.recipe(rung)),
+        pixel_format=pixel_format(recipe),
         log=folder / "vmaf.json",
         sharpened=sharpened,
         features=("psnr", "float_ssim"),

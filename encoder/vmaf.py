@@ -44,6 +44,7 @@ def compare(
     *,
     width: int,
     height: int,
+    reduced: bool = False,
     frame_clock: str,
     pixel_format: str,
     log: Path,
@@ -51,7 +52,7 @@ def compare(
     features: Sequence[str] = (),
     every: int = 1,
 ) -> tuple[Compared, ...]:
-    """Compare what was coded with what was meant, frame n with frame n, at the size of the latter.
+    """Compare what was coded with what was meant, frame n with frame n, on a screen of `width` x `height` pixels.
 
     Parameters
     ----------
@@ -59,8 +60,8 @@ def compare(
         The coded picture; it is enlarged as players do.
     meant
         ffmpeg's options and the input of the source.
-    width, height
-        Pixels of the source.
+    reduced
+        The source is larger than the screen.
     frame_clock
         The filters of `Work.frame_clock`.
     pixel_format
@@ -80,9 +81,11 @@ def compare(
     # Both sides get the frame's number as their clock: timestamps that a container rounded pair frame n with
     # frame n+1 (53.5 was read where 98.9 is true). 10-bit sources come down to what the rendition has.
     same = f"{frame_clock},{BT709}"
+    # As the chunks are: what a screen cannot show is no loss.
+    smaller = f"scale={width}:{height}:flags=lanczos+accurate_rnd," if reduced else ""
     graph = (
         f"[0:v:0]{same},scale={width}:{height}:flags=bicubic,setsar=1,format={pixel_format}[seen];"
-        f"[1:v:0]{same},setsar=1,format={pixel_format}[meant];"
+        f"[1:v:0]{same},{smaller}setsar=1,format={pixel_format}[meant];"
         f"[seen][meant]libvmaf=model='{'|'.join(models)}'{besides}"
         f":n_threads={threads()}:n_subsample={every}:log_fmt=json:log_path={log}"
         ":eof_action=endall:shortest=1:repeatlast=0"

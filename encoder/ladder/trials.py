@@ -67,11 +67,13 @@ class Trials:
             raise FrameCountError(f"{len(packets)} frames came out of a trial of {reel.frames}: {recipe.rung}")
         if [number for number, packet in enumerate(packets) if packet.key] != [*reel.starts]:
             raise TimelineError(f"a trial of {recipe.rung} has other key frames than the excerpts' first frames")
+        width, height = plan.display_of(recipe.codec)
         compared = compare(
             encoded,
             reel.input,
-            width=plan.width,
-            height=plan.height,
+            width=width,
+            height=height,
+            reduced=(width, height) != (plan.width, plan.height),
             frame_clock=self._work.frame_clock,
             pixel_format=pixel_format(recipe),
             log=self._folder / "trial.json",
@@ -100,15 +102,19 @@ def _rate(packets: Sequence[Packet], *, reel: Reel, segment: int) -> float:
     """Return the kbit/s that the film would take.
 
     An excerpt is shorter than a segment, so its key frame weighs too much in it. Of each excerpt it is counted once a
-    segment, and the mean of its other frames for the rest.
+    segment and once a shot, because the first picture of a shot takes as much whether it is a key frame or not (where
+    both fall together, once), and the mean of its other frames for the rest.
     """
     total = Fraction(0)
     for start, excerpt in zip(reel.starts, reel.excerpts, strict=True):
         key, *others = (packet.size_bytes * 8 for packet in packets[start : start + excerpt.frames])
         # Of a single frame nothing else is known.
         rest = Fraction(sum(others), len(others)) if others else Fraction(key)
-        total += Fraction(excerpt.share) * (key + rest * (segment - 1))
-    return round(float(total * reel.frame_rate / segment / 1000), 3)
+        new = Fraction(1, segment)
+        if excerpt.shot_frames:
+            new += Fraction(1, excerpt.shot_frames) * (1 - new)
+        total += Fraction(excerpt.share) * (key * new + rest * (1 - new))
+    return round(float(total * reel.frame_rate / 1000), 3)
 
 
 def _quality(compared: Sequence[Compared], *, reel: Reel) -> tuple[float, float]:

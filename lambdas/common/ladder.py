@@ -1,6 +1,7 @@
 """The ladder of a title, and the evidence for it: what was tried, what came out, and what it saves.
 
-Bit rates are in kbit/s. VMAF is that of the excerpts, frame by frame, at the source's own size.
+Bit rates are in kbit/s. VMAF is that of the excerpts, frame by frame, on the screen that
+the codec's largest fixed rung fills.
 """
 
 from __future__ import annotations

@@ -46,7 +46,15 @@ def excerpts_of(shots: Sequence[Shot], *, frames: int, frame_rate: Fraction, rul
     runs = [piece for shot in _shots(shots, frames=frames) for piece in _pieces(shot, longest=longest)]
     shares = _shares(runs, strata=rules.excerpts) if len(runs) > rules.excerpts else _lengths(runs, frames=frames)
     most = max(1, round(Fraction(rules.excerpt_s) * frame_rate))
-    return tuple(_middle(run, most=most, share=float(share)) for run, share in sorted(shares.items()))
+    return tuple(
+        Excerpt(
+            first_frame=run.first_frame + (run.frames - min(run.frames, most)) // 2,
+            frames=min(run.frames, most),
+            share=float(share),
+            shot_frames=run.frames if shots else None,
+        )
+        for run, share in sorted(shares.items())
+    )
 
 
 def _shots(shots: Sequence[Shot], *, frames: int) -> list[_Run]:
@@ -80,8 +88,3 @@ def _shares(runs: Sequence[_Run], *, strata: int) -> dict[_Run, Fraction]:
             index += 1
         taken[ordered[index]] += 1
     return {run: Fraction(count, strata) for run, count in taken.items()}
-
-
-def _middle(run: _Run, *, most: int, share: float) -> Excerpt:
-    frames = min(run.frames, most)
-    return Excerpt(first_frame=run.first_frame + (run.frames - frames) // 2, frames=frames, share=share)

@@ -56,9 +56,10 @@ class JobIds:
         return f"join/{rung}/{self._rung(rung)}"
 
     def score(self, rung: str) -> str:
-        """Return the id of the job that measures a rung: by what, and with what pictures, its floor says."""
+        """Return the id of the job that measures a rung: by what, and with what pictures, its floor and screen say."""
         floor = next((floor for floor in self._plan.floors if floor.rung == rung), None)
-        return f"score/{rung}/{_digest(self._rung(rung), floor)}"
+        [codec] = [recipe.codec for recipe in self._plan.video if recipe.rung == rung]
+        return f"score/{rung}/{_digest(self._rung(rung), floor, *self._plan.display_of(codec))}"
 
     @property
     def package(self) -> str:

@@ -118,6 +118,9 @@ class Excerpt(Record):
     first_frame: Annotated[int, Field(ge=0)]
     frames: Annotated[int, Field(ge=1)]
     share: Annotated[float, Field(gt=0, le=1, description="of the film; those of a plan sum to 1")]
+    shot_frames: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="of the shot that it is from: the next one begins with a new picture; none: unknown"
+    )
 
 
 class SearchRules(Record):
@@ -199,6 +202,15 @@ class EncodingPlan(Record):
     audio: AudioRecipe | None = None
     keys: tuple[ContentKey, ...]
     repackages: Repackaged | None = Field(default=None, description="none: its tracks are encoded")
+
+    def display_of(self, codec: Codec) -> tuple[int, int]:
+        """Return the width and height of the screen that a codec's pictures are judged on: those of its largest rung.
+
+        Viewers of a larger one get another codec; on theirs, no rung of this one could be good enough. Without a fixed
+        ladder it is the source's size.
+        """
+        sizes = [(recipe.width, recipe.height) for recipe in self.fixed if recipe.codec is codec]
+        return max(sizes, key=lambda size: size[0] * size[1], default=(self.width, self.height))
 
     def recipe(self, rung: str, chunk: int) -> VideoRecipe:
         """Return how a chunk of a rung is encoded: as the ladder says, or with more bits.

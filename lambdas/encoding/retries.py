@@ -242,7 +242,7 @@ def _longest_pause_s(kind: FailureKind, *, done: int, rules: RetryRules) -> int:
         return AT_ONCE_S
     if kind is FailureKind.HELD:
         return HELD_S
-    growing_s = rules.first_pause_s * 2**done
+    growing_s = rules.first_pause_s << done
     return min(growing_s, HELD_S) if kind is FailureKind.NOT_SUBMITTED else growing_s
 
 

@@ -103,3 +103,35 @@ def test_a_trial_says_what_the_film_would_take(studio, plan, tmp_path, codec, pr
     assert good.vmaf_p5 <= good.vmaf
     assert good.kbps > 1.5 * bad.kbps
     assert trials.frames == 2 * reel.frames
+
+
+def tried(plan, excerpts, *, film, folder, crf=27):
+    """What the plan's best recipe gives on excerpts."""
+    work = Work(plan)
+    folder.mkdir()
+    reel = cut(film, excerpts, work=work, pixel_format="yuv420p", folder=folder)
+    return Trials(reel, work=work, folder=folder).at_crf(plan.fixed[0], crf)
+
+
+def test_the_first_picture_of_every_shot_is_paid_for(studio, plan, tmp_path):
+    shots = [excerpt.model_copy(update={"shot_frames": 6}) for excerpt in EXCERPTS]
+    long = tried(plan, EXCERPTS, film=studio.film, folder=tmp_path / "long")
+    short = tried(plan, shots, film=studio.film, folder=tmp_path / "short")
+    assert short.kbps > 1.2 * long.kbps
+    assert short.vmaf == long.vmaf
+
+
+def test_a_codec_is_judged_on_the_screen_that_its_largest_rung_fills(studio, plan, tmp_path):
+    small = plan.model_copy(update={"fixed": plan.fixed[1:]})
+    assert (plan.display_of(Codec.H264), small.display_of(Codec.H264)) == ((320, 180), (160, 90))
+    assert plan.display_of(Codec.AV1) == (plan.width, plan.height)
+    enlarged = tried(
+        plan.model_copy(update={"fixed": (small.fixed[0], plan.fixed[0])}),
+        EXCERPTS,
+        film=studio.film,
+        folder=tmp_path / "enlarged",
+        crf=15,
+    )
+    its_own = tried(small, EXCERPTS, film=studio.film, folder=tmp_path / "own", crf=15)
+    assert its_own.vmaf > 90 > enlarged.vmaf
+    assert its_own.kbps == enlarged.kbps

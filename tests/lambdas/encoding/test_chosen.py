@@ -10,13 +10,13 @@ PLAN, REPORT = planned(), samples.ladder_report()
 FOUND = REPORT.ladders[0].rungs
 
 
-def test_each_rung_is_the_recipe_of_its_size_at_its_quality_and_twice_its_rate_at_most():
+def test_each_rung_is_the_recipe_of_its_size_at_its_quality_and_with_room_for_what_is_harder():
     plan = chosen(PLAN, REPORT, floors={Tier.HD: 85})
     assert [(recipe.rung, recipe.crf) for recipe in plan.video] == [(rung.rung, rung.crf) for rung in FOUND]
     fixed = {recipe.height: recipe for recipe in PLAN.fixed}
     for recipe, rung in zip(plan.video, FOUND, strict=True):
         assert recipe.bitrate_kbps == round(rung.kbps)
-        assert recipe.maxrate_kbps == recipe.buffer_kbits == 2 * recipe.bitrate_kbps
+        assert recipe.maxrate_kbps == recipe.buffer_kbits == round(2.5 * recipe.bitrate_kbps)
         for same in ("codec", "width", "height", "preset", "profile", "tier"):
             assert getattr(recipe, same) == getattr(fixed[rung.height], same)
     assert plan.ladder == REPORT

@@ -37,6 +37,11 @@ def test_of_few_shots_all_are_looked_at_and_count_as_long_as_they_last():
     assert {excerpt.frames for excerpt in found} == {SECOND}
 
 
+def test_an_excerpt_knows_how_soon_the_next_picture_is_a_new_one():
+    assert [excerpt.shot_frames for excerpt in taken(shot(0), shot(10), shot(16))] == [240, 144, 576]
+    assert {excerpt.shot_frames for excerpt in taken()} == {None}
+
+
 def test_of_a_shot_that_is_shorter_than_an_excerpt_all_is_looked_at():
     flash, *_ = taken(shot(0), shot(0.5))
     assert (flash.first_frame, flash.frames) == (0, SECOND // 2)

@@ -167,7 +167,7 @@ def test_the_pauses_are_drawn(decide_on):
 
 def test_a_cause_that_is_not_a_job_is_decided_upon(decide_on):
     answer = decide_on({}, error={"Error": "Batch.ServerException"}, more="of the state")
-    assert answer["tried"] == Tried(transient=1).model_dump()
+    assert answer["tried"] == Tried(not_submitted=1).model_dump()
     assert decide_on({}, error={"Error": "Surprise", "Cause": "not JSON"})["action"] == "retry"
 
 
