@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -121,11 +122,9 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
     kept = evidence.first(lambda message: message["version_id"] == version, what="the evidence")
     assert kept["execution"] == execution["executionArn"]
     assert (kept["studio"], kept["delivery_id"], kept["error"]) == ("blender", KILLED, "States.TaskFailed")
-    assert (kept["job"]["name"], kept["job"]["exit_code"], kept["job"]["attempts"]) == (
-        f"{version}-360p-chunk-0",
-        os.EX_TEMPFAIL,
-        1,
-    )
+    assert (kept["job"]["exit_code"], kept["job"]["attempts"]) == (os.EX_TEMPFAIL, 1)
+    # One of its chunks: of any rung, whichever was the first to have no retry left.
+    assert re.fullmatch(rf"{version}-360p(-\d)?-chunk-0", kept["job"]["name"])
     assert "was ended by signal 9" in kept["log_tail"][-1]
     assert f"`marquee jobs retry {KILLED} --version {version}`" in kept["remedy"]
     assert kept["decision"].endswith("is not tried again: it has had its 3 retries")

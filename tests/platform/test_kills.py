@@ -14,7 +14,7 @@ def storm(platform, clips, tmp_path_factory):
     from bench.kills import storm  # noqa: PLC0415 - it needs what may be missing
     from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
 
-    files = {FEATURE: clips.whole}
+    files = {FEATURE: clips.short}
     folder = tmp_path_factory.mktemp("storm")
     delivery = send(platform.up, name="storm", files=files, manifest=manifest_of("storm", files), folder=folder)
     first = platform.ended("encoding", platform.version_of(delivery))

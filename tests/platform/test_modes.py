@@ -14,9 +14,17 @@ CAMPAIGN, ANEW = "spring-recipes", "encoded-anew"
 
 @pytest.fixture
 def planned(platform, published):
-    """Announce a film in high definition; return its plan, and stop it: nobody wants it encoded."""
+    """Announce a film in high definition; return what is planned, and stop it: nobody wants it searched or encoded."""
     states, machine = platform.client("stepfunctions"), platform.output("encoding", "WorkflowArn")
     begun = []
+    s3, bucket = platform.client("s3"), platform.output("encoding", "WorkBucket")
+
+    def plan_of(version_id):
+        try:
+            return json.loads(s3.get_object(Bucket=bucket, Key=f"work/{version_id}/plan.json")["Body"].read())
+        except s3.exceptions.NoSuchKey:
+            return None
+
     film = platform.bus.event("SourceAccepted", version_id=published.outcome.version_id)
     assert film["title"]["title_id"] == TITLE
 
@@ -29,13 +37,8 @@ def planned(platform, published):
         }
         begun.append(version_id)
         platform.announce({"source": "marquee.ingestion", "detail-type": "SourceAccepted", "detail": announced})
-        started = platform.bus.event("EncodingStarted", version_id=version_id)
-        body = platform.client("s3").get_object(
-            Bucket=platform.output("encoding", "WorkBucket"), Key=f"work/{version_id}/plan.json"
-        )["Body"]
-        plan = json.loads(body.read())
-        assert (plan["mode"], started["rungs"]) == (started["mode"], [rung["rung"] for rung in plan["video"]])
-        return plan["mode"], {rung["rung"]: rung["preset"] for rung in plan["video"]}
+        plan = eventually(lambda: plan_of(version_id), waiting_for=f"the plan of {version_id}")
+        return plan["mode"], plan["vmaf_target"], {rung["rung"]: rung["preset"] for rung in plan["fixed"]}
 
     yield planned
     for version_id in begun:
@@ -57,11 +60,12 @@ def mode(marquee):
 
 def test_a_degraded_farm_takes_less_trouble_until_it_is_normal_again(platform, planned, mode):
     assert "Mode: degraded until" in mode("degrade", "--hours", "1", "--reason", "500 titles wait")
-    assert planned("v00000000000000d1") == ("degraded", {"720p": "superfast", "360p": "superfast"})
+    assert planned("v00000000000000d1") == ("degraded", 93, {"720p": "superfast", "360p": "superfast"})
     platform.invoke("encoding", "KeepFarmMode", {})
     assert "Mode: normal" in mode("normal", "--reason", "the backlog is over")
     assert planned("v00000000000000d2") == (
         "normal",
+        95,
         {"720p": "veryfast", "480p": "veryfast", "360p": "veryfast"},
     )
     shown = mode("show")
