@@ -7,6 +7,7 @@ import random
 import time
 import urllib.request
 from http.client import HTTPException
+from urllib.error import HTTPError
 
 from encoder.errors import MachineUnknownError
 from lambdas.encoding.claims import Worker
@@ -61,6 +62,8 @@ def _ask(path: str, *, method: str, headers: dict[str, str]) -> str:
             with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:  # noqa: S310
                 return str(answer.read().decode())
         except (OSError, HTTPException) as error:
+            if isinstance(error, HTTPError):
+                error.close()
             if attempt == _ASKED - 1:
                 message = f"the metadata service did not answer {method} {path}, asked {_ASKED} times: {error}"
                 raise MachineUnknownError(message) from error
