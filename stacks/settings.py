@@ -127,8 +127,6 @@ class EncodingSettings:
     small_job_vcpus: int
     """What a job holds that one thread does: all but the encoding and the scoring of a picture."""
     small_job_memory_mib: int
-    job_timeout_minutes: int
-    """How long an attempt may take: twice what the longest should, the search on a film of 2160 lines."""
     attempts: int
     """Of an inspection or an analysis; of an encode, the workflow decides by what it fails with."""
     most_memory_mib: int
@@ -137,6 +135,9 @@ class EncodingSettings:
     """What encoding a title may cost; an operator may allow one more, or less."""
     first_retry_pause_s: int = 60
     """The longest pause before the first retry of a transient failure; it doubles with each."""
+    job_timeout_minutes: int = 12 * 60
+    """How long an attempt may take: twice what the longest should, which are the search on a film of 2160 lines in
+    `production`, and the scoring of one of two hours in `sandbox`."""
     heartbeat_minutes: int = 10
     """An encode that is not heard of for so long is stuck. Its worker sends a word every 15 s; its lease lasts 60 s."""
     starting_minutes: int = 20
@@ -313,7 +314,6 @@ SANDBOX = Settings(
         job_memory_mib=4096,
         small_job_vcpus=1,
         small_job_memory_mib=4096,
-        job_timeout_minutes=60,
         attempts=3,
         most_memory_mib=8192,
         title_cap_usd=5.0,
@@ -363,7 +363,6 @@ PRODUCTION = Settings(
         job_memory_mib=28_000,
         small_job_vcpus=2,
         small_job_memory_mib=3500,
-        job_timeout_minutes=12 * 60,
         attempts=5,
         most_memory_mib=56_000,
         title_cap_usd=100.0,

@@ -87,7 +87,7 @@ class RetryRules(Record):
 
     first_pause_s: NonNegativeInt = Field(default=60, description="the longest first pause; it doubles every time")
     most_transient: NonNegativeInt = 3
-    most_held: NonNegativeInt = Field(default=30, description="with its pauses, longer than any job may take")
+    most_held: NonNegativeInt = Field(default=110, description="with its pauses, longer than any job may take")
     most_not_submitted: NonNegativeInt = Field(
         default=100,
         description="with its pauses, eight hours: AWS Batch takes 50 jobs a second of an account, and a backlog more",

@@ -238,8 +238,8 @@ def test_a_job_that_another_is_at_waits_for_longer_than_any_job_may_take_and_is_
     assert (decision.action, decision.pause_s) == (Action.RETRY, HELD_S)
     assert decision.tried == Tried(transient=3, held=1)
     assert decided(FailureKind.HELD, held=RULES.most_held).action is Action.FAIL
-    # Each try itself waits for two leases of a minute; three hours is what a job may take in production.
-    assert RULES.most_held * (decided(FailureKind.HELD, draw=0.5).pause_s + 2 * 60) > 3 * 3600
+    # Each try itself waits for two leases of a minute; twelve hours is what a job may take.
+    assert RULES.most_held * (decided(FailureKind.HELD, draw=0.5).pause_s + 2 * 60) > 12 * 3600
 
 
 def test_a_job_may_take_too_long_once():
