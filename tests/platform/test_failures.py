@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lambdas.encoding.claims import JobState, Outcome
+from lambdas.encoding.job_ids import batch_name
 from sandbox.workers import Workers, parent_of
 from tests.platform.waiting import eventually
 
@@ -80,12 +81,12 @@ def versions(platform, clips, tmp_path_factory):
 def test_a_lost_machine_costs_an_attempt_and_nothing_else(platform, versions):
     version = versions[RECLAIMED]
     assert platform.ended("encoding", version)["status"] == "SUCCEEDED"
-    [job] = platform.jobs(f"{version}-360p-chunk-0")
+    [(lost, claimed)] = [(job, record) for job, record in platform.claims(version).items() if len(record.attempts) > 1]
+    [job] = platform.jobs(batch_name(version, lost))
     attempts = job["attempts"]
     assert [attempt["statusReason"].startswith("Your Spot Task") for attempt in attempts] == [True, False]
     assert attempts[-1]["container"]["exitCode"] == 0
     # The next attempt did not wait for the lease of the dead one, whose time is recorded as wasted.
-    claimed = platform.claims(version)["chunk/360p/00000"]
     assert [attempt.outcome for attempt in claimed.attempts] == [Outcome.LOST, Outcome.DONE]
     assert (claimed.state, claimed.token) == (JobState.DONE, 2)
     platform.letters.event("TitlePublished", version_id=version)
