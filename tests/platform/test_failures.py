@@ -113,19 +113,19 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
     version = versions[KILLED]
     execution = platform.ended("encoding", version)
     assert (execution["status"], execution["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
-    jobs = platform.jobs(f"{version}-360p-chunk-0")
-    codes = [attempt["container"]["exitCode"] for job in jobs for attempt in job["attempts"]]
-    assert codes == [os.EX_TEMPFAIL] * ATTEMPTS
-    claimed = platform.claims(version)["chunk/360p/00000"]
-    assert [attempt.outcome for attempt in claimed.attempts] == [Outcome.INTERRUPTED] * ATTEMPTS
-
     assert _depth(platform, "encoding") >= 1
     kept = evidence.first(lambda message: message["version_id"] == version, what="the evidence")
+    # One of its chunks: of any rung, whichever was the first to have no retry left.
+    name = kept["job"]["name"]
+    assert re.fullmatch(rf"{version}-360p(-\d)?-chunk-0", name)
+    codes = [attempt["container"]["exitCode"] for job in platform.jobs(name) for attempt in job["attempts"]]
+    assert codes == [os.EX_TEMPFAIL] * ATTEMPTS
+    [claimed] = [record for job, record in platform.claims(version).items() if batch_name(version, job) == name]
+    assert [attempt.outcome for attempt in claimed.attempts] == [Outcome.INTERRUPTED] * ATTEMPTS
+
     assert kept["execution"] == execution["executionArn"]
     assert (kept["studio"], kept["delivery_id"], kept["error"]) == ("blender", KILLED, "States.TaskFailed")
     assert (kept["job"]["exit_code"], kept["job"]["attempts"]) == (os.EX_TEMPFAIL, 1)
-    # One of its chunks: of any rung, whichever was the first to have no retry left.
-    assert re.fullmatch(rf"{version}-360p(-\d)?-chunk-0", kept["job"]["name"])
     assert "was ended by signal 9" in kept["log_tail"][-1]
     assert f"`marquee jobs retry {KILLED} --version {version}`" in kept["remedy"]
     assert kept["decision"].endswith("is not tried again: it has had its 3 retries")
