@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lambdas.catalog.models import CampaignEntry, CampaignRequest, Version
 from lambdas.common.errors import NotFoundError
-from lambdas.common.events import ReencodeRequested, SourceAccepted
+from lambdas.common.events import ReencodeRequested
 from lambdas.common.media import Priority
 from lambdas.common.versions import reencoded
 
@@ -63,30 +63,17 @@ def asked_for(request: CampaignRequest, *, title_id: str, version: Version | Non
         return Asked(title_id, Outcome.REFUSED, message="it was never published: `marquee titles` lists what is")
     if version.campaign == request.campaign:
         return Asked(title_id, Outcome.KNOWN, version_id=version.version_id, message="it is done")
-    if version.thumbnails is None:
+    version_id = reencoded(version.version_id, campaign=request.campaign)
+    accepted = version.source_of(version_id, priority=Priority.CAMPAIGN)
+    if accepted is None:
         message = f"version {version.version_id} was recorded before there were campaigns: let it be delivered again"
         return Asked(title_id, Outcome.REFUSED, message=message)
-    version_id = reencoded(version.version_id, campaign=request.campaign)
     event = ReencodeRequested(
         campaign=request.campaign,
         replaces=version.version_id,
         off_peak=not request.now,
         by=request.by,
-        accepted=SourceAccepted(
-            studio=version.studio,
-            delivery_id=version.delivery_id,
-            version_id=version_id,
-            title=version.title,
-            priority=Priority.CAMPAIGN,
-            delivered_at=version.delivered_at,
-            media=version.media,
-            facts=version.facts,
-            analysis=version.analysis,
-            thumbnails=version.thumbnails,
-            rights=version.rights,
-            subtitles=version.subtitles,
-            fixity=version.fixity,
-        ),
+        accepted=accepted,
     )
     return Asked(title_id, Outcome.ASKED, version_id=version_id, event=event)
 

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from lambdas.common.events import Fixity, VersionPackaged
+from lambdas.common.events import Fixity, SourceAccepted, VersionPackaged
 from lambdas.common.media import (
     EncodingMode,
     MediaFacts,
@@ -90,6 +90,26 @@ class Version(Stored):
     def degraded(self) -> bool:
         """Whether less trouble was taken over it than usual."""
         return bool(self.packaged and self.packaged.mode is EncodingMode.DEGRADED)
+
+    def source_of(self, version_id: str, *, priority: Priority) -> SourceAccepted | None:
+        """Return its source as that of another version; none, if it was recorded before enough of it was kept."""
+        if self.thumbnails is None:
+            return None
+        return SourceAccepted(
+            studio=self.studio,
+            delivery_id=self.delivery_id,
+            version_id=version_id,
+            title=self.title,
+            priority=priority,
+            delivered_at=self.delivered_at,
+            media=self.media,
+            facts=self.facts,
+            analysis=self.analysis,
+            thumbnails=self.thumbnails,
+            rights=self.rights,
+            subtitles=self.subtitles,
+            fixity=self.fixity,
+        )
 
 
 class Title(Stored):

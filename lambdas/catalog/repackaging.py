@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambdas.catalog.models import RepackageRequest, Title, Version
 from lambdas.catalog.rollback import UnknownTitleError, known
 from lambdas.common.errors import ConflictError
-from lambdas.common.events import RepackageRequested, SourceAccepted
+from lambdas.common.events import RepackageRequested
 from lambdas.common.versions import repackaged
 
 
@@ -34,26 +34,14 @@ def repackage_of(request: RepackageRequest, *, title: Title | None, version: Ver
         message = f"there is no published title {request.title_id!r}: `marquee titles` lists them"
         raise UnknownTitleError(message)
     version = known(version, title_id=request.title_id, version_id=title.current_version)
-    if version.thumbnails is None:
+    made = repackaged(version.version_id, new_keys=request.new_keys)
+    accepted = version.source_of(made, priority=version.priority)
+    if accepted is None:
         message = f"too little is known of version {version.version_id}: let it be delivered again"
         raise RecordIncompleteError(message)
     return RepackageRequested(
         replaces=version.version_id,
         new_keys=request.new_keys,
         by=request.by,
-        accepted=SourceAccepted(
-            studio=version.studio,
-            delivery_id=version.delivery_id,
-            version_id=repackaged(version.version_id, new_keys=request.new_keys),
-            title=version.title,
-            priority=version.priority,
-            delivered_at=version.delivered_at,
-            media=version.media,
-            facts=version.facts,
-            analysis=version.analysis,
-            thumbnails=version.thumbnails,
-            rights=version.rights,
-            subtitles=version.subtitles,
-            fixity=version.fixity,
-        ),
+        accepted=accepted,
     )
