@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from encoder.claims import Claims
-from encoder.codecs import pixel_format, video_options
+from encoder.codecs import video_options
 from encoder.errors import FrameCountError, PeakError
 from encoder.log import say
-from encoder.plan import BT709, Work
+from encoder.plan import Work
 from encoder.probe import PictureTrack, picture_track
 from encoder.storage import ObjectStore
 from encoder.tools import Media, ffmpeg, threads, untrusted
@@ -92,13 +92,9 @@ def check_peak(track: PictureTrack, *, rung: str, peak_kbits: int) -> None:
 
 
 def _encode(source: Media, target: Path, *, work: Work, recipe: VideoRecipe, chunk: Chunk) -> None:
-    picture = (
-        f"{work.frame_clock},{BT709},"
-        f"scale={recipe.width}:{recipe.height}:flags=lanczos+accurate_rnd,setsar=1,format={pixel_format(recipe)}"
-    )
     ffmpeg(
         *(*untrusted(source), "-threads", str(threads()), "-ss", f"{work.seek_s(chunk.first_frame):.6f}", "-i", source),
-        *("-map", "0:v:0", "-frames:v", str(chunk.frames), "-vf", picture, "-fps_mode", "passthrough"),
+        *("-map", "0:v:0", "-frames:v", str(chunk.frames), "-vf", work.picture_of(recipe), "-fps_mode", "passthrough"),
         *video_options(recipe, gop=work.plan.segment_frames),
         *NO_METADATA,
         *("-video_track_timescale", str(timescale(work)), "-movflags", "+faststart", target),

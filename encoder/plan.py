@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from encoder.claims import Claims, Make
+from encoder.codecs import pixel_format
 from encoder.errors import NotInPlanError
 from encoder.storage import ObjectStore, parse_uri
 from lambdas.common.keys import Workspace
@@ -103,6 +104,13 @@ class Work:
         """
         start_s = 0.0 if coded else self.plan.picture_start_s
         return max(0.0, start_s + float((frame - Fraction(1, 4)) / self.frame_rate))
+
+    def picture_of(self, recipe: VideoRecipe) -> str:
+        """Return the filters that make of the source the picture that a recipe codes: in a chunk as in a trial."""
+        return (
+            f"{self.frame_clock},{BT709},"
+            f"scale={recipe.width}:{recipe.height}:flags=lanczos+accurate_rnd,setsar=1,format={pixel_format(recipe)}"
+        )
 
     @property
     def duration_s(self) -> float:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from encoder.codecs import pixel_format, video_options
 from encoder.errors import FrameCountError, TimelineError
 from encoder.ladder.excerpts import Reel
-from encoder.plan import BT709, Work
+from encoder.plan import Work
 from encoder.probe import Packet, picture_track
 from encoder.tools import ffmpeg
 from encoder.vmaf import Compared, compare
@@ -86,13 +86,9 @@ class Trials:
         )
 
     def _encode(self, recipe: VideoRecipe, target: Path) -> None:
-        picture = (
-            f"{self._work.frame_clock},{BT709},"
-            f"scale={recipe.width}:{recipe.height}:flags=lanczos+accurate_rnd,setsar=1,format={pixel_format(recipe)}"
-        )
         first = "+".join(f"eq(n,{start})" for start in self._reel.starts)
         ffmpeg(
-            *(*self._reel.input, "-map", "0:v:0", "-vf", picture, "-fps_mode", "passthrough"),
+            *(*self._reel.input, "-map", "0:v:0", "-vf", self._work.picture_of(recipe), "-fps_mode", "passthrough"),
             *video_options(recipe, gop=self._work.plan.segment_frames, key_frames=f"expr:{first}"),
             target,
         )
