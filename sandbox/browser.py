@@ -167,6 +167,18 @@ class Visit(ABC, Generic[_Seen]):
         return answer.status
 
 
+class ViewerVisit(Visit[_Seen]):
+    """A viewer's visit, to watch some seconds of a title."""
+
+    _user_label = "Email or user name"
+    _signed_in = "#catalog:not([hidden]) h1"
+
+    def __init__(self, *, url: str, username: str, password: str, title_id: str, seconds: float) -> None:
+        super().__init__(url=url, username=username, password=password)
+        self._title_id = title_id
+        self._seconds = seconds
+
+
 async def _start(*, playwright: Playwright, executable: Path, profile: str) -> BrowserContext:
     try:
         return await playwright.chromium.launch_persistent_context(

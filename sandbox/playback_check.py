@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.browser import VISIT_TIMEOUT_S, WINDOW_HEIGHT, WINDOW_WIDTH, CheckError, UnexpectedError, Visit
+from sandbox.browser import VISIT_TIMEOUT_S, WINDOW_HEIGHT, WINDOW_WIDTH, CheckError, UnexpectedError, ViewerVisit
 
 _SLACK = 3.0  # how many times real time the playing may take
 
@@ -121,17 +121,10 @@ def check_playback(
     return visit.run(screenshot)
 
 
-class _Viewing(Visit[PlaybackCheck]):
+class _Viewing(ViewerVisit[PlaybackCheck]):
     """A viewer's visit."""
 
-    _user_label = "Email or user name"
-    _signed_in = "#catalog:not([hidden]) h1"
     _failed = PlaybackCheckError
-
-    def __init__(self, *, url: str, username: str, password: str, title_id: str, seconds: float) -> None:
-        super().__init__(url=url, username=username, password=password)
-        self._title_id = title_id
-        self._seconds = seconds
 
     @property
     def _patience_s(self) -> float:

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 from playwright.async_api import Route
 
-from sandbox.browser import VISIT_TIMEOUT_S, CheckError, UnexpectedError, Visit
+from sandbox.browser import VISIT_TIMEOUT_S, CheckError, UnexpectedError, ViewerVisit
 from sandbox.toolchain import PROJECT_ROOT
 
 PLAYERS: Mapping[str, str] = MappingProxyType({"dashjs": "DASH", "hlsjs": "HLS"})
@@ -103,17 +103,10 @@ def check_players(
     return visit.run(screenshot)
 
 
-class _Viewing(Visit[dict[str, Played]]):
+class _Viewing(ViewerVisit[dict[str, Played]]):
     """A viewer's visit with other players."""
 
-    _user_label = "Email or user name"
-    _signed_in = "#catalog:not([hidden]) h1"
     _failed = PlayersCheckError
-
-    def __init__(self, *, url: str, username: str, password: str, title_id: str, seconds: float) -> None:
-        super().__init__(url=url, username=username, password=password)
-        self._title_id = title_id
-        self._seconds = seconds
 
     @property
     def _patience_s(self) -> float:
