@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -82,7 +83,7 @@ class Workshop:
         """Return the file that `clip` describes."""
         path = self._folder / clip.name
         if not path.exists():
-            half = self._folder / f"half-{clip.name}"
+            half = self._folder / f"half-{os.getpid()}-{clip.name}"
             quietly = ("-hide_banner", "-nostdin", "-v", "error", "-y", "-threads", "1")
             run(Tool.FFMPEG, [*quietly, *clip.arguments, str(half)])
             half.rename(path)

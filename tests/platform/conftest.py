@@ -43,8 +43,8 @@ def published(platform, tmp_path_factory):
     from sandbox.film import render_sample  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("film")
-    # Two rungs of the ladder fit into 540 lines; three segments, two chunks a rung.
-    film = render_sample(folder, seconds=12, height=540, cache=False)
+    # Three segments, two chunks a rung.
+    film = render_sample(folder, seconds=12, height=360, cache=False)
     return platform.demo.publish(platform.up, film)
 
 

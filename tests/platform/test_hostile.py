@@ -11,7 +11,6 @@ pytestmark = pytest.mark.embedded
 
 EVERY = (*HOSTILE, *PLANTED)
 STUDIO = "blender"
-PATIENCE_S = 300.0  # for the last of them: they share the machine
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def versions(platform, workshop, nothing_is_encoded):  # noqa: F811 - the fixtur
 
 
 def _findings(platform, version):
-    event = platform.bus.event("DeliveryRejected", seconds=PATIENCE_S, version_id=version)
+    event = platform.bus.event("DeliveryRejected", version_id=version)
     return {(finding["code"], finding["subject"]) for finding in event["findings"]}
 
 
@@ -48,7 +47,7 @@ def _findings(platform, version):
 def test_a_hostile_delivery_ends_where_it_has_to(platform, versions, hostile):
     version = versions[hostile.name]
     if hostile.state == "accepted":
-        platform.bus.event("SourceAccepted", seconds=PATIENCE_S, version_id=version)
+        platform.bus.event("SourceAccepted", version_id=version)
     else:
         assert _findings(platform, version) == set(hostile.findings)
     assert platform.ended("ingestion", version)["status"] == "SUCCEEDED"
@@ -57,7 +56,7 @@ def test_a_hostile_delivery_ends_where_it_has_to(platform, versions, hostile):
 @pytest.mark.parametrize("hostile", PLANTED, ids=lambda hostile: hostile.name)
 def test_a_planted_defect_is_found_at_its_frames(platform, versions, hostile):
     version, planted = versions[hostile.name], hostile.planted
-    judged = platform.bus.event("QualityJudged", seconds=PATIENCE_S, version_id=version)
+    judged = platform.bus.event("QualityJudged", version_id=version)
     assert judged["verdict"] == planted.verdict
     check = next(check for check in judged["checks"] if check["check"] == planted.check)
     assert check["verdict"] == planted.verdict
@@ -69,9 +68,9 @@ def test_a_planted_defect_is_found_at_its_frames(platform, versions, hostile):
             assert {code for code, _ in _findings(platform, version)} == {f"QC_{planted.check.upper()}"}
             assert platform.ended("ingestion", version)["status"] == "SUCCEEDED"
         case Verdict.REVIEW:
-            platform.bus.event("ReviewRequested", seconds=PATIENCE_S, version_id=version)
+            platform.bus.event("ReviewRequested", version_id=version)
         case Verdict.PASS:
-            platform.bus.event("SourceAccepted", seconds=PATIENCE_S, version_id=version)
+            platform.bus.event("SourceAccepted", version_id=version)
 
 
 def test_none_of_them_is_a_failure_of_ours(platform, versions):

@@ -149,7 +149,7 @@ def test_the_renditions_are_what_the_plan_says(published):
     package = published.outcome.package
     assert package.duration_s == pytest.approx(12.0, abs=0.05)
     best, *others = package.renditions
-    assert (best.rung, best.width, best.height, best.codec) == ("480p", 854, 480, "h264")
+    assert (best.rung, best.width, best.height, best.codec) == ("360p", 640, 360, "h264")
     assert others
     assert {(rendition.width, rendition.height) for rendition in others} <= {(854, 480), (640, 360)}
     rates = [rendition.bitrate_kbps for rendition in package.renditions]

@@ -14,7 +14,6 @@ pytestmark = pytest.mark.embedded
 TOP = "720p"
 BEFORE_AND_AFTER = "noise=alls=3:allf=t,noise=alls=6:allf=t:enable='gt(abs(t-2),0.3)'"
 AT_THE_END = "noise=alls=45:allf=t:enable='gte(t,8)'"
-PATIENCE_S = 480.0  # either is encoded up to three times, and scored on every frame
 
 
 def film(folder, *, seconds, noise):
@@ -67,7 +66,7 @@ def done(platform, version, beginning):
 
 
 def test_with_more_bits_it_is_good_enough_and_published(platform, films):
-    packaged = platform.bus.event("VersionPackaged", seconds=PATIENCE_S, version_id=films.good_enough)
+    packaged = platform.bus.event("VersionPackaged", version_id=films.good_enough)
     top = max(packaged["renditions"], key=lambda rendition: rendition["height"])
     assert (top["rung"], top["vmaf_mean"] >= 95) == (TOP, True)
     [times] = [found.times for found in planned(platform, films.good_enough).raised if found.rung == TOP]
@@ -76,7 +75,7 @@ def test_with_more_bits_it_is_good_enough_and_published(platform, films):
 
 
 def test_what_is_not_is_rejected_with_its_worst_frame(platform, films):
-    rejected = platform.bus.event("RenditionRejected", seconds=PATIENCE_S, version_id=films.too_noisy, rung=TOP)
+    rejected = platform.bus.event("RenditionRejected", version_id=films.too_noisy, rung=TOP)
     assert rejected["vmaf_mean"] < rejected["floor_mean"] == 95
     assert rejected["worst_timecode"].startswith("00:00:08:")
     for picture in rejected["pictures"]:
@@ -102,7 +101,7 @@ def test_only_the_chunk_at_fault_was_encoded_again(platform, films):
 def test_the_studio_sees_the_scores_and_the_worst_frame(platform, films):
     from sandbox.studio_user import new_studio_user  # noqa: PLC0415
 
-    platform.bus.event("PipelineFailed", seconds=PATIENCE_S, version_id=films.too_noisy)
+    platform.bus.event("PipelineFailed", version_id=films.too_noisy)
     rejected = platform.bus.event("RenditionRejected", version_id=films.too_noisy)
     edge = platform.up.edge
     user = new_studio_user(platform.up.platform, studio="blender", site=edge.url, folder=platform.work_dir / "studios")
