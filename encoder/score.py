@@ -30,7 +30,7 @@ class FrameMetrics(BaseModel):
     vmaf: float
     vmaf_neg: float | None = None
     psnr_y: float
-    float_ssim: float
+    ssim: float
 
 
 def score(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
@@ -88,7 +88,7 @@ def summarise(frames: Sequence[FrameMetrics], *, rung: str, chunks: Sequence[Chu
         vmaf_min=_rounded(vmaf[worst]),
         vmaf_neg_mean=_rounded(fmean(sharpened)) if sharpened else None,
         psnr_y_mean=_rounded(fmean(frame.psnr_y for frame in frames)),
-        ssim_mean=round(fmean(frame.float_ssim for frame in frames), 5),
+        ssim_mean=round(fmean(frame.ssim for frame in frames), 5),
         chunks=tuple(
             ChunkScore(chunk=index, vmaf_mean=_rounded(fmean(piece)), vmaf_p5=_fifth_percentile(piece))
             for index, piece in pieces
@@ -125,7 +125,8 @@ def _compared(
         pixel_format=pixel_format(recipe),
         log=folder / "vmaf.json",
         sharpened=sharpened,
-        features=("psnr", "float_ssim"),
+        features=("psnr",),
+        ssim=folder / "ssim.log",
     )
     if len(frames) != plan.frames:
         raise FrameCountError(f"{len(frames)} frames were compared, and the plan says {plan.frames}")

