@@ -12,7 +12,7 @@ def deliveries(platform, clips, tmp_path_factory):
     """The versions of two deliveries of one title, in their order, both encoded."""
     from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
 
-    files = {FEATURE: clips.whole}
+    files = {FEATURE: clips.short}
     versions = []
     for name in ("rolled-back-1", "rolled-back-2"):
         folder = tmp_path_factory.mktemp(name)
