@@ -224,7 +224,7 @@ class EncodingStack(ContextStack):
         beginning.when(sfn.Condition.is_present("$.start_at"), waiting.next(issuing)).otherwise(issuing)
         planning_anew.next(before_packaging)
         failures.guard(issuing, planning, choosing, before_rungs, judging, before_packaging, registering)
-        failures.guard(searching, encoding_chunks, rungs, packaging, verifying, recorded=(JOB_FAILED, MAP_FAILED))
+        failures.guard(searching, encoding_chunks, rungs, packaging, verifying, kept=(JOB_FAILED, MAP_FAILED))
         issuing.next(planning).next(searching).next(choosing).next(encoding_chunks)
         encoding_chunks.next(before_rungs).next(rungs).next(judging).next(good_enough)
         good_enough.when(sfn.Condition.boolean_equals("$.quality.passed", value=True), before_packaging)
@@ -243,7 +243,7 @@ class EncodingStack(ContextStack):
                 judge,
                 register,
                 jobs.decide,
-                failures.function,
+                *failures.functions,
             ),
             queues=(self.farm.encoding_queue, self.farm.on_demand_queue),
             timeout=_PATIENCE,

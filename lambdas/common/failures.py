@@ -1,4 +1,4 @@
-"""The failure recorder, after a workflow that could not go on: evidence, then announcement."""
+"""After what could not go on: the evidence of each failure, and one announcement of the workflow that it ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.bus import publisher
 from lambdas.common.evidence import Failure, announcement, evidence, failure_of, failure_of_end
-from lambdas.common.failures_environment import FailureEnvironment
+from lambdas.common.failures_environment import AnnouncementEnvironment, EndEnvironment, EvidenceEnvironment
 from lambdas.common.handling import Payload, entry_point, logger
 
 TAIL_LINES = 50
@@ -18,37 +18,56 @@ _LINE_CHARS = 500
 
 
 @entry_point
-def record(event: Payload, _context: LambdaContext) -> Payload:
-    """Keep the evidence of a failed execution in the failures queue, and publish `PipelineFailed`.
+def keep(event: Payload, _context: LambdaContext) -> Payload:
+    """Keep the evidence of a failure in the failures queue.
 
     Parameters
     ----------
     event
-        ``execution`` (its ARN), ``input`` (what it was started with) and ``error`` (``Error`` and ``Cause``).
+        ``execution`` (its ARN), ``input`` (what it was started with), ``error`` (``Error`` and ``Cause``) and, where a
+        job has failed, ``decision`` (why it is not tried again).
 
     Returns
     -------
     dict
         ``execution``, ``version_id`` and ``error``.
     """
-    environment = FailureEnvironment.load()
-    return _record(failure_of(event), environment=environment)
+    return _keep(failure_of(event), environment=EvidenceEnvironment.load())
+
+
+@entry_point
+def announce(event: Payload, _context: LambdaContext) -> Payload:
+    """Publish `PipelineFailed`.
+
+    Parameters
+    ----------
+    event
+        As of `keep`.
+
+    Returns
+    -------
+    dict
+        As of `keep`.
+    """
+    return _announce(failure_of(event), environment=AnnouncementEnvironment.load())
 
 
 @entry_point
 def record_end(event: Payload, _context: LambdaContext) -> Payload:
-    """Do as `record` does for an execution that timed out or was stopped.
+    """Keep the evidence of an execution that timed out or was stopped, and publish `PipelineFailed`.
 
     Parameters
     ----------
     event
         Step Functions' ``Step Functions Execution Status Change``.
     """
-    environment = FailureEnvironment.load()
-    return _record(failure_of_end(event), environment=environment)
+    environment = EndEnvironment.load()
+    failure = failure_of_end(event)
+    _keep(failure, environment=environment)
+    return _announce(failure, environment=environment)
 
 
-def _record(failure: Failure, *, environment: FailureEnvironment) -> Payload:
+def _keep(failure: Failure, *, environment: EvidenceEnvironment) -> Payload:
     logger.append_keys(version_id=failure.version_id)
     job = failure.job
     stream = job.log_stream if job else None
@@ -58,13 +77,19 @@ def _record(failure: Failure, *, environment: FailureEnvironment) -> Payload:
         client("sqs").send_message(
             QueueUrl=environment.failures_queue_url, MessageBody=json.dumps(body, ensure_ascii=False)
         )
+    return _told(failure, "evidence kept")
+
+
+def _announce(failure: Failure, *, environment: AnnouncementEnvironment) -> Payload:
+    logger.append_keys(version_id=failure.version_id)
     publisher(environment.event_bus).publish(announcement(failure, pipeline=environment.pipeline))
-    logger.error("pipeline failed", extra={"error": failure.error.name, "job": job and job.job_id})
-    return {
-        "execution": failure.execution,
-        "version_id": failure.version_id,
-        "error": failure.error.name,
-    }
+    return _told(failure, "failure announced")
+
+
+def _told(failure: Failure, done: str) -> Payload:
+    job, error = failure.job, failure.error.name
+    logger.error(done, extra={"error": error, "job": job and job.job_id})
+    return {"execution": failure.execution, "version_id": failure.version_id, "error": error}
 
 
 def log_tail(*, log_group: str, log_stream: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The environment contract of the failure recorder."""
+"""The environment contracts of what a failed workflow leaves behind."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from typing import Literal
 from lambdas.common.environment import Environment
 
 
-class FailureEnvironment(Environment):
-    """`record`: keeps the evidence of a failed workflow, and announces the failure."""
+class _OfPipeline(Environment):
+    pipeline: Literal["ingestion", "encoding"]
+
+
+class EvidenceEnvironment(_OfPipeline):
+    """`keep`: keeps the evidence of a failure."""
 
     failures_queue_url: str
-    event_bus: str
-    pipeline: Literal["ingestion", "encoding"]
     log_group: str
+
+
+class AnnouncementEnvironment(_OfPipeline):
+    """`announce`: announces that a workflow has failed."""
+
+    event_bus: str
+
+
+class EndEnvironment(EvidenceEnvironment, AnnouncementEnvironment):
+    """`record_end`: does both for an execution that was ended from outside."""

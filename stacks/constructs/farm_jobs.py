@@ -25,7 +25,7 @@ from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.workflow import batch_step, lambda_step
 
 JOB_FAILED = "JobFailedError"
-"""A job has failed for good, and that is recorded already."""
+"""A job has failed for good, and has kept the evidence of it."""
 MAP_FAILED = "States.ExceedToleratedFailureThreshold"
 """The same, of one of the jobs of a Distributed Map."""
 LABEL = "Jobs"
@@ -162,7 +162,11 @@ class FarmJobs(Construct):
         }
 
     def _loop(self, name: str) -> sfn.Chain:
-        """Return the states of one job: run, and where that fails, decide, wait and run again, or record and fail."""
+        """Return the states of one job: run, and where that fails, decide, and wait and run again, or fail.
+
+        A job that fails for good keeps the evidence. It announces nothing: that is its execution's to do, once, however
+        many of its jobs fail.
+        """
         scope = Construct(self, f"{name} loop")
         running = batch_step(
             scope,
@@ -202,26 +206,25 @@ class FarmJobs(Construct):
                 "input.$": "$.input",
             },
         )
-        recording = lambda_step(
+        waiting = sfn.Wait(scope, f"{name}: wait", time=sfn.WaitTime.seconds_path("$.next.pause_s"))
+        failed = sfn.Fail(scope, f"{name}: failed", error=JOB_FAILED, cause_path="$.error.Cause")
+        keeping = self._failures.keeping(
             scope,
-            f"{name}: record",
-            function=self._failures.function,
-            payload={
+            f"{name}: keep evidence",
+            of={
                 "execution.$": "$.execution",
                 "input.$": "$.input",
                 "error.$": "$.error",
                 "decision.$": "$.next.reason",
             },
-            result_path=sfn.JsonPath.DISCARD,
+            otherwise=f"{name}: keep as it is",
+            then=failed,
         )
-        waiting = sfn.Wait(scope, f"{name}: wait", time=sfn.WaitTime.seconds_path("$.next.pause_s"))
-        failed = sfn.Fail(scope, f"{name}: failed", error=JOB_FAILED, cause_path="$.error.Cause")
-        recording.next(failed)
         running.add_catch(deciding, errors=[sfn.Errors.ALL], result_path="$.error")
-        deciding.add_catch(recording, errors=[sfn.Errors.ALL], result_path=sfn.JsonPath.DISCARD)
+        deciding.add_catch(keeping, errors=[sfn.Errors.ALL], result_path=sfn.JsonPath.DISCARD)
         deciding.next(
             sfn.Choice(scope, f"{name}: again?")
-            .when(sfn.Condition.string_equals("$.next.action", Action.FAIL.value), recording)
+            .when(sfn.Condition.string_equals("$.next.action", Action.FAIL.value), keeping)
             .otherwise(waiting)
         )
         waiting.next(again).next(running)

@@ -123,7 +123,7 @@ class IngestionWorkflow(Construct):
             "Ingest",
             start=reading,
             functions=(
-                *(read, validate, judge, ask, accept, reject, failures.function),
+                *(read, validate, judge, ask, accept, reject, *failures.functions),
                 *((labeller,) if labeller else ()),
             ),
             queues=(farm.inspection_queue,),

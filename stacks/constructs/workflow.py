@@ -8,6 +8,7 @@ from aws_cdk import Aws, Duration
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -31,6 +32,7 @@ _BATCH_TRANSIENT = [
     "Batch.ServerException",
     "Batch.TooManyRequestsException",
 ]
+_SQS_TRANSIENT = ["SQS.AmazonSQSException", "SQS.SdkClientException"]
 
 
 class Workflow(Construct):
@@ -194,6 +196,23 @@ def answered_step(
         },
     )
     return _retried(step, errors=_LAMBDA_TRANSIENT, seconds=1)
+
+
+def queue_step(
+    scope: Construct, construct_id: str, *, queue: sqs.IQueue, message: Mapping[str, object]
+) -> sfn.CustomState:
+    """Return a step that sends `message` to `queue`, as JSON, by no function's help; it leaves the state as it is."""
+    step = sfn.CustomState(
+        scope,
+        construct_id,
+        state_json={
+            "Type": "Task",
+            "Resource": f"arn:{Aws.PARTITION}:states:::sqs:sendMessage",
+            "Parameters": {"QueueUrl": queue.queue_url, "MessageBody": message},
+            "ResultPath": sfn.JsonPath.DISCARD,
+        },
+    )
+    return _retried(step, errors=_SQS_TRANSIENT, seconds=1)
 
 
 def batch_step(
