@@ -18,10 +18,13 @@ from constructs import Construct
 from lambdas.common.events import ReencodeRequested, RepackageRequested, SourceAccepted
 from lambdas.common.keys import (
     ANALYSIS_PREFIX,
+    ANY_ENCODED,
     ANY_LADDER,
     ANY_PACKAGE,
     ANY_PLAN,
     ANY_PREDICTION,
+    ANY_THUMBNAIL,
+    ANY_VERIFICATION,
     MADE_PREFIX,
     WORK_PREFIX,
 )
@@ -40,6 +43,7 @@ from lambdas.encoding.environment import (
 from lambdas.encoding.ladder import packed
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.bus_subscription import subscribe_to_any
+from stacks.constructs.content_keys import allow_content_keys
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.encoder_farm import EncoderFarm
 from stacks.constructs.failure_recorder import FailureRecorder
@@ -99,6 +103,12 @@ class EncodingStack(ContextStack):
         self._mode = FarmModeSwitch(
             self, "FarmMode", queues=(self.farm.encoding_queue, self.farm.on_demand_queue), bus=bus
         )
+        self._stock = StockEnvironment(
+            **self._spending.environment.model_dump(),
+            work_bucket=mezzanine.bucket_name,
+            encoding_queue=self.farm.encoding_queue.job_queue_arn,
+            on_demand_queue=self.farm.on_demand_queue.job_queue_arn,
+        )
         workflow = self._workflow(key_service)
         self._start_on_acceptance(workflow.state_machine)
         self._progress = FarmProgress(
@@ -151,12 +161,7 @@ class EncodingStack(ContextStack):
             self,
             "TakeStock",
             handler=f"{HANDLERS}.take_stock",
-            environment=StockEnvironment(
-                **self._spending.environment.model_dump(),
-                work_bucket=self._mezzanine.bucket_name,
-                encoding_queue=self.farm.encoding_queue.job_queue_arn,
-                on_demand_queue=self.farm.on_demand_queue.job_queue_arn,
-            ),
+            environment=self._stock,
             description="Holds a version to its cap, and moves it off spot in time, before its next jobs begin.",
         )
         grant_objects(self._mezzanine, stock.execution_role, Access.READ, prefix=ANY_PREDICTION)
@@ -167,11 +172,12 @@ class EncodingStack(ContextStack):
         jobs = FarmJobs(
             self,
             "Jobs",
-            definition=self.farm.job_definition(self, "EncodeJob", role=self._encoder(), jobs=self._jobs),
             on_demand=self.farm.on_demand_queue,
             spending=self._spending.environment,
             failures=failures,
         )
+        encodes = self.farm.job_definition(self, "EncodeJob", role=self._encoder(), jobs=self._jobs)
+        packages = self.farm.job_definition(self, "PackageJob", role=self._packager(), jobs=self._jobs)
         self._spending.let_look(plan, choose, plan_repackaging, stock, jobs.decide)
         issuing = lambda_step(
             states,
@@ -181,12 +187,13 @@ class EncodingStack(ContextStack):
             result_path="$.issued",
         )
         planning = lambda_step(states, "Plan", function=plan)
-        searching = jobs.one("Search the ladder", job="$.search")
+        searching = jobs.one("Search the ladder", definition=encodes, job="$.search")
         choosing = lambda_step(
             states, "Choose the ladder", function=choose, payload={"accepted.$": "$$.Execution.Input"}
         )
         encoding_chunks = jobs.each(
             "Encode each chunk",
+            definition=encodes,
             bucket="$.chunk_jobs.bucket",
             key="$.chunk_jobs.key",
             at_once=encoding.max_parallel_jobs,
@@ -203,7 +210,11 @@ class EncodingStack(ContextStack):
             },
             max_concurrency=min(encoding.max_parallel_jobs, _MOST_BRANCHES),
             result_path=sfn.JsonPath.DISCARD,
-        ).item_processor(jobs.one("Join", job="$.join").next(jobs.one("Score", job="$.score")))
+        ).item_processor(
+            jobs.one("Join", definition=encodes, job="$.join").next(
+                jobs.one("Score", definition=encodes, job="$.score")
+            )
+        )
         judging = lambda_step(
             states,
             "Judge quality",
@@ -214,8 +225,8 @@ class EncodingStack(ContextStack):
         again = self._again(states)
         good_enough = sfn.Choice(states, "Good enough?")
         before_packaging = self._taking_stock(states, stock, before="packaging", job="$.package")
-        packaging = jobs.one("Package", job="$.package")
-        verifying = jobs.one("Verify", job="$.verify")
+        packaging = jobs.one("Package", definition=packages, job="$.package")
+        verifying = jobs.one("Verify", definition=packages, job="$.verify")
         registering = lambda_step(states, "Register", function=register)
         waiting = sfn.Wait(states, "Wait for off-peak hours", time=sfn.WaitTime.timestamp_path("$.start_at"))
         anew, planning_anew = self._planning_anew(states, key_service, plan_repackaging, failures=failures)
@@ -258,15 +269,12 @@ class EncodingStack(ContextStack):
         """Return what plans a version up to the search for its ladder, what chooses the ladder, what packages anew."""
         encoding = self.settings.encoding
         prospect = ProspectEnvironment(
-            **self._spending.environment.model_dump(),
-            work_bucket=self._mezzanine.bucket_name,
+            **self._stock.model_dump(),
             capacity=encoding.first_capacity,
             sizes=encoding.sizes.model_dump_json(),
             at_once=encoding.max_parallel_jobs,
             on_demand_vcpus=encoding.on_demand_max_vcpus,
             sla_hours=encoding.sla_hours,
-            encoding_queue=self.farm.encoding_queue.job_queue_arn,
-            on_demand_queue=self.farm.on_demand_queue.job_queue_arn,
             floors=json.dumps(dict(encoding.floors)),
         ).model_dump()
         plan = ServiceFunction(
@@ -352,19 +360,34 @@ class EncodingStack(ContextStack):
         )
 
     def _encoder(self) -> iam.Role:
-        role = iam.Role(
-            self,
-            "EncoderRole",
-            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
-            description="Reads sources, works in the mezzanine bucket, writes packaged media and reads it back.",
-        )
-        grant_objects(self._raw, role, Access.READ)
-        grant_objects(self._mezzanine, role, Access.READ_WRITE, prefix=WORK_PREFIX)
+        """Return the role of what decodes films, which strangers have made: no key, and nothing that viewers get."""
+        role = self._worker("EncoderRole", description="Reads sources, and encodes them in the mezzanine bucket.")
+        for prefix in ANY_ENCODED:
+            grant_objects(self._mezzanine, role, Access.WRITE, prefix=prefix)
+        return role
+
+    def _packager(self) -> iam.Role:
+        """Return the role of what packages and checks: it opens content keys, and writes what viewers get."""
+        role = self._worker("PackagerRole", description="Encrypts and packages what was encoded, and reads it back.")
+        for prefix in (ANY_PACKAGE, ANY_VERIFICATION):
+            grant_objects(self._mezzanine, role, Access.WRITE, prefix=prefix)
         # A package that the check finds at fault does not count any more.
         grant_objects(self._mezzanine, role, Access.REMOVE, prefix=ANY_PACKAGE)
-        grant_objects(self._mezzanine, role, Access.READ, prefix=ANALYSIS_PREFIX)
+        grant_objects(self._mezzanine, role, Access.READ, prefix=ANY_THUMBNAIL)
         grant_objects(self._media, role, Access.READ_WRITE)
-        self._content_key.grant(role, "kms:Decrypt")
+        allow_content_keys(self._content_key, role, "kms:Decrypt")
+        return role
+
+    def _worker(self, construct_id: str, *, description: str) -> iam.Role:
+        """Return a role with what all jobs of an encode may do: read sources and what was made of them, and claim."""
+        role = iam.Role(
+            self,
+            construct_id,
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
+            description=description,
+        )
+        grant_objects(self._raw, role, Access.READ)
+        grant_objects(self._mezzanine, role, Access.READ, prefix=WORK_PREFIX)
         allow(self._jobs, role, "dynamodb:GetItem", "dynamodb:PutItem")
         return role
 

@@ -25,6 +25,7 @@ from lambdas.playback.environment import (
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.bus_subscription import subscribe
+from stacks.constructs.content_keys import allow_content_keys
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
@@ -140,7 +141,7 @@ class PlaybackStack(ContextStack):
             description="Issues a title's content keys, wrapped: one a tier, always the same.",
         )
         allow(self._content_keys, function, "dynamodb:Query", "dynamodb:PutItem")
-        self.content_key.grant(function, "kms:GenerateDataKeyWithoutPlaintext")
+        allow_content_keys(self.content_key, function, "kms:GenerateDataKeyWithoutPlaintext")
         return function
 
     def _follow_the_catalog(self) -> None:
@@ -204,7 +205,7 @@ class PlaybackStack(ContextStack):
         )
         self._read(function, self._sessions, self._playable)
         allow(self._content_keys, function, "dynamodb:Query")
-        self.content_key.grant(function, "kms:Decrypt")
+        allow_content_keys(self.content_key, function, "kms:Decrypt")
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/license", function)
 
     def _progress_route(self) -> None:

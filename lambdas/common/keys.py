@@ -30,6 +30,7 @@ _SEARCH = "search/"
 _PLAN = "plan.json"
 _SCORES = "score/"
 _PACKAGE = "package/"
+_THUMBNAILS = "thumbnails/"
 _JPEG = ".jpg"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _REFERENCE = re.compile(r"[A-Za-z0-9._-][A-Za-z0-9._/-]*")
@@ -162,6 +163,16 @@ ANY_LADDER = f"{WORK_PREFIX}*/{_SEARCH}"
 """The same, of what the searches for ladders found."""
 ANY_PACKAGE = f"{WORK_PREFIX}*/{_PACKAGE}"
 """The same, of packaging reports, and of what attempts at packaging left of them."""
+ANY_VERIFICATION = f"{WORK_PREFIX}*/verify/"
+"""The same, of what checks of packaged versions found."""
+ANY_ENCODED = (
+    ANY_LADDER,
+    *(f"{WORK_PREFIX}*/{job}/" for job in ("chunk", "audio", "join")),
+    f"{WORK_PREFIX}*/{_SCORES}",
+)
+"""The same, of all that jobs make of films: ladders, chunks, sound, renditions, and scores with their frames."""
+ANY_THUMBNAIL = f"{ANALYSIS_PREFIX}*/{_THUMBNAILS}"
+"""The same, of the seek thumbnails of analyses."""
 
 
 def made(version_id: str) -> str:
@@ -197,11 +208,11 @@ class Analysis(NamedTuple):
     @property
     def thumbnails(self) -> str:
         """The WebVTT track of the seek thumbnails; it names its sprite sheets by their plain file names."""
-        return f"{self.prefix}thumbnails/thumbnails.vtt"
+        return f"{self.prefix}{_THUMBNAILS}thumbnails.vtt"
 
     def sprite(self, index: int) -> str:
         """Return the key of sprite sheet `index` (from 0), a JPEG."""
-        return f"{self.prefix}thumbnails/sprite-{index:04d}.jpg"
+        return f"{self.prefix}{_THUMBNAILS}sprite-{index:04d}.jpg"
 
     def still(self, name: str) -> str:
         """Return the key of a still, a JPEG; `name` is for example ``black-0``."""

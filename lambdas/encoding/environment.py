@@ -57,21 +57,26 @@ class CapEnvironment(CapsEnvironment):
     jobs_table: str
 
 
-class ProspectEnvironment(CapEnvironment):
+class StockEnvironment(CapEnvironment):
+    """`take_stock`: looks what a version has cost, and where its jobs shall wait from now on."""
+
+    work_bucket: str
+    encoding_queue: str
+    on_demand_queue: str
+
+
+class ProspectEnvironment(StockEnvironment):
     """What is needed to say what is to come of a plan, and to choose its ladder.
 
     `sizes` are `JobSizes` as JSON. `floors` is a JSON object: by tier, what the 5th percentile of the best rung's VMAF
     must reach.
     """
 
-    work_bucket: str
     capacity: Annotated[str, Field(description="of `prices.json`: what the jobs are expected to run on")]
     sizes: str
     at_once: Annotated[int, Field(ge=1, description="jobs of a title in the queue or at work")]
     on_demand_vcpus: Annotated[int, Field(ge=1, description="of the farm")]
     sla_hours: Annotated[int, Field(ge=1, description="from a title's delivery until it has to be ready")]
-    encoding_queue: str
-    on_demand_queue: str
     floors: str
 
     @field_validator("floors")
@@ -180,14 +185,6 @@ class RegisterEnvironment(Environment):
 
     work_bucket: str
     event_bus: str
-
-
-class StockEnvironment(CapEnvironment):
-    """`take_stock`: looks what a version has cost, and where its jobs shall wait from now on."""
-
-    work_bucket: str
-    encoding_queue: str
-    on_demand_queue: str
 
 
 class QueuesEnvironment(Environment):

@@ -33,7 +33,7 @@ _UNDECIDED = {"reason": "nobody could decide what becomes of it"}
 
 
 class FarmJobs(Construct):
-    """The states that run jobs of one definition, each of the size that it says.
+    """The states that run jobs, each of the definition that its step says, and of the size that it says itself.
 
     A job waits in the queue whose ARN the state has as ``farm.queue``, until it is decided otherwise.
 
@@ -41,8 +41,6 @@ class FarmJobs(Construct):
     ----------
     stack
         The encoding stack.
-    definition
-        What the jobs are.
     on_demand
         Where those wait that are moved off spot.
     spending
@@ -56,13 +54,12 @@ class FarmJobs(Construct):
         stack: ContextStack,
         construct_id: str,
         *,
-        definition: batch.IJobDefinition,
         on_demand: batch.IJobQueue,
         spending: CapEnvironment,
         failures: FailureRecorder,
     ) -> None:
         super().__init__(stack, construct_id)
-        self._stack, self._definition, self._failures = stack, definition, failures
+        self._stack, self._failures = stack, failures
         encoding = stack.settings.encoding
         self.decide = ServiceFunction(
             stack,
@@ -77,12 +74,14 @@ class FarmJobs(Construct):
             description="Says whether a failed job is tried again, when, where, and how large.",
         )
 
-    def one(self, name: str, *, job: str) -> sfn.Parallel:
+    def one(self, name: str, *, definition: batch.IJobDefinition, job: str) -> sfn.Parallel:
         """Return a step that runs the job at the path `job`; it leaves the state as it is."""
         step = sfn.Parallel(self, name, parameters=self._item(job), result_path=sfn.JsonPath.DISCARD)
-        return step.branch(self._loop(name))
+        return step.branch(self._loop(name, definition))
 
-    def each(self, name: str, *, bucket: str, key: str, at_once: int) -> sfn.CustomState:
+    def each(
+        self, name: str, *, definition: batch.IJobDefinition, bucket: str, key: str, at_once: int
+    ) -> sfn.CustomState:
         """Return a step that runs every job of a JSON list in S3, each as an execution of its own.
 
         A state of Step Functions holds 256 KiB and an execution 25,000 events: a long film has more jobs than fit.
@@ -94,7 +93,7 @@ class FarmJobs(Construct):
         at_once
             How many jobs may be in the farm's queue, or at work, at the same time.
         """
-        processor = sfn.StateGraph(self._loop(name).start_state, f"{name}, one").to_graph_json()
+        processor = sfn.StateGraph(self._loop(name, definition).start_state, f"{name}, one").to_graph_json()
         return sfn.CustomState(
             self,
             name,
@@ -161,7 +160,7 @@ class FarmJobs(Construct):
             "input.$": "$$.Execution.Input",
         }
 
-    def _loop(self, name: str) -> sfn.Chain:
+    def _loop(self, name: str, definition: batch.IJobDefinition) -> sfn.Chain:
         """Return the states of one job: run, and where that fails, decide, and wait and run again, or fail.
 
         A job that fails for good keeps the evidence. It announces nothing: that is its execution's to do, once, however
@@ -171,7 +170,7 @@ class FarmJobs(Construct):
         running = batch_step(
             scope,
             f"{name}: run",
-            definition=self._definition,
+            definition=definition,
             queue="$.queue",
             job="$.job",
             vcpus="$.vcpus",

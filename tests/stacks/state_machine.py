@@ -36,6 +36,12 @@ def way(machine: dict[str, Any]) -> list[str]:
     return names
 
 
+def following(state: State) -> list[str]:
+    """Return the names of the states that may come after one."""
+    rules = (*state.get("Choices", ()), *state.get("Catch", ()))
+    return [*(state[key] for key in ("Next", "Default") if key in state), *(rule["Next"] for rule in rules)]
+
+
 def chosen(machine: dict[str, Any], choice: str) -> dict[str, str]:
     """Return where a choice leads to, by the value of the verdict; what else there may be is ``otherwise``."""
     state = machine["States"][choice]

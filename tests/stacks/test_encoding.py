@@ -114,16 +114,16 @@ def test_before_each_phase_it_is_looked_what_was_spent_and_how_late_it_is(declar
         "spot_until.$": f"{job}.spot_until",
     }
     assert state["ResultPath"] == "$.farm"
-    assert caught_by(state) == {"States.ALL": "WithExecution"}
+    assert caught_by(state) == {"States.ALL": "KeepEvidence"}
 
 
-def test_what_a_job_fails_with_is_decided_upon_and_either_tried_again_or_recorded(declared):
+def test_what_a_job_fails_with_is_decided_upon_and_either_tried_again_or_kept(declared):
     for name, loop in loops(declared).items():
         states = {key.removeprefix(f"{name}: "): state for key, state in loop["States"].items()}
         assert caught_by(states["run"]) == {"States.ALL": f"{name}: decide"}
         assert states["decide"]["Resource"] == "<encoding/DecideRetry.Arn>"
         [rule] = states["again?"]["Choices"]
-        assert (rule["Variable"], rule["StringEquals"], rule["Next"]) == ("$.next.action", "fail", f"{name}: record")
+        assert (rule["Variable"], rule["StringEquals"], rule["Next"]) == ("$.next.action", "fail", f"{name}: keep evidence")
         assert states["again?"]["Default"] == f"{name}: wait"
         assert states["wait"]["SecondsPath"] == "$.next.pause_s"
         assert (states["wait"]["Next"], states["again"]["Next"]) == (f"{name}: again", f"{name}: run")
@@ -137,17 +137,23 @@ def test_what_a_job_fails_with_is_decided_upon_and_either_tried_again_or_recorde
             "title_id.$": "$.input.title.title_id",
             **{f"{given}.$": f"$.{given}" for given in ("job", "queue", "tried", "error")},
         }
-        assert states["record"]["Resource"] == "<encoding/RecordFailure.Arn>"
-        assert states["record"]["Parameters"]["decision.$"] == "$.next.reason"
-        assert (states["record"]["Next"], states["failed"]["Error"]) == (f"{name}: failed", "JobFailedError")
+        keeping = states["keep evidence"]
+        assert keeping["Resource"] == "<encoding/KeepEvidence.Arn>"
+        # Of the execution that the job belongs to: a chunk's own says nothing to anybody.
+        assert keeping["Parameters"] == {
+            **{f"{given}.$": f"$.{given}" for given in ("execution", "input", "error")},
+            "decision.$": "$.next.reason",
+        }
+        assert caught_by(keeping) == {"States.ALL": f"{name}: keep as it is"}
+        assert (keeping["Next"], states["failed"]["Error"]) == (f"{name}: failed", "JobFailedError")
 
 
-def test_what_a_job_has_recorded_is_not_recorded_again(declared):
+def test_what_a_job_has_kept_is_announced_and_not_kept_again(declared):
     states = definition(declared, WORKFLOW)["States"]
     for name in ("Search the ladder", "Encode each chunk", "Finish each rung", "Package", "Verify"):
         caught = caught_by(states[name])
-        assert caught["JobFailedError"] == caught["States.ExceedToleratedFailureThreshold"] == "Failed"
-        assert caught["States.ALL"] == "WithExecution"
+        assert caught["JobFailedError"] == caught["States.ExceedToleratedFailureThreshold"] == "AnnounceFailure"
+        assert caught["States.ALL"] == "KeepEvidence"
 
 
 def test_a_film_of_any_length_fits_each_chunk_is_an_execution_of_its_own(declared):
@@ -273,7 +279,7 @@ def test_what_was_found_is_chosen_for_the_source_that_the_execution_began_with(d
     assert step["Resource"] == "<encoding/ChooseLadder.Arn>"
     assert step["Parameters"] == {"accepted.$": "$$.Execution.Input"}
     assert "ResultPath" not in step, "its answer is the state from then on"
-    assert caught_by(step) == {"States.ALL": "WithExecution"}
+    assert caught_by(step) == {"States.ALL": "KeepEvidence"}
 
 
 def test_the_search_is_held_to_the_settings(declared):

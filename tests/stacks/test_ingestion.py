@@ -133,9 +133,9 @@ def test_a_review_waits_for_an_answer_and_is_escalated_once_when_none_comes(decl
             "escalated": escalated,
         }
         assert (state["ResultPath"], state["Next"]) == ("$.review", "Approved?")
-    assert caught_by(first) == {"States.Timeout": "Escalate", "States.ALL": "WithExecution"}
+    assert caught_by(first) == {"States.Timeout": "Escalate", "States.ALL": "KeepEvidence"}
     assert first["Catch"][0]["ResultPath"] is None, "the delivery goes on as it was"
-    assert caught_by(second) == {"States.ALL": "WithExecution"}
+    assert caught_by(second) == {"States.ALL": "KeepEvidence"}
 
 
 def test_an_answer_decides_and_nothing_but_an_approval_is_one(declared):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stacks.state_machine import all_states, caught_by, definition, retried, way
+from tests.stacks.state_machine import all_states, caught_by, definition, following, retried, way
 
 WORKFLOWS = ("ingestion/Ingest/StateMachine", "encoding/Encode a version/StateMachine")
 pytestmark = pytest.mark.parametrize("path", WORKFLOWS)
@@ -22,10 +22,13 @@ BATCH_TRANSIENT = {
     "Batch.ServerException",
     "Batch.TooManyRequestsException",
 }
+SQS_TRANSIENT = {"SQS.AmazonSQSException", "SQS.SdkClientException"}
 
 
 BATCH, ANSWERED = ":states:::batch:submitJob.sync", ":states:::lambda:invoke.waitForTaskToken"
+SENT = ":states:::sqs:sendMessage"
 REKOGNITION = ":states:::aws-sdk:rekognition:startLabelDetection"
+END = ("KeepEvidence", "KeepAsItIs", "AnnounceFailure")
 OPTIONAL = {"Start label detection", "Collect the labels"}
 """They come after the acceptance, and must not stop anything."""
 
@@ -37,23 +40,38 @@ def _function_of(state):
     return None if ":states:::" in state["Resource"] else state["Resource"]
 
 
+def _keeps(state):
+    return state.get("Resource", "").endswith("/KeepEvidence.Arn>")
+
+
+def _sends(state):
+    return state.get("Resource", "").endswith(SENT)
+
+
+def _transient(state):
+    """The errors that a task is tried again after."""
+    if _function_of(state):
+        return LAMBDA_TRANSIENT
+    return SQS_TRANSIENT if state["Resource"].endswith(SENT) else BATCH_TRANSIENT
+
+
 def test_transient_errors_are_tried_again_by_name(declared, path):
     for name, state in all_states(definition(declared, path)):
         if state["Type"] == "Task" and name not in OPTIONAL:
-            assert retried(state) >= (LAMBDA_TRANSIENT if _function_of(state) else BATCH_TRANSIENT), name
+            assert retried(state) >= _transient(state), name
             assert not retried(state) & {"States.ALL", "States.TaskFailed"}, name
             for retrier in state["Retry"]:
                 assert retrier["BackoffRate"] > 1
                 assert retrier["JitterStrategy"] == "FULL"
 
 
-def test_every_step_ends_in_the_recorder_when_it_fails(declared, path):
+def test_the_evidence_of_every_step_that_fails_is_kept(declared, path):
     machine = definition(declared, path)
     for name, state in machine["States"].items():
-        if state["Type"] in {"Task", "Map"} and name not in OPTIONAL | {"RecordFailure"}:
+        if state["Type"] in {"Task", "Map", "Parallel"} and name not in OPTIONAL | {*END}:
             caught = caught_by(state)
             assert list(caught)[-1] == "States.ALL", name
-            assert caught["States.ALL"] == "WithExecution", name
+            assert caught["States.ALL"] == "KeepEvidence", name
 
 
 def test_jobs_name_their_share_and_their_priority(declared, path):
@@ -66,15 +84,52 @@ def test_jobs_name_their_share_and_their_priority(declared, path):
         assert given["SchedulingPriorityOverride.$"] == given["JobName.$"].removesuffix("name") + "priority"
 
 
-def test_the_recorder_has_the_evidence_and_the_execution_fails(declared, path):
+def test_what_is_kept_is_announced_and_the_execution_fails_with_what_it_failed_with(declared, path):
     machine = definition(declared, path)
     context = path.partition("/")[0]
-    given = machine["States"]["WithExecution"]
-    assert set(given["Parameters"]) == {"execution.$", "input.$", "error.$"}
-    assert given["Next"] == "RecordFailure"
-    assert machine["States"]["RecordFailure"]["Resource"] == f"<{context}/RecordFailure.Arn>"
-    assert machine["States"]["RecordFailure"]["Next"] == "Failed"
-    assert machine["States"]["Failed"]["Type"] == "Fail"
+    assert way(machine | {"StartAt": "KeepEvidence"}) == ["KeepEvidence", "AnnounceFailure", "Failed"]
+    for name in ("KeepEvidence", "AnnounceFailure"):
+        state = machine["States"][name]
+        assert state["Resource"] == f"<{context}/{name}.Arn>"
+        assert set(state["Parameters"]) == {"execution.$", "input.$", "error.$"}
+        assert state["ResultPath"] is None
+    failed = machine["States"]["Failed"]
+    assert (failed["Type"], failed["ErrorPath"], failed["CausePath"]) == ("Fail", "$.error.Error", "$.error.Cause")
+
+
+def test_what_cannot_be_looked_into_is_kept_as_it_is(declared, path):
+    context = path.partition("/")[0]
+    sending = {name: state for name, state in all_states(definition(declared, path)) if _sends(state)}
+    assert "KeepAsItIs" in sending
+    for name, state in sending.items():
+        assert state["Parameters"]["QueueUrl"] == f"<{context}/FailedJobs>", name
+        assert state["ResultPath"] is None, name
+    keepers = [state for _, state in all_states(definition(declared, path)) if _keeps(state)]
+    assert {caught_by(state)["States.ALL"] for state in keepers} == {*sending}
+    for state in keepers:
+        raw = sending[caught_by(state)["States.ALL"]]
+        said = raw["Parameters"]["MessageBody"]
+        assert said == {**state["Parameters"], "not_looked_into.$": state["Catch"][-1]["ResultPath"]}
+        # Whether or not it could be kept: the failure goes on to be told.
+        assert {raw["Next"], caught_by(raw)["States.ALL"]} == {state["Next"]}
+    allowed = {
+        resource
+        for statement in declared.granted(declared.at(f"{path}/Role"))
+        if "sqs:SendMessage" in statement.actions
+        for resource in statement.resources
+    }
+    assert allowed == {f"<{context}/FailedJobs.Arn>"}
+
+
+def test_only_the_workflow_itself_announces_and_if_it_cannot_it_fails_all_the_same(declared, path):
+    machine = definition(declared, path)
+    announcer = f"<{path.partition('/')[0]}/AnnounceFailure.Arn>"
+    announcing = [name for name, state in all_states(machine) if state.get("Resource") == announcer]
+    assert announcing == ["AnnounceFailure"]
+    assert caught_by(machine["States"]["AnnounceFailure"]) == {"States.ALL": "Failed"}
+    assert machine["States"]["AnnounceFailure"]["Catch"][0]["ResultPath"] is None
+    ways_in = {name for name, state in machine["States"].items() if "Failed" in following(state)}
+    assert ways_in == {"AnnounceFailure"}
 
 
 def test_an_execution_that_times_out_or_is_stopped_is_recorded_from_outside(declared, path):
@@ -89,12 +144,12 @@ def test_an_execution_that_times_out_or_is_stopped_is_recorded_from_outside(decl
     assert target["DeadLetterConfig"]
 
 
-def test_only_functions_of_the_platform_batch_jobs_and_rekognition_are_called(declared, path):
+def test_only_functions_of_the_platform_batch_sqs_and_rekognition_are_called(declared, path):
     functions = {f"<{function.path}.Arn>" for function in declared.functions()}
     for _, state in all_states(definition(declared, path)):
         if state["Type"] == "Task":
             called = _function_of(state)
-            assert called in functions if called else state["Resource"].endswith((BATCH, REKOGNITION))
+            assert called in functions if called else state["Resource"].endswith((BATCH, SENT, REKOGNITION))
 
 
 def test_its_role_may_call_just_the_functions_that_its_steps_call(declared, path):
@@ -154,8 +209,6 @@ def test_every_state_can_be_reached(declared, path):
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            state = machine["States"][name]
-            waiting += [state[key] for key in ("Next", "Default") if key in state]
-            waiting += [rule["Next"] for rule in (*state.get("Choices", ()), *state.get("Catch", ()))]
+            waiting += following(machine["States"][name])
     assert reached == set(machine["States"])
     assert way(machine)

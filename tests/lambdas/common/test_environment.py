@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from lambdas.common.environment import Environment
-from lambdas.common.failures_environment import FailureEnvironment
+from lambdas.common.failures_environment import EvidenceEnvironment
 
 
 class Sample(Environment):
@@ -31,4 +31,4 @@ def test_a_misnamed_variable_cannot_be_deployed():
 
 def test_a_pipeline_that_does_not_exist_cannot_be_deployed():
     with pytest.raises(ValidationError, match="pipeline"):
-        FailureEnvironment(failures_queue_url="u", event_bus="b", log_group="l", pipeline="encodings")
+        EvidenceEnvironment(failures_queue_url="u", log_group="l", pipeline="encodings")

@@ -6,8 +6,8 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError
 from lambdas.common.evidence import failure_of
-from lambdas.common.failures import TAIL_LINES, record, record_end
-from lambdas.common.failures_environment import FailureEnvironment
+from lambdas.common.failures import TAIL_LINES, announce, keep, record_end
+from lambdas.common.failures_environment import EndEnvironment
 from lambdas.ingestion.states import Arrival
 from tests.lambdas import samples
 from tests.lambdas.cloud import take_all
@@ -50,11 +50,11 @@ def logs(aws):
 
 
 @pytest.fixture
-def kept(bus, logs, deployed, context):
-    """Call a recorder; return the evidence in the queue and the event on the bus."""
+def left(bus, logs, deployed, context):
+    """Call handlers; return the messages in the queue and the events on the bus."""
     queue = client("sqs").create_queue(QueueName="failures")["QueueUrl"]
     deployed(
-        FailureEnvironment(
+        EndEnvironment(
             failures_queue_url=queue,
             event_bus=bus.name,
             pipeline="encoding",
@@ -62,35 +62,58 @@ def kept(bus, logs, deployed, context):
         )
     )
 
-    def run(handler, event):
-        handler(event, context)
-        [evidence] = take_all(queue)
-        [envelope] = bus.envelopes()
-        assert envelope["detail-type"] == "PipelineFailed"
-        return evidence, envelope["detail"]
+    def run(event, *handlers):
+        for handler in handlers:
+            handler(event, context)
+        envelopes = bus.envelopes()
+        assert {envelope["detail-type"] for envelope in envelopes} <= {"PipelineFailed"}
+        return take_all(queue), [envelope["detail"] for envelope in envelopes]
 
     return run
 
 
+def failed_step(cause, **changes):
+    """What the workflow says of a step that failed."""
+    return {
+        "execution": EXECUTION,
+        "input": samples.source_accepted().model_dump(mode="json"),
+        "error": {"Error": "States.TaskFailed", "Cause": cause},
+        **changes,
+    }
+
+
 @pytest.fixture
-def recorded(kept):
-    """Record the failure of a step."""
+def recorded(left):
+    """Keep the evidence of the failure of a step, and announce it; return both."""
 
     def run(cause, **changes):
-        failed = {
-            "execution": EXECUTION,
-            "input": samples.source_accepted().model_dump(mode="json"),
-            "error": {"Error": "States.TaskFailed", "Cause": cause},
-        }
-        return kept(record, failed | changes)
+        [evidence], [event] = left(failed_step(cause, **changes), keep, announce)
+        return evidence, event
 
     return run
 
 
 @pytest.fixture
-def ended(kept):
+def ended(left):
     """Record an execution that Step Functions ended."""
-    return lambda **detail: kept(record_end, status_change(**detail))
+
+    def run(**detail):
+        [evidence], [event] = left(status_change(**detail), record_end)
+        return evidence, event
+
+    return run
+
+
+def test_a_job_keeps_its_evidence_and_announces_nothing(left):
+    [evidence], events = left(failed_step(json.dumps(JOB), decision="bad input"), keep)
+    assert (evidence["job"]["id"], evidence["decision"]) == ("job-1", "bad input")
+    assert events == []
+
+
+def test_a_workflow_whose_job_has_kept_its_evidence_announces_its_failure_and_keeps_nothing(left):
+    evidence, [event] = left(failed_step("", error={"Error": "JobFailedError"}), announce)
+    assert evidence == []
+    assert (event["error"], event["version_id"]) == ("JobFailedError", "v0123456789abcdef")
 
 
 def test_a_dead_batch_job_leaves_its_name_its_command_and_the_end_of_its_log(recorded, logs):
