@@ -11,13 +11,14 @@ from lambdas.common.events import SourceAccepted
 from lambdas.common.handling import logger
 from lambdas.common.keys import Workspace
 from lambdas.common.objects import write_json
-from lambdas.encoding.cost import Prediction, Stage, UnknownPresetError, predict
+from lambdas.encoding.cost import Prediction, Stage, predict
 from lambdas.encoding.deadlines import deadline_of, is_late, spot_until
 from lambdas.encoding.environment import ProspectEnvironment
 from lambdas.encoding.jobs import NEVER, Jobs, jobs_of
 from lambdas.encoding.models import EncodingPlan
 from lambdas.encoding.planned import uri_of
 from lambdas.encoding.prices import PriceList, UnknownCapacityError
+from lambdas.encoding.speed import UnknownPresetError
 from lambdas.encoding.spending import Spending
 
 

@@ -18,6 +18,7 @@ from tests.platform.waiting import eventually
 pytestmark = pytest.mark.embedded
 
 RECLAIMED, KILLED = "machine-reclaimed", "encoder-killed"
+FUNCTION = "AWS::Lambda::Function"
 ATTEMPTS = 4
 """A first, and three more."""
 
@@ -102,6 +103,19 @@ def evidence(platform):
     return Mailbox(platform.client("sqs"), url=url)
 
 
+def _of(version):
+    """Whether a message in the failures queue is of a version's first execution."""
+    return lambda message: message["execution"].endswith(f":{version}")
+
+
+def _announced_once(platform, version):
+    """See that a version's failure was announced, once, and return how."""
+    platform.letters.event("PipelineFailed", version_id=version)
+    platform.bus.event("PipelineFailed", version_id=version)
+    [announced] = platform.bus.events("PipelineFailed", version_id=version)
+    return announced
+
+
 def _depth(platform, context):
     url = platform.resource(context, "FailedJobs", kind="AWS::SQS::Queue")
     name = "ApproximateNumberOfMessages"
@@ -114,7 +128,7 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
     execution = platform.ended("encoding", version)
     assert (execution["status"], execution["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
     assert _depth(platform, "encoding") >= 1
-    kept = evidence.first(lambda message: message["version_id"] == version, what="the evidence")
+    kept = evidence.first(_of(version), what="the evidence")
     # One of its chunks: of any rung, whichever was the first to have no retry left.
     name = kept["job"]["name"]
     assert re.fullmatch(rf"{version}-360p(-\d)?-chunk-0", name)
@@ -138,6 +152,21 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
     assert recorded["state"] == "encoding"
 
 
+def test_each_job_of_a_version_that_fails_keeps_its_evidence_and_the_version_fails_once(platform, versions, evidence):
+    version = versions[KILLED]
+    execution = platform.ended("encoding", version)
+    failed = [
+        batch_name(version, job)
+        for job, record in platform.claims(version).items()
+        if [attempt.outcome for attempt in record.attempts[:ATTEMPTS]] == [Outcome.INTERRUPTED] * ATTEMPTS
+    ]
+    assert len(failed) > 1
+    kept = evidence.matching(_of(version))
+    assert sorted(message["job"]["name"] for message in kept) == sorted(failed)
+    assert "KeepEvidence" not in platform.way(execution), "its jobs have kept all that there is to keep"
+    assert _announced_once(platform, version)["error"] == execution["error"]
+
+
 def test_the_remedy_in_the_evidence_works(platform, versions, marquee):
     version = versions[KILLED]
     result = marquee("jobs", "retry", KILLED, "--version", version)
@@ -147,18 +176,55 @@ def test_the_remedy_in_the_evidence_works(platform, versions, marquee):
     assert published["title"]["title_id"] == KILLED
 
 
-def test_what_another_try_cannot_mend_is_not_tried_again(platform, versions, evidence):
+@pytest.fixture
+def encode_of_nothing(platform, versions):
+    """Start the encode of a version whose source is gone, and return how it ended."""
     accepted = platform.bus.event("SourceAccepted", version_id=versions[RECLAIMED])
+
+    def run(version):
+        gone = accepted | {"version_id": version, "media": accepted["media"] | {"key": "blender/gone/feature.mov"}}
+        platform.client("stepfunctions").start_execution(
+            stateMachineArn=platform.output("encoding", "WorkflowArn"), name=version, input=json.dumps(gone)
+        )
+        return platform.ended("encoding", version)
+
+    return run
+
+
+def test_what_another_try_cannot_mend_is_not_tried_again(platform, encode_of_nothing, evidence):
     version = "v00000000000dead0"
-    gone = accepted | {"version_id": version, "media": accepted["media"] | {"key": "blender/gone/feature.mov"}}
-    platform.client("stepfunctions").start_execution(
-        stateMachineArn=platform.output("encoding", "WorkflowArn"), name=version, input=json.dumps(gone)
-    )
-    assert platform.ended("encoding", version)["status"] == "FAILED"
-    kept = evidence.first(lambda message: message["version_id"] == version, what="the evidence")
+    execution = encode_of_nothing(version)
+    assert (execution["status"], execution["error"]) == ("FAILED", "JobFailedError")
+    kept = evidence.first(_of(version), what="the evidence")
     assert (kept["job"]["exit_code"], kept["job"]["attempts"]) == (os.EX_DATAERR, 1)
     assert "ObjectMissingError" in kept["log_tail"][-1]
-    platform.letters.event("PipelineFailed", version_id=version)
+    _announced_once(platform, version)
+    assert evidence.matching(_of(version)) == [kept]
+
+
+@pytest.fixture
+def nobody_looks(platform):
+    """The function that looks into failures is at fault itself."""
+    functions, name = platform.client("lambda"), platform.resource("encoding", "KeepEvidence", kind=FUNCTION)
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    without = {key: value for key, value in variables.items() if key != "FAILURES_QUEUE_URL"}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": without})
+    yield
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+def test_a_failure_that_nobody_could_look_into_is_kept_as_it_is_and_announced(
+    platform, encode_of_nothing, nobody_looks, evidence
+):
+    version = "v00000000000dead3"
+    execution = encode_of_nothing(version)
+    assert (execution["status"], execution["error"]) == ("FAILED", "JobFailedError")
+    [kept] = evidence.matching(_of(version))
+    assert json.loads(kept["error"]["Cause"])["JobName"] == f"{version}-search"
+    assert kept["not_looked_into"]["Error"] == "ValidationError"
+    assert (kept["input"]["version_id"], kept["input"]["title"]["title_id"]) == (version, RECLAIMED)
+    assert kept["decision"].endswith("is not tried again: another try would end the same")
+    _announced_once(platform, version)
 
 
 def test_an_execution_that_is_stopped_is_recorded_though_no_step_of_it_could(platform, versions, evidence):
@@ -171,7 +237,7 @@ def test_an_execution_that_is_stopped_is_recorded_though_no_step_of_it_could(pla
         input=json.dumps(accepted | {"version_id": version}),
     )["executionArn"]
     stepfunctions.stop_execution(executionArn=execution)
-    kept = evidence.first(lambda message: message["version_id"] == version, what="the evidence")
+    kept = evidence.first(_of(version), what="the evidence")
     assert (kept["execution"], kept["error"], kept["cause"]) == (execution, "ABORTED", "the execution was stopped")
     letter = platform.letters.event("PipelineFailed", version_id=version)
     assert (letter["studio"], letter["delivery_id"]) == ("blender", RECLAIMED)

@@ -10,14 +10,11 @@ from lambdas.common.ladder import Codec
 from lambdas.common.media import Tier
 from lambdas.encoding.claims import Attempt, JobRecord, Outcome, Worker
 from lambdas.encoding.cost import (
-    MEASURED,
     JobSizes,
     Prediction,
-    Span,
     Stage,
     TitleCost,
     UnknownJobError,
-    UnknownPresetError,
     cost_of,
     predict,
 )
@@ -26,6 +23,7 @@ from lambdas.encoding.ladder import cut_to
 from lambdas.encoding.models import Chunk, JobSize
 from lambdas.encoding.planning import plan_of
 from lambdas.encoding.prices import PriceList, UnknownCapacityError
+from lambdas.encoding.speed import MEASURED, Span, UnknownPresetError
 from stacks.settings import PRODUCTION, PROFILES, SANDBOX
 from tests.lambdas import samples
 
