@@ -112,7 +112,7 @@ class FailureRecorder(Construct):
         return keeping
 
     def watch(self, machine: sfn.StateMachine) -> None:
-        """Record what no step can: an execution of `machine` that ran out of its time, or was stopped."""
+        """Let `machine` keep what the function cannot, and record what no step can: that it was ended from outside."""
         # Not CDK's own grant, which lets it ask for the queue's attributes as well.
         machine.add_to_role_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]))
         function = self._function(
