@@ -34,6 +34,10 @@ class ResultLostError(TransientError):
     """A committed result is gone before it was moved: the job is open again."""
 
 
+class ForeignResultError(MarqueeError):
+    """A record names a result that lies where no attempt at its job writes."""
+
+
 class ResultUnnamedError(MarqueeError):
     """A record says that a job has its result, and not where: no transition of ours writes that."""
 
@@ -78,7 +82,7 @@ class Claims:
             If another worker has claimed the job meanwhile: nothing of this one's counts.
         """
         self._jobs.plan(version_id, job)
-        record = self._claim(version_id, job, target=target)
+        record = self._claim(version_id, job, target=target, attempt=attempt)
         if record is None:
             say("already done", job=job, object=target.uri)
             return
@@ -90,7 +94,7 @@ class Claims:
         committed = self._jobs.change(
             version_id, job, lambda now: claims.commit(now, token=token, now=_now(), output=output)
         )
-        if not self._settle(committed, target=target):
+        if not self._settle(committed, target=target, attempt=attempt):
             raise ResultLostError(f"{job} of {version_id}: its result {output.uri} is gone")
         say("committed", job=job, token=token, object=target.uri)
 
@@ -110,13 +114,15 @@ class Claims:
             self._jobs.change(version_id, job, lambda now: claims.reopen(now, output=output))
         say("retracted", job=job, object=target.uri)
 
-    def _claim(self, version_id: str, job: str, *, target: ObjectRef) -> JobRecord | None:
+    def _claim(
+        self, version_id: str, job: str, *, target: ObjectRef, attempt: Callable[[int], ObjectRef]
+    ) -> JobRecord | None:
         """Return the claimed record; none if the job is done."""
         deadline = time.monotonic() + 2 * LEASE.total_seconds()
         while True:
             try:
                 record = self._jobs.get(version_id, job)
-                if record and record.finished and self._settle(record, target=target):
+                if record and record.finished and self._settle(record, target=target, attempt=attempt):
                     return None
                 return self._jobs.change(version_id, job, self._take)
             except (LeaseHeldError, ConflictError, ObjectMissingError):
@@ -129,8 +135,11 @@ class Claims:
         now = _now()
         return claims.claim(record, worker=self._worker, now=now, until=now + LEASE)
 
-    def _settle(self, record: JobRecord, *, target: ObjectRef) -> bool:
+    def _settle(self, record: JobRecord, *, target: ObjectRef, attempt: Callable[[int], ObjectRef]) -> bool:
         """Bring a committed result to where it is looked for, whoever made it; say whether there is one.
+
+        What a record names counts only where an attempt at this job writes: whoever may write records, but not there,
+        forges no result.
 
         What lies at `target` is the result that counts: nothing else is ever moved there, and a job is reopened only
         when both are gone.
@@ -141,6 +150,11 @@ class Claims:
         output = record.output
         if output is None:
             raise ResultUnnamedError(f"{record.job} of {record.version_id} is {record.state}, and names no result")
+        own = attempt(record.token)
+        if (output.bucket, _folder(output)) != (own.bucket, _folder(own)):
+            raise ForeignResultError(
+                f"{record.job} of {record.version_id} names {output.uri}, where no attempt at it writes"
+            )
         if not moved and not self._store.exists(output):
             self._jobs.change(record.version_id, record.job, lambda now: claims.reopen(now, output=output))
             return False
@@ -201,6 +215,10 @@ def _stop_this_task() -> None:
     """End the tools' work for a result that cannot count any more, as a reclaimed machine would."""
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _folder(of: ObjectRef) -> str:
+    return of.key.rpartition("/")[0]
 
 
 def _now() -> datetime:

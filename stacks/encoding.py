@@ -47,7 +47,7 @@ from stacks.constructs.content_keys import allow_content_keys
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.encoder_farm import EncoderFarm
 from stacks.constructs.failure_recorder import FailureRecorder
-from stacks.constructs.farm_jobs import JOB_FAILED, MAP_FAILED, FarmJobs
+from stacks.constructs.farm_jobs import JOB_FAILED, FarmJobs
 from stacks.constructs.farm_mode import FarmModeSwitch
 from stacks.constructs.farm_progress import FarmProgress
 from stacks.constructs.farm_watch import FarmWatch
@@ -235,7 +235,7 @@ class EncodingStack(ContextStack):
         beginning.when(sfn.Condition.is_present("$.start_at"), waiting.next(issuing)).otherwise(issuing)
         planning_anew.next(before_packaging)
         failures.guard(issuing, planning, choosing, before_rungs, judging, before_packaging, registering)
-        failures.guard(searching, encoding_chunks, rungs, packaging, verifying, kept=(JOB_FAILED, MAP_FAILED))
+        failures.guard(searching, encoding_chunks, rungs, packaging, verifying, kept=(JOB_FAILED,))
         issuing.next(planning).next(searching).next(choosing).next(encoding_chunks)
         encoding_chunks.next(before_rungs).next(rungs).next(judging).next(good_enough)
         good_enough.when(sfn.Condition.boolean_equals("$.quality.passed", value=True), before_packaging)

@@ -16,6 +16,9 @@ ENDED_FROM_OUTSIDE = {
     "ABORTED": "the execution was stopped",
 }
 """How Step Functions ends an execution without asking a step of it, and what that means."""
+FAILED = "FAILED"
+_UNCAUGHT = {None, "States.Runtime", "States.DataLimitExceeded"}
+"""With what it fails one where no step's Catch looks; at the limit of its history, with no error at all."""
 _CAUSE_CHARS = 4_000
 _STUDIO_REMEDY = (
     "Nothing is needed from you: what you sent is safe where you put it. "
@@ -127,8 +130,8 @@ class _Ended(_Seen):
     detail: Detail
 
 
-def failure_of_end(event: object) -> Failure:
-    """Return the failure that a ``Step Functions Execution Status Change`` tells of.
+def failure_of_end(event: object) -> Failure | None:
+    """Return the failure that a ``Step Functions Execution Status Change`` tells of; none: a step has recorded it.
 
     Raises
     ------
@@ -136,6 +139,8 @@ def failure_of_end(event: object) -> Failure:
         If the event is another.
     """
     ended = parse(_Ended, event).detail
+    if ended.status == FAILED and ended.error not in _UNCAUGHT:
+        return None
     return Failure(
         execution=ended.execution,
         input=_Input.model_validate_json(ended.input or "{}"),

@@ -54,7 +54,9 @@ def announce(event: Payload, _context: LambdaContext) -> Payload:
 
 @entry_point
 def record_end(event: Payload, _context: LambdaContext) -> Payload:
-    """Keep the evidence of an execution that timed out or was stopped, and publish `PipelineFailed`.
+    """Keep the evidence of an execution whose end no step of it could record, and publish `PipelineFailed`.
+
+    It is published whether the evidence could be kept or not.
 
     Parameters
     ----------
@@ -63,8 +65,12 @@ def record_end(event: Payload, _context: LambdaContext) -> Payload:
     """
     environment = EndEnvironment.load()
     failure = failure_of_end(event)
-    _keep(failure, environment=environment)
-    return _announce(failure, environment=environment)
+    if failure is None:
+        return {}
+    try:
+        return _keep(failure, environment=environment)
+    finally:
+        _announce(failure, environment=environment)
 
 
 def _keep(failure: Failure, *, environment: EvidenceEnvironment) -> Payload:

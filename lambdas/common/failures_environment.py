@@ -25,4 +25,4 @@ class AnnouncementEnvironment(_OfPipeline):
 
 
 class EndEnvironment(EvidenceEnvironment, AnnouncementEnvironment):
-    """`record_end`: does both for an execution that was ended from outside."""
+    """`record_end`: does both for an execution whose end no step of it could record."""

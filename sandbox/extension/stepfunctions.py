@@ -25,6 +25,7 @@ _SUBMIT_JOB: Final = "arn:aws:states:::batch:submitJob"
 def apply(*, scheduler: Scheduler, api: BatchApi) -> None:
     """Install the Batch integration and the corrections."""
     _follow_executions()
+    _end_siblings()
     _keep_final_status()
     _make_start_idempotent()
     task_tokens.apply()
@@ -84,23 +85,49 @@ def _follow_executions() -> None:
         finally:
             current.reset(token)
 
-    def run_distributed_map(*arguments: Emulated) -> Emulated:
-        # (state, raw input, effective input, iterator, execution, context): children get executions of their own.
-        token = current.set(Task(executions=(*current.get().executions, arguments[4])))
-        try:
-            return stock_map(*arguments)
-        finally:
-            current.reset(token)
-
     stock_task = patch(
         stepfunctions, "_execute_task", execute_task, why="Stock goes on starting tasks after StopExecution"
     )
+
+
+def _end_siblings() -> None:
+    """Let the children of a Distributed Map end with their parent, and with the first of them that fails."""
+
+    def run_distributed_map(
+        state: dict[str, Any],
+        raw_input: Emulated,
+        effective: Emulated,
+        iterator: dict[str, Any],
+        execution: Execution,
+        context: dict[str, Any],
+    ) -> Emulated:
+        # Children get executions of their own, and each a copy of this thread's variables.
+        run: Execution = {"status": "RUNNING", "states": iterator.get("States")}
+        token = current.set(Task(executions=(*current.get().executions, execution, run)))
+        try:
+            return stock_map(state, raw_input, effective, iterator, execution, context)
+        finally:
+            current.reset(token)
+
+    def run_sub_machine(states: dict[str, Any], *others: Emulated) -> Emulated:
+        try:
+            return stock_sub_machine(states, *others)
+        except ExecutionStoppedError:
+            raise
+        except Exception:
+            for run in current.get().executions:
+                # Not of a branch within a child: its failure may be caught yet.
+                if run.get("states") is states:
+                    run["status"] = "FAILED"
+            raise
+
     stock_map = patch(
         stepfunctions,
         "_run_distributed_map",
         run_distributed_map,
-        why="Stock children of a Distributed Map outlive their parent's stop",
+        why="Stock children of a Distributed Map outlive their parent's stop, and the failure of another",
     )
+    stock_sub_machine = patch(stepfunctions, "_run_sub_machine", run_sub_machine, why="The same")
 
 
 def _keep_final_status() -> None:

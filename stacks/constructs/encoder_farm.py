@@ -209,6 +209,8 @@ class EncoderFarm(Construct):
             construct_id,
             container=container,
             propagate_tags=True,
+            # An execution submits the revision that it began with, for days: a deregistered one would be refused.
+            skip_deregister_on_update=True,
             retry_attempts=encoding.attempts if jobs is None else _MOST_ATTEMPTS,
             retry_strategies=[
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_status_reason=reclaimed)),

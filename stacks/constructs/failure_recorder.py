@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from lambdas.common.environment import Environment
-from lambdas.common.evidence import ENDED_FROM_OUTSIDE
+from lambdas.common.evidence import ENDED_FROM_OUTSIDE, FAILED
 from lambdas.common.failures_environment import AnnouncementEnvironment, EndEnvironment, EvidenceEnvironment
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.service_function import ServiceFunction
@@ -112,25 +112,25 @@ class FailureRecorder(Construct):
         return keeping
 
     def watch(self, machine: sfn.StateMachine) -> None:
-        """Let `machine` keep what the function cannot, and record what no step can: that it was ended from outside."""
+        """Let `machine` keep what the function cannot, and record what no step can: that it was ended otherwise."""
         # Not CDK's own grant, which lets it ask for the queue's attributes as well.
         machine.add_to_role_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]))
         function = self._function(
             "RecordEnd",
             handler="record_end",
             environment=self._end,
-            description="Keeps the evidence of an execution that was ended from outside and announces the failure.",
+            description="Keeps the evidence of an execution whose end no step could record, and announces the failure.",
         )
         self._let_keep(function)
         self._bus.grant_put_events_to(function)
         events.Rule(
             self._stack,
             "ExecutionEnded",
-            description=f"An execution of {machine.node.path} that timed out or was stopped calls {function.node.id}.",
+            description=f"An execution of {machine.node.path} that ended without a result calls {function.node.id}.",
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
-                detail={"stateMachineArn": [machine.state_machine_arn], "status": [*ENDED_FROM_OUTSIDE]},
+                detail={"stateMachineArn": [machine.state_machine_arn], "status": [*ENDED_FROM_OUTSIDE, FAILED]},
             ),
             targets=[targets.LambdaFunction(function, dead_letter_queue=self._stack.dead_letters)],
         )

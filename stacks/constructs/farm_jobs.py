@@ -26,8 +26,6 @@ from stacks.constructs.workflow import batch_step, lambda_step
 
 JOB_FAILED = "JobFailedError"
 """A job has failed for good, and has kept the evidence of it."""
-MAP_FAILED = "States.ExceedToleratedFailureThreshold"
-"""The same, of one of the jobs of a Distributed Map."""
 LABEL = "Jobs"
 _UNDECIDED = {"reason": "nobody could decide what becomes of it"}
 

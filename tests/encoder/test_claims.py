@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from encoder import claims as encoder_claims
-from encoder.claims import Claims, ResultLostError
+from encoder.claims import Claims, ForeignResultError, ResultLostError
 from encoder.errors import ToolFailedError
 from encoder.storage import ObjectStore
 from lambdas.common.errors import TransientError
@@ -157,6 +157,16 @@ def test_a_worker_that_dies_after_its_commit_has_done_the_job(run, jobs, job, st
     assert jobs.get(VERSION, job).state is JobState.COMMITTED
     assert run(b"another") == b"committed"
     assert jobs.get(VERSION, job).state is JobState.DONE
+
+
+def test_a_result_that_lies_where_no_attempt_writes_counts_for_nothing(run, jobs, job, studio):
+    forged = ObjectRef(bucket=WORK, key=f"work/{VERSION}/chunk/forged.mp4")
+    studio.s3.put_object(Bucket=forged.bucket, Key=forged.key, Body=b"forged")
+    jobs.plan(VERSION, job)
+    named = {"state": JobState.COMMITTED, "token": 1, "output": forged}
+    jobs.change(VERSION, job, lambda record: record.model_copy(update=named))
+    with pytest.raises(ForeignResultError, match=r"chunk/forged\.mp4"):
+        run(b"a film")
 
 
 def test_a_result_that_is_gone_is_made_again(run, jobs, job, target, studio):

@@ -128,7 +128,7 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
     execution = platform.ended("encoding", version)
     assert (execution["status"], execution["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
     assert _depth(platform, "encoding") >= 1
-    kept = evidence.first(_of(version), what="the evidence")
+    kept = evidence.first(lambda message: _of(version)(message) and message["job"], what="the evidence")
     # One of its chunks: of any rung, whichever was the first to have no retry left.
     name = kept["job"]["name"]
     assert re.fullmatch(rf"{version}-360p(-\d)?-chunk-0", name)
@@ -152,7 +152,7 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
     assert recorded["state"] == "encoding"
 
 
-def test_each_job_of_a_version_that_fails_keeps_its_evidence_and_the_version_fails_once(platform, versions, evidence):
+def test_what_failed_is_kept_once_and_the_version_fails_once(platform, versions, evidence):
     version = versions[KILLED]
     execution = platform.ended("encoding", version)
     failed = [
@@ -160,10 +160,13 @@ def test_each_job_of_a_version_that_fails_keeps_its_evidence_and_the_version_fai
         for job, record in platform.claims(version).items()
         if [attempt.outcome for attempt in record.attempts[:ATTEMPTS]] == [Outcome.INTERRUPTED] * ATTEMPTS
     ]
-    assert len(failed) > 1
     kept = evidence.matching(_of(version))
-    assert sorted(message["job"]["name"] for message in kept) == sorted(failed)
-    assert "KeepEvidence" not in platform.way(execution), "its jobs have kept all that there is to keep"
+    names = [message["job"]["name"] for message in kept if message["job"]]
+    # Of several that fail at once, one may be ended by the other's failure before it says so.
+    assert names
+    assert set(names) <= set(failed)
+    assert len(set(names)) == len(names)
+    assert [message["error"] for message in kept if not message["job"]] == [execution["error"]]
     assert _announced_once(platform, version)["error"] == execution["error"]
 
 

@@ -318,6 +318,11 @@ def test_a_reclaimed_host_is_another_attempt_and_bad_input_is_none(declared, pat
 
 
 @pytest.mark.parametrize("path", JOBS)
+def test_a_revision_that_executions_have_begun_with_stays(declared, path):
+    assert declared.at(path)["ResourceRetentionPolicy"] == {"SkipDeregisterOnUpdate": True}
+
+
+@pytest.mark.parametrize("path", JOBS)
 def test_a_job_ends_in_time_and_logs_to_our_group(declared, path):
     job = declared.at(path)
     settings = declared.settings

@@ -132,13 +132,13 @@ def test_only_the_workflow_itself_announces_and_if_it_cannot_it_fails_all_the_sa
     assert ways_in == {"AnnounceFailure"}
 
 
-def test_an_execution_that_times_out_or_is_stopped_is_recorded_from_outside(declared, path):
+def test_an_execution_whose_end_no_step_records_is_recorded_from_outside(declared, path):
     context = path.partition("/")[0]
     rule = declared.at(f"{context}/ExecutionEnded")
     assert rule["EventPattern"]["source"] == ["aws.states"]
     detail = rule["EventPattern"]["detail"]
     assert [rule.text(machine) for machine in detail["stateMachineArn"]] == [f"<{path}>"]
-    assert set(detail["status"]) == {"TIMED_OUT", "ABORTED"}
+    assert set(detail["status"]) == {"TIMED_OUT", "ABORTED", "FAILED"}
     [target] = rule["Targets"]
     assert rule.text(target["Arn"]) == f"<{context}/RecordEnd.Arn>"
     assert target["DeadLetterConfig"]

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from lambdas.common import failures
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError
 from lambdas.common.evidence import failure_of
@@ -221,6 +222,29 @@ def test_an_execution_that_was_ended_from_outside_is_recorded_like_one_that_fail
         given.delivery_id,
         given.version_id,
     )
+
+
+@pytest.mark.parametrize("error", ["States.Runtime", "States.DataLimitExceeded", None])
+def test_what_no_step_can_catch_is_recorded_like_what_one_has_caught(ended, error):
+    evidence, event = ended(status="FAILED", error=error, cause="at its limit")
+    assert (evidence["error"], evidence["cause"]) == (error or "FAILED", "at its limit")
+    assert event["error"] == evidence["error"]
+
+
+def test_what_a_step_has_recorded_is_not_recorded_again(left):
+    assert left(status_change(status="FAILED", error="JobFailedError"), record_end) == ([], [])
+
+
+def test_an_end_whose_evidence_cannot_be_kept_is_announced(left, monkeypatch):
+    def fails(*_, **__):
+        raise OSError("no queue")
+
+    monkeypatch.setattr(failures, "log_tail", fails)
+    monkeypatch.setattr(failures, "evidence", fails)
+    with pytest.raises(OSError, match="no queue"):
+        left(status_change(status="TIMED_OUT"), record_end)
+    kept, [event] = left({}, lambda *_: None)
+    assert (kept, event["error"]) == ([], "TIMED_OUT")
 
 
 def test_an_input_that_no_event_can_hold_costs_only_the_names(ended):
