@@ -94,8 +94,9 @@ def check_peak(track: PictureTrack, *, rung: str, peak_kbits: int) -> None:
 def _encode(source: Media, target: Path, *, work: Work, recipe: VideoRecipe, chunk: Chunk) -> None:
     ffmpeg(
         *(*untrusted(source), "-threads", str(threads()), "-ss", f"{work.seek_s(chunk.first_frame):.6f}", "-i", source),
-        *("-map", "0:v:0", "-frames:v", str(chunk.frames), "-vf", work.picture_of(recipe), "-fps_mode", "passthrough"),
-        *video_options(recipe, gop=work.plan.segment_frames),
+        *("-map", "0:v:0", "-frames:v", str(chunk.frames), "-fps_mode", "passthrough"),
+        *("-vf", f"{work.source_frames},{work.picture_of(recipe)}"),
+        *video_options(recipe, gop=work.plan.segment_frames, hdr=work.plan.picture.hdr),
         *NO_METADATA,
         *("-video_track_timescale", str(timescale(work)), "-movflags", "+faststart", target),
     )

@@ -18,6 +18,7 @@ from encoder.poster import make_poster
 from encoder.storage import ObjectStore
 from encoder.thumbnails import fetch_thumbnails
 from lambdas.common.keys import PublishedVersion, VersionLayout
+from lambdas.common.ladder import DynamicRange
 from lambdas.common.media import ObjectRef, Rendition
 from lambdas.encoding.models import PackageReport, RungScore, VideoRecipe
 
@@ -95,7 +96,9 @@ def package_tracks(
         if work.plan.thumbnails is not None:
             fetch_thumbnails(work.plan.thumbnails, store=store, out=out)
         _check(out, work=work)
-        make_poster(video[max(work.plan.video, key=lambda recipe: recipe.height).rung], poster)
+        # A JPEG shows no HDR.
+        sdr = [recipe for recipe in work.plan.video if recipe.dynamic_range is DynamicRange.SDR]
+        make_poster(video[max(sdr, key=lambda recipe: recipe.height).rung], poster)
         report = PackageReport(
             duration_s=work.duration_s,
             dash=published.dash,

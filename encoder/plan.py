@@ -6,16 +6,13 @@ from fractions import Fraction
 
 from encoder.claims import Claims, Make
 from encoder.codecs import pixel_format
+from encoder.color import converted, means
 from encoder.errors import NotInPlanError
 from encoder.storage import ObjectStore, parse_uri
 from lambdas.common.keys import Workspace
 from lambdas.common.media import ObjectRef
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.models import Chunk, EncodingPlan, VideoRecipe
-
-# Says what the samples mean and changes none of them. Where a source leaves it unsaid, ffmpeg would take it
-# for BT.601, and convert it to what the other side of a comparison says (VMAF 49 was read where 98 is true).
-BT709 = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 
 
 class Work:
@@ -105,11 +102,28 @@ class Work:
         start_s = 0.0 if coded else self.plan.picture_start_s
         return max(0.0, start_s + float((frame - Fraction(1, 4)) / self.frame_rate))
 
+    @property
+    def source_frames(self) -> str:
+        """Filters that make whole frames of those of the source, one of each, and count them as `frame_clock` does."""
+        scan = self.plan.picture.scan
+        whole = "" if scan == "progressive" else f"bwdif=mode=send_frame:parity={scan}:deint=all,"
+        return f"{whole}{self.frame_clock}"
+
     def picture_of(self, recipe: VideoRecipe) -> str:
-        """Return the filters that make of the source the picture that a recipe codes: in a chunk as in a trial."""
+        """Return the filters that make of the source's frames the picture that a recipe codes, in a chunk or a trial."""
+        return self.picture(recipe, width=recipe.width, height=recipe.height)
+
+    def shown_by(self, recipe: VideoRecipe) -> str:
+        """Return the filters that make of them what a recipe's picture is compared with, on the codec's screen."""
+        width, height = self.plan.display_of(recipe.codec)
+        return self.picture(recipe, width=width, height=height)
+
+    def picture(self, recipe: VideoRecipe, *, width: int, height: int) -> str:
+        """Return the filters that make of them a picture of a size, of a recipe's dynamic range and pixel format."""
+        source = self.plan.picture
         return (
-            f"{self.frame_clock},{BT709},"
-            f"scale={recipe.width}:{recipe.height}:flags=lanczos+accurate_rnd,setsar=1,format={pixel_format(recipe)}"
+            f"{means(source)},scale={width}:{height}:flags=lanczos+accurate_rnd,"
+            f"{converted(source, recipe.dynamic_range)}setsar=1,format={pixel_format(recipe)}"
         )
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from encoder.color import JPEG
 from encoder.errors import PackagingError
 from encoder.tools import ffmpeg
 
@@ -49,7 +50,9 @@ def make_poster(rendition: Path, target: Path) -> None:
     if not candidates:
         raise PackagingError("the rendition has no key frame to make a poster of")
     best = max(candidates, key=lambda candidate: candidate.rank)
-    ffmpeg("-ss", f"{best.time_s:.6f}", "-i", rendition, "-frames:v", "1", "-q:v", "3", "-update", "1", target)
+    ffmpeg(
+        "-ss", f"{best.time_s:.6f}", "-i", rendition, "-frames:v", "1", "-vf", JPEG, "-q:v", "3", "-update", "1", target
+    )
 
 
 def _candidates(listing: str) -> Iterator[_Candidate]:

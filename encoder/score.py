@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from pydantic import BaseModel
 
 from encoder.claims import Claims
-from encoder.codecs import pixel_format
+from encoder.color import JPEG
 from encoder.errors import FrameCountError
 from encoder.log import say
 from encoder.plan import Work
@@ -59,7 +59,7 @@ def score(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
             if floor and not floor.reached(mean=scored.vmaf_mean, p5=scored.vmaf_p5):
                 seen: dict[str, Media] = {"source": source.url, "rendition": rendition}
                 pictures = tuple(
-                    _picture(media, of=of, frame=scored.worst.frame, job=work.jobs.score(rung), work=work, store=store)
+                    _picture(media, of=of, frame=scored.worst.frame, rung=rung, work=work, store=store)
                     for of, media in seen.items()
                 )
                 scored = scored.model_copy(update={"worst": scored.worst.model_copy(update={"pictures": pictures})})
@@ -118,11 +118,11 @@ def _compared(
     frames = compare(
         rendition,
         (*untrusted(source), "-i", source),
+        filters=f"{work.source_frames},{work.shown_by(recipe)}",
         width=width,
         height=height,
-        reduced=(width, height) != (plan.width, plan.height),
+        recipe=recipe,
         frame_clock=work.frame_clock,
-        pixel_format=pixel_format(recipe),
         log=folder / "vmaf.json",
         sharpened=sharpened,
         features=("psnr",),
@@ -133,15 +133,17 @@ def _compared(
     return tuple(FrameMetrics.model_validate(frame.metrics) for frame in frames)
 
 
-def _picture(media: Media, *, of: str, frame: int, job: str, work: Work, store: ObjectStore) -> ObjectRef:
-    """Keep one frame of `media` as a JPEG, and return where."""
-    target = work.object(work.keys.picture(job, of=of))
+def _picture(media: Media, *, of: str, frame: int, rung: str, work: Work, store: ObjectStore) -> ObjectRef:
+    """Keep one frame of `media` as a JPEG, in the colours of the rung, and return where."""
+    target = work.object(work.keys.picture(work.jobs.score(rung), of=of))
     start = work.seek_s(frame, coded=of == "rendition")
+    shown = work.picture(work.recipe(rung), width=work.plan.width, height=work.plan.height)
+    filters = JPEG if of == "rendition" else f"{work.source_frames},{shown},{JPEG}"
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{of}.jpg"
         ffmpeg(
             *(*untrusted(media), "-ss", f"{start:.6f}", "-i", media, "-map", "0:v:0", "-frames:v", "1"),
-            *("-vf", "format=yuvj420p", "-q:v", "2", "-update", "1", path),
+            *("-vf", filters, "-q:v", "2", "-update", "1", path),
         )
         store.put(path, target, content_type="image/jpeg")
     return target

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from encoder.claims import Claims
-from encoder.codecs import pixel_format
+from encoder.codecs import EIGHT_BITS, TEN_BITS, pixel_format
 from encoder.errors import NotInPlanError
 from encoder.ladder.curves import Size
 from encoder.ladder.excerpts import Reel, cut
@@ -42,8 +42,8 @@ def search(*, plan: str, store: ObjectStore, claims: Claims) -> None:
         raise NotInPlanError("the plan has no `search`, no `excerpts` or no `fixed` ladder: there is nothing to search")
 
     def make(folder: Path) -> Path:
-        # The longer name is the deeper format's: yuv420p, yuv420p10le.
-        deepest = max((pixel_format(recipe) for recipe in work.plan.fixed), key=len)
+        deep = work.plan.picture.hdr or any(pixel_format(recipe) != EIGHT_BITS for recipe in work.plan.fixed)
+        deepest = TEN_BITS if deep else EIGHT_BITS
         with Window(store, work.plan.source) as source:
             reel = cut(source.url, work.plan.excerpts, work=work, pixel_format=deepest, folder=folder)
         report = report_on(reel, work=work, rules=rules, folder=folder)

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
-from encoder.plan import BT709
+from encoder.codecs import pixel_format
+from encoder.color import made
 from encoder.tools import ffmpeg, threads
+from lambdas.encoding.models import VideoRecipe
 
 # One sees a screen of 1080 lines from three times its height, the other one of 2160 lines from one and a half.
 _HD_MODEL, _UHD_MODEL = "vmaf_v0.6.1", "vmaf_4k_v0.6.1"
@@ -46,11 +48,11 @@ def compare(
     seen: Path,
     meant: Sequence[str | Path],
     *,
+    filters: str,
     width: int,
     height: int,
-    reduced: bool = False,
+    recipe: VideoRecipe,
     frame_clock: str,
-    pixel_format: str,
     log: Path,
     sharpened: bool = False,
     features: Sequence[str] = (),
@@ -65,12 +67,12 @@ def compare(
         The coded picture; it is enlarged as players do.
     meant
         ffmpeg's options and the input of the source.
-    reduced
-        The source is larger than the screen.
+    filters
+        What makes of the source's frames the picture that was to be coded, on this screen, and counts them.
+    recipe
+        How it was coded: both are compared in its dynamic range and pixel format.
     frame_clock
         The filters of `Work.frame_clock`.
-    pixel_format
-        What both are compared in: that of the coded picture.
     log
         Where libvmaf writes to.
     sharpened
@@ -87,13 +89,12 @@ def compare(
     models = [f"version={model}\\:name=vmaf", *([f"version={model}neg\\:name=vmaf_neg"] if sharpened else [])]
     besides = f":feature='{'|'.join(f'name={name}' for name in features)}'" if features else ""
     # Both sides get the frame's number as their clock: timestamps that a container rounded pair frame n with
-    # frame n+1 (53.5 was read where 98.9 is true). 10-bit sources come down to what the rendition has.
-    same = f"{frame_clock},{BT709}"
-    # As the chunks are: what a screen cannot show is no loss.
-    smaller = f"scale={width}:{height}:flags=lanczos+accurate_rnd," if reduced else ""
+    # frame n+1 (53.5 was read where 98.9 is true). 10-bit sources come down to what the rendition has, and colours
+    # are converted as they were for it: only what coding has cost is a loss.
+    enlarged = f"scale={width}:{height}:flags=bicubic,setsar=1,format={pixel_format(recipe)}"
     graph = (
-        f"[0:v:0]{same},scale={width}:{height}:flags=bicubic,setsar=1,format={pixel_format}[seen];"
-        f"[1:v:0]{same},{smaller}setsar=1,format={pixel_format}[meant];"
+        f"[0:v:0]{frame_clock},{made(recipe.dynamic_range)},{enlarged}[seen];"
+        f"[1:v:0]{filters}[meant];"
         f"{_similarity(ssim)}[seen][meant]libvmaf=model='{'|'.join(models)}'{besides}"
         f":n_threads={threads()}:n_subsample={every}:log_fmt=json:log_path={log}"
         f":{_TO_THE_END}"

@@ -8,8 +8,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+from encoder.color import means
 from encoder.errors import FrameCountError
-from encoder.plan import BT709, Work
+from encoder.plan import Work
 from encoder.probe import picture_track
 from encoder.tools import Media, ffmpeg, threads, untrusted
 from lambdas.encoding.models import Excerpt
@@ -19,7 +20,7 @@ _LOSSLESS = ("-c:v", "ffvhuff", "-f", "nut")
 
 
 class Reel(NamedTuple):
-    """Excerpts in a row, losslessly coded, at the source's size."""
+    """Excerpts in a row, losslessly coded: whole frames, of the source's size and colours."""
 
     script: Path
     """For ffmpeg's concatenating demuxer."""
@@ -60,7 +61,7 @@ def cut(source: Media, excerpts: Sequence[Excerpt], *, work: Work, pixel_format:
         ffmpeg(
             *(*untrusted(source), "-threads", str(threads()), "-ss", f"{start:.6f}", "-i", source),
             *("-map", "0:v:0", "-frames:v", str(excerpt.frames), "-fps_mode", "passthrough"),
-            *("-vf", f"{work.frame_clock},{BT709},setsar=1,format={pixel_format}", *_LOSSLESS, piece),
+            *("-vf", f"{work.source_frames},{means(work.plan.picture)},format={pixel_format}", *_LOSSLESS, piece),
         )
         found = len(picture_track(piece).packets)
         if found != excerpt.frames:

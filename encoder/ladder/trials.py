@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from encoder.codecs import pixel_format, video_options
+from encoder.codecs import video_options
 from encoder.errors import FrameCountError, TimelineError
 from encoder.ladder.excerpts import Reel
 from encoder.plan import Work
@@ -71,11 +71,11 @@ class Trials:
         compared = compare(
             encoded,
             reel.input,
+            filters=f"{self._work.frame_clock},{self._work.shown_by(recipe)}",
             width=width,
             height=height,
-            reduced=(width, height) != (plan.width, plan.height),
+            recipe=recipe,
             frame_clock=self._work.frame_clock,
-            pixel_format=pixel_format(recipe),
             log=self._folder / "trial.json",
             # Of fewer frames than that, one excerpt might have none that is compared.
             every=EVERY if min(excerpt.frames for excerpt in reel.excerpts) >= EVERY else 1,
@@ -88,7 +88,8 @@ class Trials:
     def _encode(self, recipe: VideoRecipe, target: Path) -> None:
         first = "+".join(f"eq(n,{start})" for start in self._reel.starts)
         ffmpeg(
-            *(*self._reel.input, "-map", "0:v:0", "-vf", self._work.picture_of(recipe), "-fps_mode", "passthrough"),
+            *(*self._reel.input, "-map", "0:v:0", "-fps_mode", "passthrough"),
+            *("-vf", f"{self._work.frame_clock},{self._work.picture_of(recipe)}"),
             *video_options(recipe, gop=self._work.plan.segment_frames, key_frames=f"expr:{first}"),
             target,
         )

@@ -22,6 +22,15 @@ class Codec(StrEnum):
     AV1 = "av1"
 
 
+class DynamicRange(StrEnum):
+    """How much light a picture is coded for."""
+
+    SDR = "sdr"
+    """BT.709, limited range."""
+    HDR10 = "hdr10"
+    """BT.2020 with PQ, limited range, and what displays want to know of the master (SMPTE ST 2086, CTA-861.3)."""
+
+
 class Probe(Record):
     """One trial: the excerpts at a size and a quality."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lambdas.common.errors import PermanentError
-from lambdas.common.ladder import Codec, LadderReport, SearchedRung
+from lambdas.common.ladder import Codec, DynamicRange, LadderReport, SearchedRung
 from lambdas.common.media import Tier
 from lambdas.encoding.gate import floors_of
 from lambdas.encoding.models import EncodingPlan, VideoRecipe
@@ -21,7 +21,7 @@ class ForeignLadderError(PermanentError):
 
 
 def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, float]) -> EncodingPlan:
-    """Return `plan` with the ladder that its search has found. Chosen again, it is the same.
+    """Return `plan` with the ladder that its search has found, beside its HDR10 rungs. Chosen again, it is the same.
 
     Parameters
     ----------
@@ -37,10 +37,13 @@ def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, fl
         raise ForeignLadderError(f"the plan of {plan.version_id} searches nothing: retry the version")
     return plan.model_copy(
         update={
-            "video": tuple(
-                _recipe(plan, codec=ladder.codec, rung=rung, least_peak_kbps=plan.search.floor_kbps)
-                for ladder in report.ladders
-                for rung in ladder.rungs
+            "video": (
+                *(
+                    _recipe(plan, codec=ladder.codec, rung=rung, least_peak_kbps=plan.search.floor_kbps)
+                    for ladder in report.ladders
+                    for rung in ladder.rungs
+                ),
+                *(recipe for recipe in plan.video if recipe.dynamic_range is DynamicRange.HDR10),
             ),
             "ladder": report,
             "floors": floors_of(report, vmaf_p5=floors, tolerance=plan.search.tolerance),

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from lambdas.common.events import FarmModeChanged
-from lambdas.common.ladder import Codec
+from lambdas.common.ladder import Codec, DynamicRange
 from lambdas.common.media import EncodingMode, Record, Slug
 from lambdas.encoding.models import VideoRecipe
 
@@ -62,13 +62,14 @@ class Shortcuts(Record):
 def left_by(shortcuts: Shortcuts | None, rungs: Sequence[VideoRecipe]) -> tuple[VideoRecipe, ...]:
     """Return those of a title's `rungs` that are encoded, and how.
 
-    Without shortcuts that is all of them, as they are. With them the skipped rungs go, but for the title's largest,
+    Without shortcuts that is all of them, as they are. With them HDR10 goes, and the skipped rungs, but for the title's largest,
     and the largest of a tier that would have none: its content key would open nothing. What stays gets the faster
     preset; with the same bit rate that costs quality, and no bits. Rungs of other codecs keep theirs: their encoders
     have other presets, or mean something else by the same name.
     """
     if shortcuts is None:
         return tuple(rungs)
+    rungs = [rung for rung in rungs if rung.dynamic_range is DynamicRange.SDR]
     rising = sorted(rungs, key=lambda rung: (rung.width * rung.height, rung.bitrate_kbps))
     kept = {rung.rung for rung in rungs} - set(shortcuts.skipped_rungs) | {rising[-1].rung}
     tiers = {rung.tier for rung in rungs if rung.rung in kept}

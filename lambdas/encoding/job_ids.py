@@ -30,7 +30,7 @@ class JobIds:
     def __init__(self, plan: EncodingPlan) -> None:
         self._plan = plan
         self._whole = _digest(plan)
-        self._cut = (plan.frame_rate, plan.picture_start_s, plan.segment_frames)
+        self._cut = (plan.picture, plan.frame_rate, plan.picture_start_s, plan.segment_frames)
 
     @property
     def search(self) -> str:

@@ -6,12 +6,12 @@ import base64
 import zlib
 from collections.abc import Sequence
 from fractions import Fraction
-from math import ceil
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
 from lambdas.encoding.models import VideoRecipe
+from lambdas.encoding.source_picture import even
 
 _LADDER = TypeAdapter(Annotated[tuple[VideoRecipe, ...], Field(min_length=1)])
 
@@ -52,9 +52,4 @@ def cut_to(ladder: Sequence[VideoRecipe], *, width: int, height: int) -> tuple[V
 
 def _fitted(recipe: VideoRecipe, *, width: int, height: int) -> VideoRecipe:
     scale = min(Fraction(recipe.width, width), Fraction(recipe.height, height), Fraction(1))
-    return recipe.model_copy(update={"width": _even(width * scale), "height": _even(height * scale)})
-
-
-def _even(pixels: Fraction) -> int:
-    """Return the even number next to `pixels`; of two as near the lower, so that nothing is enlarged."""
-    return max(2, ceil(pixels / 2 - Fraction(1, 2)) * 2)
+    return recipe.model_copy(update={"width": even(width * scale), "height": even(height * scale)})

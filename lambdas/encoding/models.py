@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import log2
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
-from lambdas.common.ladder import Codec, LadderReport
+from lambdas.common.ladder import Codec, DynamicRange, LadderReport
 from lambdas.common.media import (
     EncodingMode,
+    HdrFacts,
     Language,
     ObjectRef,
     Priority,
@@ -69,6 +70,14 @@ class VideoRecipe(Record):
     profile: Literal["main", "high", "main10"]
     preset: str
     tier: Tier
+    dynamic_range: DynamicRange = DynamicRange.SDR
+
+    @model_validator(mode="after")
+    def _hdr10_has_ten_bits(self) -> Self:
+        deep = self.codec is Codec.AV1 or self.profile == "main10"
+        if self.dynamic_range is DynamicRange.HDR10 and not deep:
+            raise ValueError(f"rung {self.rung} is HDR10 and has 8 bits: make it AV1, or H.265 of the profile main10")
+        return self
 
     @property
     def peak_kbits(self) -> int:
@@ -86,6 +95,18 @@ class VideoRecipe(Record):
         if self.crf is None:
             return more
         return more.model_copy(update={"crf": round(self.crf - CRF_PER_DOUBLING[self.codec] * log2(factor), 2)})
+
+
+class SourcePicture(Record):
+    """What the samples of a source's picture mean: ffmpeg's words, of which no other gets into a filter."""
+
+    scan: Literal["progressive", "tff", "bff"] = Field(
+        default="progressive", description="interlaced: the top, or the bottom field first"
+    )
+    primaries: Literal["bt709", "smpte170m", "bt470bg", "bt2020"] = "bt709"
+    matrix: Literal["bt709", "smpte170m", "bt470bg", "bt2020nc"] = "bt709"
+    full_range: bool = False
+    hdr: HdrFacts | None = Field(default=None, description="none: standard dynamic range, by the curve of BT.709")
 
 
 class AudioRecipe(Record):
@@ -182,17 +203,21 @@ class EncodingPlan(Record):
     media_bucket: str
     frame_rate: Rational
     frames: int
-    width: int
-    height: int
+    width: Annotated[int, Field(description="of the source as it is shown, of square pixels, even")]
+    height: Annotated[int, Field(description="the same")]
+    picture: SourcePicture = SourcePicture()
     picture_start_s: float = Field(
         default=0.0, ge=0, description="when the source's picture begins, after whichever of its streams is first"
     )
     segment_frames: int = Field(description="frames a segment, and the distance of key frames")
     segment_s: float = Field(description="seconds a segment, exactly: segment_frames over frame_rate")
     chunks: tuple[Chunk, ...]
-    video: tuple[VideoRecipe, ...] = Field(description="until the search is done, the fixed ladder")
+    video: tuple[VideoRecipe, ...] = Field(
+        description="until the search is done, the fixed ladder; HDR10 rungs stay fixed"
+    )
     fixed: tuple[VideoRecipe, ...] = Field(
-        default=(), description="the fixed ladder: it gives the search its sizes, and something to be compared with"
+        default=(),
+        description="the fixed ladder, but for HDR10: it gives the search its sizes, and something to be compared with",
     )
     excerpts: tuple[Excerpt, ...] = Field(default=(), description="what is tried on")
     search: SearchRules | None = Field(default=None, description="none: nothing is searched")

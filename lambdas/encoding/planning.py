@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import EncodingStarted, SourceAccepted
+from lambdas.common.ladder import DynamicRange
 from lambdas.common.media import UNDETERMINED, AudioFacts, EncodingMode, Language, MediaFacts, Tier
 from lambdas.common.parsing import parse
 from lambdas.encoding.excerpts import excerpts_of
@@ -24,6 +25,7 @@ from lambdas.encoding.models import (
     VideoRecipe,
 )
 from lambdas.encoding.shots import Shot
+from lambdas.encoding.source_picture import is_pq, shown_size, source_picture
 
 UNSEEN_S = 0.1
 """How long after a cut a change of quality passes unseen, cautiously: the eye takes in a new scene's detail slowly
@@ -63,7 +65,7 @@ def plan_of(
     keys
         The title's content keys; those of the tiers in use go into the plan.
     ladder
-        The rungs of the fixed ladder, as boxes.
+        The rungs of the fixed ladder, as boxes; those of HDR10 are left out, unless the source is PQ.
     chunk_segments
         Segments a chunk.
     segment_s
@@ -81,6 +83,8 @@ def plan_of(
     ------
     NoPictureError
         If the source has no picture, or not one frame.
+    PictureNotTakenError
+        If it cannot be encoded rightly.
     KeyMissingError
         If a tier in use has no key.
     """
@@ -89,7 +93,9 @@ def plan_of(
         raise NoPictureError(f"{source.media.uri} has no picture")
     frame_rate = Fraction(video.frame_rate)
     segment_frames = max(1, round(Fraction(segment_s) * frame_rate))
-    rungs = left_by(shortcuts, cut_to(ladder, width=video.width, height=video.height))
+    picture, size = source_picture(video), shown_size(video)
+    offered = [rung for rung in ladder if rung.dynamic_range is DynamicRange.SDR or is_pq(picture.hdr)]
+    rungs = left_by(shortcuts, cut_to(offered, width=size.width, height=size.height))
     audio = _audio(source.facts.audio)
     return EncodingPlan(
         studio=source.studio,
@@ -106,8 +112,9 @@ def plan_of(
         media_bucket=media_bucket,
         frame_rate=f"{frame_rate.numerator}/{frame_rate.denominator}",
         frames=video.frames,
-        width=video.width,
-        height=video.height,
+        width=size.width,
+        height=size.height,
+        picture=picture,
         picture_start_s=_picture_start_s(source.facts),
         segment_frames=segment_frames,
         segment_s=float(segment_frames / frame_rate),
@@ -119,7 +126,7 @@ def plan_of(
             unseen_frames=int(UNSEEN_S * frame_rate),
         ),
         video=rungs,
-        fixed=rungs,
+        fixed=tuple(rung for rung in rungs if rung.dynamic_range is DynamicRange.SDR),
         excerpts=excerpts_of(shots, frames=video.frames, frame_rate=frame_rate, rules=search),
         search=search,
         audio=audio,

@@ -4,8 +4,18 @@ import pytest
 
 pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
 
+from encoder.color import made
 from encoder.vmaf import compare, model_of
+from lambdas.common.ladder import Codec, DynamicRange
+from lambdas.common.media import Tier
+from lambdas.encoding.models import VideoRecipe
 from tests.encoder.studio import ffmpeg
+
+CLOCK = "settb=1/25,setpts=N"
+RECIPE = VideoRecipe(
+    rung="108p", width=192, height=108, bitrate_kbps=100, maxrate_kbps=100, buffer_kbits=100, profile="main",
+    preset="ultrafast", tier=Tier.SD,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -25,8 +35,9 @@ def test_frames_are_compared_at_a_distance_and_say_which_they_are(tmp_path, ever
         ("-i", film),
         width=192,
         height=108,
-        frame_clock="settb=1/25,setpts=N",
-        pixel_format="yuv420p",
+        filters=f"{CLOCK},{made(DynamicRange.SDR)},format=yuv420p",
+        recipe=RECIPE,
+        frame_clock=CLOCK,
         log=tmp_path / "vmaf.json",
         every=every,
     )
@@ -42,8 +53,9 @@ def test_a_comparison_on_a_screen_of_2160_lines_is_made_by_its_models(tmp_path):
         ("-i", film),
         width=192,
         height=2160,
-        frame_clock="settb=1/25,setpts=N,scale=192:2160",
-        pixel_format="yuv420p10le",
+        filters=f"{CLOCK},{made(DynamicRange.SDR)},scale=192:2160,format=yuv420p10le",
+        recipe=RECIPE.model_copy(update={"codec": Codec.H265, "profile": "main10"}),
+        frame_clock=CLOCK,
         log=tmp_path / "vmaf.json",
         sharpened=True,
         features=("psnr",),

