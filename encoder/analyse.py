@@ -23,7 +23,7 @@ from lambdas.common.media import ObjectRef
 from lambdas.ingestion.analysis import MOST_SHOTS, AnalysisReport, Sound
 
 # Measurements that are taken otherwise are other measurements: another number measures anew.
-_METHOD = 2
+_METHOD = 3
 _JPEG, _VTT = "image/jpeg", "text/vtt"
 
 

@@ -86,16 +86,18 @@ def _h265(recipe: VideoRecipe, gop: int, hdr: HdrFacts | None) -> tuple[str, ...
 
 
 def _av1(recipe: VideoRecipe, gop: int, hdr: HdrFacts | None) -> tuple[str, ...]:
-    encoder = ("-c:v", "libsvtav1", "-preset", recipe.preset, "-g", str(gop), "-flags", "+cgop")
+    rate: tuple[str, ...] = ("-b:v", f"{recipe.bitrate_kbps}k")
     parameters = svt_metadata(hdr) if hdr else ()
-    if recipe.crf is None:
-        # SVT-AV1 caps a constant quality only.
-        rate = ("-b:v", f"{recipe.bitrate_kbps}k")
-    else:
+    # SVT-AV1 caps a constant quality only.
+    if recipe.crf is not None:
+        rate = ("-maxrate", f"{min(recipe.maxrate_kbps, _MOST_AV1_KBPS)}k", "-bufsize", f"{recipe.buffer_kbits}k")
         # ffmpeg's own option for the CRF rounds to whole numbers without a word; SVT-AV1 takes quarters.
         parameters = (f"crf={round(recipe.crf * 4) / 4:g}", *parameters)
-        rate = ("-maxrate", f"{min(recipe.maxrate_kbps, _MOST_AV1_KBPS)}k", "-bufsize", f"{recipe.buffer_kbits}k")
-    return (*encoder, *rate, *(("-svtav1-params", ":".join(parameters)) if parameters else ()))
+    return (
+        *("-c:v", "libsvtav1", "-preset", recipe.preset, "-g", str(gop), "-flags", "+cgop"),
+        *rate,
+        *(("-svtav1-params", ":".join(parameters)) if parameters else ()),
+    )
 
 
 def _rate(recipe: VideoRecipe) -> tuple[str, ...]:

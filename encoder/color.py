@@ -1,7 +1,7 @@
 """Colour: what a source's samples mean, and the filters that make of them what a rung shows.
 
-There is one conversion, whoever asks: a chunk, a trial, the reference of a score, a still. Light is computed as displays
-give it off (BT.1886 for SDR, ST 2084 for PQ, BT.2100's system of 1,000 cd/m² for HLG).
+There is one conversion, whoever asks: a chunk, a trial, the reference of a score. Light is computed as displays give it
+off (BT.1886 for SDR, ST 2084 for PQ, BT.2100's system of 1,000 cd/m² for HLG).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def means(picture: SourcePicture) -> str:
     return _MEANS.format(
         range="pc" if picture.full_range else "tv",
         primaries=picture.primaries,
-        transfer=_TRANSFERS[picture.hdr.transfer if picture.hdr else None],
+        transfer=_transfer(picture),
         matrix=picture.matrix,
     )
 
@@ -58,21 +58,20 @@ def converted(picture: SourcePicture, dynamic_range: DynamicRange) -> str:
     light = ""
     if picture.hdr and dynamic_range is DynamicRange.SDR:
         peak = max(_LEAST_PEAK, _peak_nits(picture.hdr) / _WHITE_NITS)
+        # HLG's system gamma is one of luminance; approximated, it would be each colour's own, and burn them. PQ has
+        # none, and takes a third of the time by a table.
+        exactly = ":agamma=false" if picture.hdr.transfer is Transfer.HLG else ""
         light = (
-            # HLG's system gamma is one of luminance; approximated, it would be each colour's own, and bleach or burn it.
-            f"zscale=transfer=linear:npl={_WHITE_NITS}:agamma=false,format=gbrpf32le,"
-            f"zscale=primaries={target.primaries},"
+            f"zscale=transfer=linear:npl={_WHITE_NITS}{exactly},format=gbrpf32le,zscale=primaries={target.primaries},"
             # Brighter colours keep their hue: `desat` would bleach them.
             f"tonemap=mobius:param={_KEPT_LIGHT}:desat=0:peak={peak:.4f},"
         )
-    coded = f"primaries={target.primaries}:transfer={made_transfer(dynamic_range)}:matrix={target.matrix}:range=limited"
+    coded = f"primaries={target.primaries}:transfer={_transfer(target)}:matrix={target.matrix}:range=limited"
     return f"format=yuv444p16le,{light}zscale={coded}:dither=ordered,{kept}"
 
 
-def made_transfer(dynamic_range: DynamicRange) -> str:
-    """Return ffmpeg's name of a dynamic range's transfer function."""
-    hdr = _MADE[dynamic_range].hdr
-    return _TRANSFERS[hdr.transfer if hdr else None]
+def _transfer(picture: SourcePicture) -> str:
+    return _TRANSFERS[picture.hdr.transfer if picture.hdr else None]
 
 
 def _peak_nits(hdr: HdrFacts) -> float:

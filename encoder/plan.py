@@ -110,7 +110,7 @@ class Work:
         return f"{whole}{self.frame_clock}"
 
     def picture_of(self, recipe: VideoRecipe) -> str:
-        """Return the filters that make of the source's frames the picture that a recipe codes, in a chunk or a trial."""
+        """Return the filters that make of the source's frames what a recipe codes: in a chunk as in a trial."""
         return self.picture(recipe, width=recipe.width, height=recipe.height)
 
     def shown_by(self, recipe: VideoRecipe) -> str:

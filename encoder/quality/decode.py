@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from encoder.color import JPEG
 from encoder.quality.source import Source
 from encoder.quality.sprites import SpriteLayout
 from encoder.tools import Tool, run, threads, untrusted
@@ -155,9 +156,6 @@ def _picture_graph(source: Source, *, columns: int, layout: SpriteLayout) -> str
     samples = _samples(source)
     as_they_are = "" if source.is_rgb else ":in_range=tv:out_range=tv"
     moment = f"lt(mod(n*{rate.denominator},{layout.interval_s * rate.numerator}),{rate.denominator})"
-    colours = "out_color_matrix=bt601:out_range=pc"
-    if not source.is_rgb:
-        colours = f"in_color_matrix=bt709:{colours}"
     # A sample becomes full or nothing, and the average of a plane is the share of those outside. The statistics filter
     # is slow, so that it gets a small picture of averages; rounded inaccurately, they would be a third of 1 % too high.
     full, finer = (1 << source.bit_depth) - 1, source.bit_depth - 8
@@ -170,7 +168,7 @@ def _picture_graph(source: Source, *, columns: int, layout: SpriteLayout) -> str
     fields = f"{_INTERLACED},cropdetect=reset=1:skip=0:round=2"
     small = f"scale={_SMALL}:flags=area,format=yuv420p,{_BLACK},{_FROZEN},{_CUT}"
     brightness = f"scale={_GRID}:{_GRID}:flags=area+accurate_rnd,signalstats,metadata=print:file={_PICTURE}"
-    thumbnail = f"scale={layout.width}:{layout.height}:flags=area:{colours},format=yuvj420p,setsar=1"
+    thumbnail = f"scale={layout.width}:{layout.height}:flags=area,{source.to_sdr}{JPEG},setsar=1"
     chains = (
         f"[0:v:0]{clock},split[film][seek]",
         f"[film]scale={columns}:{height}:flags=neighbor{as_they_are},format={samples},split[thin][whole]",

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from encoder.color import converted, means
 from encoder.errors import ToolFailedError
+from encoder.facts import video_facts
 from encoder.probe import Stream, pixel_formats, probe
 from encoder.quality.clock import Clock
 from encoder.tools import Media, Tool, untrusted
+from lambdas.common.ladder import DynamicRange
+from lambdas.encoding.source_picture import source_picture
 
 _PROBE_S = 60.0
 # A film of so many seconds may take so many times as long, whatever its codec and size, before it counts as hanging.
@@ -67,6 +71,21 @@ class Source:
         """Whether the samples are red, green and blue: such a file has no range to leave."""
         known = pixel_formats().get(self.picture.pix_fmt)
         return bool(known and known.flags.rgb)
+
+    @property
+    def to_sdr(self) -> str:
+        """Filters, each with a comma behind, that show the picture in the colours of SDR; RGB stays what it is.
+
+        Raises
+        ------
+        PictureNotTakenError
+            If nobody knows its colours.
+        """
+        if self.is_rgb:
+            return ""
+        facts = video_facts(self.picture, rate="1/1", frames=0, constant=None, side_data=(), track=None)
+        meant = source_picture(facts)
+        return f"{means(meant)},{converted(meant, DynamicRange.SDR)}"
 
     @property
     def bit_depth(self) -> int:

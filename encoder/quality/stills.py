@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from encoder.color import JPEG
 from encoder.quality.source import Source
 from encoder.tools import ffmpeg, threads, untrusted
 from lambdas.common.qc import TimeSpan
@@ -50,6 +51,6 @@ def _make(source: Source, path: Path, *, frame: int) -> None:
     size = f"scale='min({_WIDTH},iw)':-2:flags=area"
     ffmpeg(
         *(*untrusted(source.media), "-threads", "1", "-ss", f"{start_s:.6f}", "-i", source.media, "-map", "0:v:0"),
-        *("-frames:v", "1", "-vf", f"{size},format=yuvj420p", "-q:v", "4", "-update", "1", path),
+        *("-frames:v", "1", "-vf", f"{size},{source.to_sdr}{JPEG}", "-q:v", "4", "-update", "1", path),
         timeout_s=_PATIENCE_S,
     )

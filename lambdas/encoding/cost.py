@@ -14,7 +14,8 @@ from typing import NamedTuple
 from pydantic import Field
 
 from lambdas.common.errors import PermanentError
-from lambdas.common.media import Record
+from lambdas.common.ladder import DynamicRange
+from lambdas.common.media import Record, Transfer
 from lambdas.encoding.claims import Attempt, JobRecord, Outcome, Worker
 from lambdas.encoding.models import EncodingPlan, JobSize, VideoRecipe
 from lambdas.encoding.prices import PriceList
@@ -260,9 +261,21 @@ def predict(
     sound_mb = plan.audio.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE if plan.audio else 0.0
     size_mb = {recipe.rung: recipe.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE for recipe in plan.video}
 
+    hdr = plan.picture.hdr
+
+    def mapped(recipe: VideoRecipe, mpx: float) -> Span:
+        if hdr is None or recipe.dynamic_range is not DynamicRange.SDR:
+            return Span(low=0, expected=0)
+        return speed.tone_map_s[hdr.transfer] * mpx
+
     def frame_of(recipe: VideoRecipe) -> Span:
         rung_mpx = recipe.width * recipe.height / _PIXELS_A_MEGAPIXEL
-        return speed.read_s * source_mpx + speed.encode(recipe) * rung_mpx
+        return speed.read_s * source_mpx + speed.encode(recipe) * rung_mpx + mapped(recipe, rung_mpx)
+
+    def meant_of(recipe: VideoRecipe) -> Span:
+        """What a frame is compared with."""
+        width, height = plan.display_of(recipe.codec)
+        return mapped(recipe, width * height / _PIXELS_A_MEGAPIXEL)
 
     def line(stage: Stage, *works: tuple[int, Span], rung: str | None = None) -> PredictedLine:
         size = sizes.of(stage)
@@ -299,7 +312,7 @@ def predict(
         frames = sum(excerpt.frames for excerpt in plan.excerpts)
         cut = speed.read_s * source_mpx
         compared = speed.score_s * (source_mpx * _SCORED_SHARE)
-        work = sum((frame_of(recipe) + compared for recipe in trials), start=cut) * frames
+        work = sum((frame_of(recipe) + compared + meant_of(recipe) for recipe in trials), start=cut) * frames
         return line(Stage.SEARCH, (1, work))
 
     rungs = plan.video
@@ -309,14 +322,17 @@ def predict(
     )
     if plan.repackages:
         return Prediction(as_of=prices.as_of, capacity=worker_capacity, lines=finishing)
-    scoring = speed.score_s * (source_mpx * plan.frames)
+
+    def scoring(recipe: VideoRecipe) -> Span:
+        return (speed.score_s * source_mpx + meant_of(recipe)) * plan.frames
+
     sound = speed.skim_s * (source_mpx * plan.frames) + speed.audio_s * duration_s
     lines = (
         *([searching()] if plan.search else []),
         *(encoding(recipe) for recipe in rungs),
         *([line(Stage.AUDIO, (1, sound))] if plan.audio else []),
         *(line(Stage.JOIN, (1, speed.join_s * size_mb[recipe.rung]), rung=recipe.rung) for recipe in rungs),
-        *(line(Stage.SCORE, (1, scoring), rung=recipe.rung) for recipe in rungs),
+        *(line(Stage.SCORE, (1, scoring(recipe)), rung=recipe.rung) for recipe in rungs),
         *finishing,
     )
     return Prediction(as_of=prices.as_of, capacity=worker_capacity, lines=lines)

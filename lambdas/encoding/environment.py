@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, field_validator
 
 from lambdas.common.environment import Environment
+from lambdas.common.ladder import DynamicRange
 from lambdas.common.media import Tier
 from lambdas.encoding.cost import JobSizes
 from lambdas.encoding.farm_mode import Shortcuts
@@ -139,9 +140,12 @@ class PlanEnvironment(ProspectEnvironment):
     @field_validator("ladder")
     @classmethod
     def _ladder_is_recipes(cls, value: str) -> str:
-        rungs = [recipe.rung for recipe in unpacked(value)]
-        if len(set(rungs)) != len(rungs):
+        recipes = unpacked(value)
+        if len({recipe.rung for recipe in recipes}) != len(recipes):
             message = "a rung stands twice in the ladder"
+            raise ValueError(message)
+        if all(recipe.dynamic_range is not DynamicRange.SDR for recipe in recipes):
+            message = "the ladder has HDR10 rungs alone, and most sources are SDR: give it some of that"
             raise ValueError(message)
         return value
 

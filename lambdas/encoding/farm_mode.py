@@ -62,10 +62,10 @@ class Shortcuts(Record):
 def left_by(shortcuts: Shortcuts | None, rungs: Sequence[VideoRecipe]) -> tuple[VideoRecipe, ...]:
     """Return those of a title's `rungs` that are encoded, and how.
 
-    Without shortcuts that is all of them, as they are. With them HDR10 goes, and the skipped rungs, but for the title's largest,
-    and the largest of a tier that would have none: its content key would open nothing. What stays gets the faster
-    preset; with the same bit rate that costs quality, and no bits. Rungs of other codecs keep theirs: their encoders
-    have other presets, or mean something else by the same name.
+    Without shortcuts that is all of them, as they are. With them HDR10 goes, and so do the skipped rungs, but for the
+    title's largest, and the largest of a tier that would have none: its content key would open nothing. What stays gets
+    the faster preset; with the same bit rate that costs quality, and no bits. Rungs of other codecs keep theirs: their
+    encoders have other presets, or mean something else by the same name.
     """
     if shortcuts is None:
         return tuple(rungs)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from lambdas.common.errors import PermanentError
 from lambdas.common.ladder import Codec
-from lambdas.common.media import Record
+from lambdas.common.media import Record, Transfer
 from lambdas.encoding.models import VideoRecipe
 
 
@@ -45,6 +45,7 @@ class SpeedTable(Record):
     job_start_s: Span = Field(description="a job, before and after its work, from its claim on")
     read_s: Span = Field(description="a megapixel of the source: decoded, and scaled to a rung")
     encode_s: dict[Codec, dict[str, Span]] = Field(description="a megapixel of the rung, by codec and preset")
+    tone_map_s: dict[Transfer, Span] = Field(description="a megapixel of an SDR picture that is made of HDR")
     score_s: Span = Field(description="a megapixel of the source: both sides decoded, one scaled, and VMAF")
     skim_s: Span = Field(description="a megapixel of the source that is read for its sound alone")
     audio_s: Span = Field(description="a second of sound")
@@ -96,6 +97,10 @@ MEASURED = SpeedTable(
             "6": Span(low=0.142, expected=0.178),
         },
     },
+    tone_map_s={
+        Transfer.PQ: Span(low=0.025, expected=0.03),
+        Transfer.HLG: Span(low=0.055, expected=0.06),
+    },
     score_s=Span(low=0.04, expected=0.06),
     skim_s=Span(low=0.0005, expected=0.004),
     audio_s=Span(low=0.03, expected=0.03),
@@ -117,6 +122,8 @@ below for the other two. To measure again, on a Graviton host above all, where n
 - ``read_s``: ``ffmpeg -benchmark -threads 1 -filter_threads 1 -i CLIP -map 0:v -vf FILTERS -f null -`` with the filters
   of `encoder.chunk`; ``utime`` and ``stime`` over frames times megapixels of the clip.
 - ``encode_s``: the whole command of `encoder.chunk` with ``-threads 1``, less the above, over megapixels of the rung.
+- ``tone_map_s``: the filters of an SDR rung as `encoder.color` makes them of BT.2020, less the same without conversion;
+  measured on ten frames of ``testsrc2``, and with noise, which takes as long, at 1080 and 720 lines (2026-11-23).
 - ``score_s``: the command of `encoder.score` with one thread.
 - ``audio_s``, ``join_s``, ``package_s``: a long track, the same way, through the commands of `encoder.audio`,
   `encoder.join` and `encoder.packager`; of ``verify_s`` the whole task.

@@ -83,6 +83,7 @@ class Kind:
     tagged: bool = True
     aspect: str = "1"
     fields: str | None = None
+    filters: str = ""
     codec: tuple[str, ...] = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "4")
     options: tuple[str, ...] = ()
 
@@ -93,7 +94,8 @@ class Kind:
         tags = f"range={self.range}:color_primaries={self.primaries}:color_trc={self.transfer}:colorspace={self.matrix}"
         # Each line twice a frame, at two moments, of which the first is the top field's or the bottom field's.
         woven = {None: "", "tff": ",tinterlace=interleave_top", "bff": ",tinterlace=interleave_bottom"}[self.fields]
-        filters = f"{f'setparams={tags}' if self.tagged else 'null'},format={self.pixels}{woven},setsar={self.aspect}"
+        said = f"setparams={tags}," if self.tagged else ""
+        filters = f"{said}format={self.pixels}{woven},setsar={self.aspect}{self.filters}"
         command = [
             *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo"),
             *("-pix_fmt", "yuv444p16le", "-s", f"{self.width}x{self.height}", "-r", str(rate), "-i", "pipe:0"),
@@ -140,6 +142,14 @@ def decoded(path, *, width, height, matrix="bt709"):
     red, blue = _LUMA[matrix]
     r, b = luma + (2 - 2 * red) * pr, luma + (2 - 2 * blue) * pb
     return np.stack([r, (luma - red * r - blue * b) / (1 - red - blue), b], axis=-1)
+
+
+def seen(picture, *, width, height):
+    """A JPEG as whoever opens it sees it, like a rendition of one frame."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", str(picture)]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    raw = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+    return np.frombuffer(raw, np.uint8).reshape(1, height, width, 3) / 255
 
 
 def patches(frames):

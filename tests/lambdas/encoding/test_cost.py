@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lambdas.common.ladder import Codec
-from lambdas.common.media import Tier
+from lambdas.common.ladder import Codec, DynamicRange
+from lambdas.common.media import HdrFacts, Tier, Transfer
 from lambdas.encoding.claims import Attempt, JobRecord, Outcome, Worker
 from lambdas.encoding.cost import (
     JobSizes,
@@ -323,13 +323,27 @@ class TestPrediction:
 
     @given(st.integers(1, 20_000), st.sampled_from(sorted(PROFILES)), st.sampled_from(sorted(PRICES.capacities)))
     def test_it_grows_with_the_rungs(self, frames, profile, capacity):
-        ladder = cut_to(PROFILES[profile].encoding.ladder, width=1920, height=1080)
+        rungs = [rung for rung in PROFILES[profile].encoding.ladder if rung.dynamic_range is DynamicRange.SDR]
+        ladder = cut_to(rungs, width=1920, height=1080)
         found = [
             prediction(planned(frames=frames, profile=PROFILES[profile], ladder=ladder[-rungs:]), capacity=capacity)
             for rungs in range(1, len(ladder) + 1, 3)
         ]
         assert all(fewer.usd_expected < more.usd_expected for fewer, more in pairwise(found))
         assert all(fewer.vcpu_seconds < more.vcpu_seconds for fewer, more in pairwise(found))
+
+    def test_what_is_made_of_hdr_for_sdr_takes_longer_and_an_hdr10_rung_does_not(self):
+        ladder = [*samples.LADDER, samples.HDR10_RUNG]
+        sdr, pq, hlg = (
+            prediction(planned(ladder=ladder, **picture))
+            for picture in ({}, samples.PQ, samples.PQ | {"hdr": HdrFacts(transfer=Transfer.HLG)})
+        )
+        for stage in (Stage.ENCODE, Stage.SCORE):
+            taken = [found.of(stage, "720p").vcpu_seconds for found in (sdr, pq, hlg)]
+            assert taken[0] < taken[1] < taken[2]
+        frames_mpx = 600 * 1920 * 1080 / 1e6
+        as_sdr = frames_mpx * MEASURED.score_s.expected + MEASURED.job_start_s.expected
+        assert pq.of(Stage.SCORE, samples.HDR10_RUNG.rung).vcpu_seconds == pytest.approx(as_sdr)
 
     @given(
         st.integers(1, 200_000),

@@ -3,7 +3,7 @@
 import pytest
 
 from lambdas.encoding.job_ids import JobIds
-from lambdas.encoding.models import QualityFloor
+from lambdas.encoding.models import QualityFloor, SourcePicture
 from tests.lambdas.encoding.test_planning import planned
 
 PLAN = planned()
@@ -32,3 +32,12 @@ def test_a_picture_that_begins_later_is_cut_otherwise():
     for name in (lambda ids: ids.chunk(RUNG, 0), lambda ids: ids.join(RUNG), lambda ids: ids.search):
         assert name(before) != name(after)
     assert before.audio == after.audio
+
+
+def test_another_meaning_of_the_samples_is_another_picture():
+    before, after = (
+        JobIds(PLAN.model_copy(update={"picture": picture}))
+        for picture in (SourcePicture(), SourcePicture(full_range=True))
+    )
+    for name in (lambda ids: ids.chunk(RUNG, 0), lambda ids: ids.score(RUNG), lambda ids: ids.search):
+        assert name(before) != name(after)

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.common.media import AudioFacts, Tier
+from lambdas.common.ladder import DynamicRange
+from lambdas.common.media import AudioFacts, HdrFacts, Tier, Transfer
 from lambdas.encoding.cost import JobSizes, Stage, predict
+from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.jobs import NEVER, jobs_of
 from lambdas.encoding.models import ContentKey, JobSize, SearchRules
 from lambdas.encoding.planning import KeyMissingError, NoPictureError, chunks_of, plan_of, started
@@ -151,6 +153,26 @@ def test_until_the_search_is_done_the_ladder_is_the_fixed_one_cut_to_the_source(
     assert [recipe.rung for recipe in plan.fixed] == ["720p", "480p", "360p"]
     assert (plan.video, plan.ladder, plan.floors) == (plan.fixed, None, ())
     assert plan.search == SEARCH
+
+
+@pytest.mark.parametrize(
+    "picture", [{}, samples.PQ | {"hdr": HdrFacts(transfer=Transfer.HLG), "color_transfer": "arib-std-b67"}]
+)
+def test_a_source_that_is_not_pq_has_no_hdr10_rung(picture):
+    ladder = [*samples.LADDER, samples.HDR10_RUNG]
+    assert planned(source(**picture), ladder=ladder).video == samples.LADDER
+
+
+def test_in_degraded_mode_nothing_has():
+    shortcuts = Shortcuts(skipped_rungs=(), preset="superfast", vmaf_target=93)
+    plan = planned(source(**samples.PQ), ladder=[*samples.LADDER, samples.HDR10_RUNG], shortcuts=shortcuts)
+    assert {rung.dynamic_range for rung in plan.video} == {DynamicRange.SDR}
+
+
+def test_a_stretched_picture_is_planned_as_it_is_shown():
+    plan = planned(source(width=1440, height=1080, sample_aspect_ratio="4/3"))
+    assert (plan.width, plan.height) == (1920, 1080)
+    assert plan.video == samples.LADDER
 
 
 class TestAudio:
