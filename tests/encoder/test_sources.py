@@ -77,7 +77,7 @@ def recipe(codec, dynamic_range, **changes):
         "rung": f"{codec}-{dynamic_range}", "codec": codec, "width": 320, "height": 180, "bitrate_kbps": 2000,
         "maxrate_kbps": 20_000, "buffer_kbits": 20_000, "preset": "10" if codec is Codec.AV1 else "ultrafast",
         "profile": "main10" if codec is Codec.H265 else "main", "tier": Tier.HD, "dynamic_range": dynamic_range,
-        "crf": 20 if codec is Codec.AV1 else 8,
+        "crf": 8 if dynamic_range is DynamicRange.SDR else None,
     }  # fmt: skip
     return VideoRecipe.model_validate({**values, **changes})
 
