@@ -136,8 +136,8 @@ class EncodingSettings:
     first_retry_pause_s: int = 60
     """The longest pause before the first retry of a transient failure; it doubles with each."""
     job_timeout_minutes: int = 12 * 60
-    """How long an attempt may take: twice what the longest should, which are the scoring of a film of two hours and 1080
-    lines in `sandbox`, and of one of 2160 lines of HLG in `production`."""
+    """How long an attempt may take: twice what the longest should, which are the scoring of two hours of 1080 lines in
+    `sandbox`, and of 2160 lines of HLG in `production`."""
     heartbeat_minutes: int = 10
     """An encode that is not heard of for so long is stuck. Its worker sends a word every 15 s; its lease lasts 60 s."""
     starting_minutes: int = 20

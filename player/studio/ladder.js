@@ -44,7 +44,15 @@ export function ladderSection(ladder, renditions) {
       `The search encoded ${measurement(search_frames, "")} frames, ${share} of the ${measurement(grid_frames, "")} `,
       `that every size at every quality has; the fixed ladder, to compare with, ${measurement(fixed_frames, "")}.`,
     ),
-    ...ladders.map((found) => codecOf(found, vmaf_target, renditions.filter(({ codec }) => codec === found.codec))),
+    ...ladders.map((found) => {
+      const names = found.rungs.map(({ rung }) => rung);
+      // HDR10 rungs are not searched for, and their VMAF is another scale's.
+      return codecOf(
+        found,
+        vmaf_target,
+        renditions.filter(({ rung }) => names.includes(rung)),
+      );
+    }),
   );
 }
 
