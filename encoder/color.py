@@ -51,9 +51,9 @@ def converted(picture: SourcePicture, dynamic_range: DynamicRange) -> str:
 
     What has them already is left alone. What the frames of HDR say besides is dropped: displays would take SDR for it.
     """
-    kept = "sidedata=mode=delete," if picture.hdr else ""
+    bare = "sidedata=mode=delete," if picture.hdr else ""
     if means(picture) == made(dynamic_range):
-        return kept
+        return bare
     target = _MADE[dynamic_range]
     light = ""
     if picture.hdr and dynamic_range is DynamicRange.SDR:
@@ -67,7 +67,7 @@ def converted(picture: SourcePicture, dynamic_range: DynamicRange) -> str:
             f"tonemap=mobius:param={_KEPT_LIGHT}:desat=0:peak={peak:.4f},"
         )
     coded = f"primaries={target.primaries}:transfer={_transfer(target)}:matrix={target.matrix}:range=limited"
-    return f"format=yuv444p16le,{light}zscale={coded}:dither=ordered,{kept}"
+    return f"format=yuv444p16le,{light}zscale={coded}:dither=ordered,{bare}"
 
 
 def _transfer(picture: SourcePicture) -> str:
