@@ -13,9 +13,12 @@ from pathlib import Path
 
 from bench.clips import FRAMES, HEIGHT, WIDTH, clips
 from bench.row import Figure
+from encoder.codecs import pixel_format
+from encoder.color import made
 from encoder.tools import ffmpeg, threads
 from encoder.vmaf import compare, model_of
 from sandbox.film import FRAME_RATE
+from stacks.settings import SANDBOX
 
 _RUNS = 3
 _ALONE, _RUNG, _BEST = "VMAF alone", "VMAF, PSNR, SSIM", "VMAF, PSNR, SSIM, VMAF NEG"
@@ -31,14 +34,18 @@ def figures() -> Iterator[Figure]:
         ffmpeg("-ss", f"{start:.6f}", "-i", clip.source, "-frames:v", str(FRAMES), "-an", "-c:v", "ffv1", source)
         ffmpeg("-i", source, "-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", coded)
 
+        recipe = next(rung for rung in SANDBOX.encoding.ladder if rung.height == HEIGHT)
+        clock = f"settb=1/{FRAME_RATE},setpts=N"
+
         def score(*, sharpened: bool) -> None:
             compare(
                 coded,
                 ("-i", source),
                 width=WIDTH,
                 height=HEIGHT,
-                frame_clock=f"settb=1/{FRAME_RATE},setpts=N",
-                pixel_format="yuv420p",
+                filters=f"{clock},{made(recipe.dynamic_range)},format={pixel_format(recipe)}",
+                recipe=recipe,
+                frame_clock=clock,
                 log=log,
                 sharpened=sharpened,
                 features=("psnr",),

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from lambdas.common.errors import PermanentError
 from lambdas.common.ladder import DynamicRange
-from lambdas.common.media import Record, Transfer
+from lambdas.common.media import Record
 from lambdas.encoding.claims import Attempt, JobRecord, Outcome, Worker
 from lambdas.encoding.models import EncodingPlan, JobSize, VideoRecipe
 from lambdas.encoding.prices import PriceList
