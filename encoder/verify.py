@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from encoder.audio import SAMPLE_RATE_HZ
+from encoder.audio import BLOCK, SAMPLE_RATE_HZ
 from encoder.claims import Claims
 from encoder.errors import ManifestUnreadableError, ObjectMissingError, ToolFailedError, VerificationFailedError
 from encoder.keys import KeyOpener, OpenKey
 from encoder.log import say
-from encoder.manifests import Kind, Segment, Track, dash_tracks, hls_playlists, hls_track
-from encoder.packager import audio_folder
+from encoder.manifests import Kind, Listed, Segment, Sound, Track, dash_tracks, hls_playlists, hls_track
+from encoder.packager import dash_role
 from encoder.plan import Work
 from encoder.protection import KEY_FORMATS, System, announced, sample_entries
 from encoder.samples import Decoded, decode
@@ -25,14 +25,21 @@ from encoder.storage import ObjectStore
 from encoder.thumbnails import sprites_of
 from encoder.tools import ffmpeg
 from lambdas.common.keys import MisplacedReferenceError, PublishedVersion, VersionLayout, referenced
-from lambdas.common.media import ObjectRef, Tier
-from lambdas.encoding.models import CheckedTrack, Fault, PackageReport, RungScore, VerificationReport
+from lambdas.common.media import UNDETERMINED, AudioRole, ObjectRef, Tier
+from lambdas.encoding.models import (
+    AudioTrack,
+    CheckedTrack,
+    Fault,
+    PackageReport,
+    RungScore,
+    SoundCodec,
+    VerificationReport,
+)
 
 _FAULTS_TOLD = 5
 _BEST_VMAF = 100.0
-# A block of AAC: sound may be cut no finer.
-_AUDIO_BLOCK = 1024
-_BLOCK_S = _AUDIO_BLOCK / SAMPLE_RATE_HZ
+_SOUND_CODECS = {SoundCodec.AAC: "mp4a.40.2", SoundCodec.AC3: "ac-3", SoundCodec.EAC3: "ec-3"}
+_SHORT_LANGUAGE = 2
 _TEXT_TOLERANCE_S = 0.002
 # A playlist rounds each segment to a millisecond; a timeline counts ticks.
 _PLAYLIST_ROUNDING_S = 0.0005
@@ -139,10 +146,10 @@ class _Verification:
             return ()
         return tuple(self._media_playlists(playlists))
 
-    def _media_playlists(self, playlists: Mapping[str, Kind]) -> Iterator[Track]:
+    def _media_playlists(self, playlists: Mapping[str, Listed]) -> Iterator[Track]:
         for key in sorted(self._present(set(playlists))):
             try:
-                yield hls_track(self._read(key), key=key, kind=playlists[key], published=self._published)
+                yield hls_track(self._read(key), key=key, listed=playlists[key], published=self._published)
             except ManifestUnreadableError as error:
                 self._fault(key, str(error))
 
@@ -215,7 +222,8 @@ class _Verification:
         plan = self._work.plan
         found = {track.folder.removeprefix(self._published.prefix): track for track in tracks}
         expected = [(VersionLayout.video(recipe.rung), recipe.tier) for recipe in plan.video]
-        expected += [(audio_folder(plan.audio), Tier.AUDIO)] if plan.audio else []
+        sounds = {VersionLayout.audio(sound.name): sound for sound in plan.audio}
+        expected += [(folder, Tier.AUDIO) for folder in sounds]
         for folder, tier in expected:
             track = found.get(folder)
             if track is None:
@@ -224,9 +232,8 @@ class _Verification:
                 self._fault(folder, f"{of} names {track.key_id or 'no key'}, which is not the {tier} key")
             elif track.kind is Kind.VIDEO and len(track.segments) != self._segments:
                 self._fault(folder, f"{of} lists {len(track.segments)} segments, and the plan says {self._segments}")
-            elif track.kind is Kind.AUDIO and abs(_listed_s(track) - self._work.duration_s) > _slack_s(track, _BLOCK_S):
-                listed_s, film_s = _listed_s(track), self._work.duration_s
-                self._fault(folder, f"{of} lists {listed_s:.3f} s of sound, and the film lasts {film_s:.3f} s")
+            elif folder in sounds:
+                self._sounds(track, sounds[folder], of=of)
         for subtitle in plan.subtitles:
             folder = VersionLayout.subtitles(subtitle.language)
             text = found.get(folder)
@@ -234,6 +241,30 @@ class _Verification:
                 self._fault(folder, f"{of} lacks it")
             elif (listed_s := _listed_s(text)) < self._last_cue_s(subtitle.source) - _slack_s(text, _TEXT_TOLERANCE_S):
                 self._fault(folder, f"{of} ends it at {listed_s:.3f} s, before the last cue that was delivered does")
+
+    def _sounds(self, track: Track, sound: AudioTrack, *, of: str) -> None:
+        """See that a track of sound is as long as the film, and that a manifest says the truth of it."""
+        folder = VersionLayout.audio(sound.name)
+        listed_s, film_s = _listed_s(track), self._work.duration_s
+        if abs(listed_s - film_s) > _slack_s(track, BLOCK[sound.codec] / SAMPLE_RATE_HZ):
+            self._fault(folder, f"{of} lists {listed_s:.3f} s of sound, and the film lasts {film_s:.3f} s")
+        said = track.sound
+        if said is None:
+            self._fault(folder, f"{of} does not call it sound")
+            return
+        expected = Sound(
+            language=None if sound.language == UNDETERMINED else sound.language,
+            codecs=_SOUND_CODECS[sound.codec],
+            channels=str(sound.channels),
+            called=sound.label if track.playlist else dash_role(sound, first=self._work.plan.audio[0]),
+            describes=sound.role is AudioRole.DESCRIPTION,
+        )
+        # The packager writes the shortest code of a language, which need not begin as a longer one does.
+        if len(sound.language.partition("-")[0]) > _SHORT_LANGUAGE:
+            expected = expected._replace(language=said.language)
+        for name, is_said, should in zip(Sound._fields, said, expected, strict=True):
+            if is_said != should:
+                self._fault(folder, f"{of}: {name} {is_said!r}, where the plan has {should!r}")
 
     def _last_cue_s(self, source: ObjectRef) -> float:
         """Return when the last cue of a delivered file ends: the packager writes text up to there, not to the end."""
@@ -294,6 +325,12 @@ class _Verification:
         tiers = {VersionLayout.video(recipe.rung): recipe.tier for recipe in self._work.plan.video}
         return self._keys.get(tiers.get(folder, Tier.AUDIO))
 
+    def _block_of(self, track: Track) -> int:
+        """Return how many samples of a track of sound are coded together."""
+        folder = track.folder.removeprefix(self._published.prefix)
+        known = (BLOCK[sound.codec] for sound in self._work.plan.audio if VersionLayout.audio(sound.name) == folder)
+        return next(known, BLOCK[SoundCodec.AAC])
+
     def _measured(self, track: Track, segment: Segment, *, index: int, decoded: Decoded) -> None:
         plan = self._work.plan
         if track.kind is Kind.VIDEO:
@@ -303,7 +340,7 @@ class _Verification:
             return
         if track.init is None:
             return  # A text file has the cues that are shown meanwhile; a segment without one is as good.
-        tolerance = _TEXT_TOLERANCE_S if track.kind is Kind.TEXT else _AUDIO_BLOCK * decoded.tick_s
+        tolerance = _TEXT_TOLERANCE_S if track.kind is Kind.TEXT else self._block_of(track) * decoded.tick_s
         if abs(decoded.duration_s - segment.duration_s) > tolerance:
             self._fault(
                 segment.key, f"it lasts {decoded.duration_s:.3f} s, and the manifest says {segment.duration_s:.3f} s"

@@ -82,6 +82,15 @@ class Chromaticity(Record):
     y: float
 
 
+class AudioRole(StrEnum):
+    """What a track of sound is for."""
+
+    MAIN = "main"
+    COMMENTARY = "commentary"
+    DESCRIPTION = "description"
+    """The film's sound, with what happens on the screen told to those who do not see it."""
+
+
 class MasteringDisplay(Record):
     """The display on which a film was graded (SMPTE ST 2086)."""
 
@@ -140,6 +149,7 @@ class AudioFacts(Record):
     bit_depth: int | None = Field(default=None, description="of PCM; none for lossy sound")
     language: str | None = None
     title: str | None = Field(default=None, description="the track's title, or its handler's name")
+    role: AudioRole | None = Field(default=None, description="by the container's disposition; none: it does not say")
     start_s: float | None = None
     duration_s: float | None = None
 

@@ -157,7 +157,9 @@ def place_of(job: str) -> Place:
             return Place(Stage.ENCODE, rung)
         case ["join" | "score" as kind, rung, _]:
             return Place(Stage(kind), rung)
-        case ["search" | "audio" | "package" | "verify" as kind, _]:
+        case ["audio", _, _]:
+            return Place(Stage.AUDIO, None)
+        case ["search" | "package" | "verify" as kind, _]:
             return Place(Stage(kind), None)
         case _:
             raise UnknownJobError(f"which stage does the job {job!r} belong to? Say so in lambdas/encoding/cost.py")
@@ -219,10 +221,10 @@ class SpeedTable(Record):
     encode_s: dict[Codec, dict[str, Span]] = Field(description="a megapixel of the rung, by codec and preset")
     score_s: Span = Field(description="a megapixel of the source: both sides decoded, one scaled, and VMAF")
     skim_s: Span = Field(description="a megapixel of the source that is read for its sound alone")
-    audio_s: Span = Field(description="a second of sound")
+    audio_s: Span = Field(description="a second of a track of sound: mixed, measured, encoded, measured")
     join_s: Span = Field(description="a megabyte of a rendition")
     package_s: Span = Field(description="a megabyte of all renditions and the sound")
-    verify_s: Span = Field(description="a rendition, or the sound track")
+    verify_s: Span = Field(description="a rendition, or a track of sound")
     parallel_share: float = Field(ge=0, le=1, description="of encoding and scoring, what the vCPUs share among them")
 
     def encode(self, recipe: VideoRecipe) -> Span:
@@ -270,7 +272,7 @@ MEASURED = SpeedTable(
     },
     score_s=Span(low=0.04, expected=0.06),
     skim_s=Span(low=0.0005, expected=0.004),
-    audio_s=Span(low=0.03, expected=0.03),
+    audio_s=Span(low=0.035, expected=0.05),
     join_s=Span(low=0.009, expected=0.025),
     package_s=Span(low=0.013, expected=0.03),
     verify_s=Span(low=0.4, expected=0.5),
@@ -290,8 +292,9 @@ below for the other two. To measure again, on a Graviton host above all, where n
   of `encoder.chunk`; ``utime`` and ``stime`` over frames times megapixels of the clip.
 - ``encode_s``: the whole command of `encoder.chunk` with ``-threads 1``, less the above, over megapixels of the rung.
 - ``score_s``: the command of `encoder.score` with one thread.
-- ``audio_s``, ``join_s``, ``package_s``: a long track, the same way, through the commands of `encoder.audio`,
-  `encoder.join` and `encoder.packager`; of ``verify_s`` the whole task.
+- ``audio_s`` (`low` is stereo in AAC, the other 5.1 in AC-3, of two minutes), ``join_s``, ``package_s``: a long track,
+  the same way, through the commands of `encoder.audio`, `encoder.join` and `encoder.packager`; of ``verify_s`` the
+  whole task.
 - ``job_start_s``: a task whose work is nothing, and one that opens the source, with moto for S3.
 
 Every task over the third clip took 133 s of CPU time with the sandbox's ladder and 261 s with production's H.264, where
@@ -375,7 +378,7 @@ def predict(
     """
     source_mpx = plan.width * plan.height / _PIXELS_A_MEGAPIXEL
     duration_s = float(plan.frames / Fraction(plan.frame_rate))
-    sound_mb = plan.audio.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE if plan.audio else 0.0
+    sound_mb = fsum(track.bitrate_kbps for track in plan.audio) * duration_s / _KILOBITS_A_MEGABYTE
     size_mb = {recipe.rung: recipe.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE for recipe in plan.video}
 
     def frame_of(recipe: VideoRecipe) -> Span:
@@ -423,7 +426,7 @@ def predict(
     rungs = plan.video
     finishing = (
         line(Stage.PACKAGE, (1, speed.package_s * (fsum(size_mb.values()) + sound_mb))),
-        line(Stage.VERIFY, (1, speed.verify_s * (len(rungs) + (plan.audio is not None)))),
+        line(Stage.VERIFY, (1, speed.verify_s * (len(rungs) + len(plan.audio)))),
     )
     if plan.repackages:
         return Prediction(as_of=prices.as_of, capacity=worker_capacity, lines=finishing)
@@ -432,7 +435,7 @@ def predict(
     lines = (
         *([searching()] if plan.search else []),
         *(encoding(recipe) for recipe in rungs),
-        *([line(Stage.AUDIO, (1, sound))] if plan.audio else []),
+        *([line(Stage.AUDIO, (len(plan.audio), sound))] if plan.audio else []),
         *(line(Stage.JOIN, (1, speed.join_s * size_mb[recipe.rung]), rung=recipe.rung) for recipe in rungs),
         *(line(Stage.SCORE, (1, scoring), rung=recipe.rung) for recipe in rungs),
         *finishing,

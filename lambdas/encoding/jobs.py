@@ -69,7 +69,7 @@ def jobs_of(
 ) -> Jobs:
     """Return the jobs of `plan`, which lies at `uri`.
 
-    Chunks come in the ladder's order and the film's, then the audio track, if there is one. Names are unique
+    Chunks come in the ladder's order and the film's, then the tracks of sound. Names are unique
     and fit AWS Batch (letters, digits, hyphens and underscores, at most 128).
 
     A later stage goes before an earlier one of another title that is as urgent: of many titles the first is ready soon,
@@ -113,7 +113,9 @@ def jobs_of(
         for rung in rungs
         for chunk in plan.chunks
     )
-    audio = [job(Stage.AUDIO, "encode-audio", label="audio")] if plan.audio else []
+    audio = (
+        job(Stage.AUDIO, "encode-audio", "--track", track.name, label=f"audio-{track.name}") for track in plan.audio
+    )
     return Jobs(
         search=job(Stage.SEARCH, "search", label="search") if plan.search else None,
         chunk_jobs=tuple(chain(chunks, audio)),

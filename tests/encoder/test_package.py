@@ -180,8 +180,7 @@ def keys_of(playlist):
 
 def played(folder):
     """The name of the playlist of a folder of `TRACKS`."""
-    kind, name = folder.split("/")
-    return f"{PUBLISHED.prefix}manifests/hls/{kind}_{name.partition('_')[0]}.m3u8"
+    return f"{PUBLISHED.prefix}manifests/hls/{folder.replace('/', '_')}.m3u8"
 
 
 @pytest.mark.parametrize(("folder", "tier"), TRACKS.items())
@@ -305,7 +304,7 @@ def repackage(made, studio):
         plan = studio.plan(version_id, **changes)
         uri = studio.publish_plan(plan)
         new = Keys(plan)
-        copies = [(made.work.audio, new.audio)]
+        copies = [(made.work.audio(), new.audio())]
         for recipe in made.plan.video:
             copies += [(made.work.rendition(recipe.rung), new.rendition(recipe.rung))]
             copies += [(made.work.score(recipe.rung), new.score(recipe.rung))]

@@ -234,7 +234,7 @@ def test_a_manifest_that_does_not_parse_is_named(verify, spoil, path, body):
         ("manifests/hls/video_90p.m3u8", rb"\.\./\.\./video/90p/seg_1", rb"../../../other/seg_1", "leads out"),
         ("manifests/hls/video_90p.m3u8", rb"#EXT-X-KEY[^\n]*\n", rb"", "not encrypted"),
         ("manifests/hls/video_90p.m3u8", rb"METHOD=SAMPLE-AES,[^\n]*", rb"METHOD=NONE", "not encrypted"),
-        ("manifests/hls/audio_en.m3u8", rb"METHOD=SAMPLE-AES,[^\n]*", rb"METHOD=NONE", "not encrypted"),
+        ("manifests/hls/audio_en_stereo_96k.m3u8", rb"METHOD=SAMPLE-AES,[^\n]*", rb"METHOD=NONE", "not encrypted"),
         ("manifests/hls/video_90p.m3u8", rb"#EXT-X-ENDLIST", rb"", "an end"),
     ],
 )
@@ -287,7 +287,7 @@ def clear(made, studio, tmp_path_factory):
     folder = tmp_path_factory.mktemp("clear")
     streams = []
     sources = {f"video/{recipe.rung}": made.work.rendition(recipe.rung) for recipe in made.plan.video}
-    for path, source in {**sources, "audio/en_stereo_96k": made.work.audio}.items():
+    for path, source in {**sources, "audio/en_stereo_96k": made.work.audio()}.items():
         kind, out = path.partition("/")[0], folder / path
         places = f"init_segment={out}/init.mp4,segment_template={out}/seg_$Number$.m4s"
         streams.append(f"in={studio.download(WORK, source)},stream={kind},{places}")
@@ -352,7 +352,7 @@ def test_a_playlist_without_a_key_format_is_found(verify, spoil, key_format):
     def without(body):
         return re.sub(rb'#EXT-X-KEY:[^\n]*KEYFORMAT="' + re.escape(key_format).encode() + rb'"\n', b"", body)
 
-    spoil.change("manifests/hls/audio_en.m3u8", without)
+    spoil.change("manifests/hls/audio_en_stereo_96k.m3u8", without)
     code, report = verify()
     assert (code, subjects(report)) == (65, {"audio/en_stereo_96k"})
     assert any(key_format in fault.message for fault in report.faults)
@@ -373,7 +373,7 @@ def test_a_playlist_that_names_another_tiers_key_to_fairplay_is_found(verify, sp
     [
         ("manifests/manifest.mpd", rb'<S t="192512" d="27708"/>', b"", "audio/en_stereo_96k"),
         ("manifests/manifest.mpd", rb'd="27708"', b'd="29000"', "audio/en_stereo_96k"),
-        ("manifests/hls/audio_en.m3u8", rb"#EXTINF:0.577,\n[^\n]*\n", b"", "audio/en_stereo_96k"),
+        ("manifests/hls/audio_en_stereo_96k.m3u8", rb"#EXTINF:0.577,\n[^\n]*\n", b"", "audio/en_stereo_96k"),
         ("manifests/manifest.mpd", rb'd="1001" r="3"', b'd="1001" r="2"', "subtitles/en"),
         ("manifests/hls/subtitles_en.m3u8", rb"#EXTINF:1.001,\n[^\n]*seg_4.vtt\n", b"", "subtitles/en"),
     ],

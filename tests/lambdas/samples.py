@@ -28,7 +28,14 @@ from lambdas.common.media import (
     TitleMetadata,
     VideoFacts,
 )
-from lambdas.encoding.models import ContentKey, VideoRecipe
+from lambdas.encoding.models import (
+    ContentKey,
+    LoudnessTarget,
+    SoundCodec,
+    SoundRecipe,
+    SoundRules,
+    VideoRecipe,
+)
 
 STUDIO, DELIVERY, TITLE, VERSION = "blender", "2026-11-bunny", "big-buck-bunny", "v0123456789abcdef"
 FEATURE, SUBTITLES = "bunny.mov", "bunny.en.vtt"
@@ -163,6 +170,10 @@ LADDER = (
     recipe("720p", 1280, 720, Tier.HD),
     recipe("480p", 854, 480, Tier.SD),
     recipe("360p", 640, 360, Tier.SD),
+)
+SOUND = SoundRules(
+    recipes=(SoundRecipe(name="aac-128", codec=SoundCodec.AAC, kbps={1: 64, 2: 128}),),
+    loudness=LoudnessTarget(integrated_lkfs=-27, true_peak_dbtp=-1),
 )
 KEYS = tuple(
     ContentKey(tier=tier, key_id=digit * 32, wrapped=f"wrapped-{tier}")
