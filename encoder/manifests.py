@@ -21,6 +21,7 @@ _PSSH = "{urn:mpeg:cenc:2013}pssh"
 _PURPOSE, _FOR_THE_BLIND = "urn:tva:metadata:cs:AudioPurposeCS:2007", "1"
 _DESCRIBES = "public.accessibility.describes-video"
 _SOUND_CODECS = ("mp4a.", "ac-3", "ec-3")
+_TRICK_MODE = "http://dashif.org/guidelines/trickmode"
 _FAIRPLAY = "com.apple.streamingkeydelivery"
 _FAIRPLAY_KEY = re.compile(r"skd://(?P<key_id>[0-9a-f]{32})")
 
@@ -38,6 +39,9 @@ class Segment(NamedTuple):
 
     key: str
     duration_s: float
+    first_byte: int = 0
+    bytes: int | None = None
+    """None: to the object's end."""
 
 
 class Sound(NamedTuple):
@@ -58,6 +62,7 @@ class Listed(NamedTuple):
 
     kind: Kind
     sound: Sound | None = None
+    trick: bool = False
 
 
 class Track(NamedTuple):
@@ -72,6 +77,8 @@ class Track(NamedTuple):
     """By which the manifest names the key: ``schemeIdUri`` in DASH, ``KEYFORMAT`` in HLS."""
     playlist: str | None = None
     sound: Sound | None = None
+    trick: bool = False
+    """Whether it has key frames alone, by which a player winds."""
 
     @property
     def folder(self) -> str:
@@ -129,6 +136,7 @@ def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, List
     try:
         named = {media.uri: Listed(kinds[media.type], _hls_sound(media, parsed.playlists)) for media in parsed.media}
         named |= {variant.uri: Listed(Kind.VIDEO) for variant in parsed.playlists}
+        named |= {key_frames.uri: Listed(Kind.VIDEO, trick=True) for key_frames in parsed.iframe_playlists}
         found = {referenced(published.hls, uri, within=published.prefix): listed for uri, listed in named.items()}
     except (KeyError, MisplacedReferenceError) as error:
         raise ManifestUnreadableError(f"no multivariant playlist that can be played: {error}") from error
@@ -158,15 +166,18 @@ def hls_track(text: bytes, *, key: str, listed: Listed, published: PublishedVers
             kind=listed.kind,
             init=referenced(key, first.uri, within=published.prefix) if first else None,
             segments=tuple(
-                Segment(referenced(key, segment.uri, within=published.prefix), segment.duration)
+                Segment(
+                    referenced(key, segment.uri, within=published.prefix), segment.duration, *_range(segment.byterange)
+                )
                 for segment in parsed.segments
             ),
             key_id=_fairplay_key(parsed.keys),
             key_formats=frozenset(found.keyformat for found in parsed.keys if found),
             playlist=key,
             sound=listed.sound,
+            trick=listed.trick,
         )
-    except MisplacedReferenceError as error:
+    except ValueError as error:
         raise ManifestUnreadableError(str(error)) from error
 
 
@@ -209,6 +220,7 @@ def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track
             if found.find(_PSSH) is not None or found.get("schemeIdUri") == CLEAR_KEY
         ),
         sound=_dash_sound(choice, made),
+        trick=any(found.get("schemeIdUri") == _TRICK_MODE for found in choice.iterfind(f"{_MPD}EssentialProperty")),
     )
 
 
@@ -245,6 +257,14 @@ def _hls_sound(media: Any, variants: Any) -> Sound | None:  # noqa: ANN401 - the
 def _fairplay_key(keys: Any) -> str | None:  # noqa: ANN401 - the library has no types
     found = (_FAIRPLAY_KEY.fullmatch(key.uri or "") for key in keys if key and key.keyformat == _FAIRPLAY)
     return next((named["key_id"] for named in found if named), None)
+
+
+def _range(said: str | None) -> tuple[int, int | None]:
+    """Return the first byte and the number of bytes of a byte range of HLS."""
+    if said is None:
+        return 0, None
+    length, _, first = said.partition("@")
+    return int(first or 0), int(length)
 
 
 def _repeats(value: str) -> int:

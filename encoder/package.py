@@ -55,8 +55,8 @@ def package(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener)
     ObjectMissingError
         If a rendition, a score, a track of sound, a subtitle file or a seek thumbnail is not there.
     PackagingError
-        If the packager did not write what the plan says, two subtitle files are in one language, or the seek
-        thumbnails name what does not lie beside them.
+        If the packager did not write what the plan says, two subtitle files are in one language and of one kind, or the
+        seek thumbnails name what does not lie beside them.
     RefusedError
         If KMS does not open a key.
     """
@@ -132,10 +132,12 @@ def _fetch_audio(track: str, *, work: Work, store: ObjectStore, tracks: Path) ->
 def _fetch_subtitles(work: Work, *, store: ObjectStore, tracks: Path) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for subtitle in work.plan.subtitles:
-        if subtitle.language in paths:
-            raise PackagingError(f"two subtitle files are in {subtitle.language!r}; deliver one a language")
-        paths[subtitle.language] = tracks / f"{subtitle.language}.vtt"
-        store.fetch(subtitle.source, paths[subtitle.language])
+        if subtitle.track in paths:
+            raise PackagingError(
+                f"two subtitle files are in {subtitle.language!r} and {subtitle.kind}; deliver one a language and kind"
+            )
+        paths[subtitle.track] = tracks / f"{subtitle.track}.vtt"
+        store.fetch(subtitle.source, paths[subtitle.track])
     return paths
 
 
@@ -153,6 +155,10 @@ def _check(out: Path, *, work: Work) -> None:
         # A playlist rounds each segment to a millisecond.
         if abs(listed_s - work.duration_s) > frame_s / 2 + expected / 1000:
             raise PackagingError(f"{recipe.rung} lasts {listed_s} s, and the plan says {work.duration_s} s")
+    for recipe in plan.winding:
+        found = len(list((out / VersionLayout.trick(recipe.rung)).glob("seg_*.m4s")))
+        if found != expected:
+            raise PackagingError(f"{found} segments wind {recipe.rung}, and the plan says {expected}")
     for track in plan.audio:
         if not any((out / VersionLayout.audio(track.name)).glob("seg_*.m4s")):
             raise PackagingError(f"the track {track.name} has no segment")

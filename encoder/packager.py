@@ -15,7 +15,7 @@ from encoder.plan import Work
 from encoder.protection import CLEAR_KEY, System
 from encoder.tools import Tool, run
 from lambdas.common.keys import VersionLayout
-from lambdas.common.media import UNDETERMINED, AudioRole, Language, Tier
+from lambdas.common.media import UNDETERMINED, AudioRole, SubtitleKind, SubtitleSource, Tier
 from lambdas.encoding.models import AudioTrack, VideoRecipe
 
 # What stands in the initialisation of picture and sound, and in the DASH manifest; in HLS, FairPlay beside it.
@@ -29,6 +29,21 @@ _DESCRIBES = (
     "dash_accessibilities=urn:tva:metadata:cs:AudioPurposeCS:2007=1",
     "hls_characteristics=public.accessibility.describes-video",
 )
+_TRANSCRIBES, _MUSIC = (
+    "public.accessibility.transcribes-spoken-dialog",
+    "public.accessibility.describes-music-and-sound",
+)
+# Text that is shown although subtitles are off, and text for those who do not hear the sound.
+_DASH_TEXT: Mapping[SubtitleKind, Sequence[str]] = {
+    SubtitleKind.SUBTITLES: (),
+    SubtitleKind.FORCED: ("forced_subtitle=1",),
+    SubtitleKind.SDH: ("dash_roles=caption", "dash_accessibilities=urn:tva:metadata:cs:AudioPurposeCS:2007=2"),
+}
+_HLS_TEXT: Mapping[SubtitleKind, Sequence[str]] = {
+    SubtitleKind.SUBTITLES: (),
+    SubtitleKind.FORCED: ("forced_subtitle=1",),
+    SubtitleKind.SDH: (f"hls_characteristics={_TRANSCRIBES};{_MUSIC}",),
+}
 _FAIRPLAY_URI = re.compile(r'(?<=URI="skd://)[A-Za-z0-9+/=]+(?=")')
 _MEDIA_URI = re.compile(r'(^|URI=")(?=\.\./)', re.MULTILINE)
 
@@ -39,7 +54,7 @@ def package_streams(
     keys: Sequence[OpenKey],
     video: Mapping[str, Path],
     audio: Mapping[str, Path],
-    subtitles: Mapping[Language, Path],
+    subtitles: Mapping[str, Path],
     out: Path,
 ) -> None:
     """Package a version's tracks into `out`, which is laid out as the version's prefix in the media bucket.
@@ -51,7 +66,7 @@ def package_streams(
     audio
         The file of each track of sound of the plan.
     subtitles
-        The WebVTT file of each language.
+        The WebVTT file of each track of subtitles of the plan.
 
     Raises
     ------
@@ -66,12 +81,14 @@ def package_streams(
     for recipe in work.plan.video:
         if recipe.tier not in tiers:
             raise PackagingError(f"the plan has no {recipe.tier} key, which rung {recipe.rung} needs")
-    streams = [_video(recipe, video[recipe.rung]) for recipe in work.plan.video]
+    winding = work.plan.winding
+    streams = [_video(recipe, video[recipe.rung], winds=recipe in winding) for recipe in work.plan.video]
+    streams += [_trick(recipe, video[recipe.rung]) for recipe in winding]
     streams += [
         _audio(track, audio[track.name], role=dash_role(track, first=work.plan.audio[0])) for track in work.plan.audio
     ]
-    for language, path in subtitles.items():
-        streams += _subtitles(language, path)
+    for subtitle in work.plan.subtitles:
+        streams += _subtitles(subtitle, subtitles[subtitle.track])
     # The packager takes its keys as a flag, and a command line can be read by every process of the machine.
     # `--fromenv` makes it read the flag from its environment, which only its own user can. It also repeats
     # the flag when it does not like it, hence `secrets`.
@@ -125,14 +142,23 @@ def _constant_iv(work: Work) -> str:
     return hashlib.sha256(f"{work.plan.title_id}/{work.plan.version_id}".encode()).hexdigest()[:32]
 
 
-def _video(recipe: VideoRecipe, path: Path) -> str:
+def _video(recipe: VideoRecipe, path: Path, *, winds: bool) -> str:
+    key_frames = _relative(VersionLayout.playlist(f"trick_{recipe.rung}"))
     return _stream(
         path,
         "video",
         *_segments(VersionLayout.video(recipe.rung)),
         f"drm_label={recipe.tier}",
         _playlist(f"video_{recipe.rung}"),
+        # HLS winds by the first bytes of the rung's own segments.
+        *((f"iframe_playlist_name={key_frames}",) if winds else ()),
     )
+
+
+def _trick(recipe: VideoRecipe, path: Path) -> str:
+    """DASH winds by a track of the key frames alone."""
+    folder = VersionLayout.trick(recipe.rung)
+    return _stream(path, "video", *_segments(folder), f"drm_label={recipe.tier}", "trick_play_factor=1", "dash_only=1")
 
 
 def _audio(track: AudioTrack, path: Path, *, role: str) -> str:
@@ -154,19 +180,21 @@ def _audio(track: AudioTrack, path: Path, *, role: str) -> str:
     )
 
 
-def _subtitles(language: Language, path: Path) -> Iterator[str]:
+def _subtitles(subtitle: SubtitleSource, path: Path) -> Iterator[str]:
     # DASH carries text in MP4; Apple's players want WebVTT files. Both are a few bytes.
-    folder = VersionLayout.subtitles(language)
-    yield _stream(path, "text", *_segments(folder), f"language={language}", "dash_only=1")
+    folder, language = VersionLayout.subtitles(subtitle.track), f"language={subtitle.language}"
+    yield _stream(path, "text", *_segments(folder), language, "dash_only=1", *_DASH_TEXT[subtitle.kind])
     yield _stream(
         path,
         "text",
         f"segment_template={_relative(f'{folder}/{VersionLayout.SEGMENT}.vtt')}",
-        f"language={language}",
-        _playlist(f"subtitles_{language}"),
+        language,
+        _playlist(f"subtitles_{subtitle.track}"),
         "hls_group_id=subtitles",
-        f"hls_name={language}",
+        # No two of a group may be called the same.
+        f"hls_name={subtitle.track.replace('_', ' ')}",
         "hls_only=1",
+        *_HLS_TEXT[subtitle.kind],
     )
 
 

@@ -20,7 +20,7 @@ from encoder.manifests import Kind, Listed, Segment, Sound, Track, dash_tracks, 
 from encoder.packager import dash_role
 from encoder.plan import Work
 from encoder.protection import KEY_FORMATS, System, announced, sample_entries
-from encoder.samples import Decoded, decode
+from encoder.samples import Decoded, decode, first_sample_ends
 from encoder.storage import ObjectStore
 from encoder.thumbnails import sprites_of
 from encoder.tools import ffmpeg
@@ -220,7 +220,8 @@ class _Verification:
     def _complete(self, tracks: tuple[Track, ...], *, of: str) -> None:
         """See that every track of the plan is there, as long as the plan says, and under its own key."""
         plan = self._work.plan
-        found = {track.folder.removeprefix(self._published.prefix): track for track in tracks}
+        self._winds([track for track in tracks if track.trick], of=of)
+        found = {self._path(track): track for track in tracks if not track.trick}
         expected = [(VersionLayout.video(recipe.rung), recipe.tier) for recipe in plan.video]
         sounds = {VersionLayout.audio(sound.name): sound for sound in plan.audio}
         expected += [(folder, Tier.AUDIO) for folder in sounds]
@@ -235,12 +236,38 @@ class _Verification:
             elif folder in sounds:
                 self._sounds(track, sounds[folder], of=of)
         for subtitle in plan.subtitles:
-            folder = VersionLayout.subtitles(subtitle.language)
+            folder = VersionLayout.subtitles(subtitle.track)
             text = found.get(folder)
             if text is None:
                 self._fault(folder, f"{of} lacks it")
             elif (listed_s := _listed_s(text)) < self._last_cue_s(subtitle.source) - _slack_s(text, _TEXT_TOLERANCE_S):
                 self._fault(folder, f"{of} ends it at {listed_s:.3f} s, before the last cue that was delivered does")
+
+    def _path(self, track: Track) -> str:
+        return track.folder.removeprefix(self._published.prefix)
+
+    def _winds(self, tracks: Sequence[Track], *, of: str) -> None:
+        """See that there is a key frame of every segment to wind by, of the plan's rungs."""
+        found = {self._path(track): track for track in tracks}
+        for recipe in self._work.plan.winding:
+            folders = VersionLayout.trick(recipe.rung), VersionLayout.video(recipe.rung)
+            track = next((found[folder] for folder in folders if folder in found), None)
+            if track is None:
+                self._fault(folders[0], f"{of} lacks it")
+                continue
+            path = track.playlist.removeprefix(self._published.prefix) if track.playlist else folders[0]
+            if track.key_id != self._package.key_ids[recipe.tier]:
+                self._fault(path, f"{of} names {track.key_id or 'no key'}, which is not the {recipe.tier} key")
+            if len(track.segments) != self._segments:
+                self._fault(path, f"{of} lists {len(track.segments)} key frames, and the plan says {self._segments}")
+            for segment in {track.segments[index] for index in _first_middle_last(track)}:
+                if segment.bytes is not None and segment.key in self._sizes and not self._is_first_frame(segment):
+                    self._fault(segment.key, f"the bytes of it that {path} names are not its first frame")
+
+    def _is_first_frame(self, segment: Segment) -> bool:
+        """Say whether the bytes of a segment that a playlist names are a movie fragment and its first sample."""
+        ends = first_sample_ends(self._read(segment.key), segment.first_byte)
+        return ends == segment.first_byte + (segment.bytes or 0)
 
     def _sounds(self, track: Track, sound: AudioTrack, *, of: str) -> None:
         """See that a track of sound is as long as the film, and that a manifest says the truth of it."""
@@ -292,7 +319,7 @@ class _Verification:
     def _checked(self, track: Track, *, present: set[str]) -> CheckedTrack:
         """Decode the ends of a track, and its middle."""
         segments = len(track.segments)
-        first, middle, last = 0, segments // 2, segments - 1
+        first, middle, last = _first_middle_last(track)
         decoded = {index: self._decoded(track, index, present=present) for index in {first, middle, last}}
         return CheckedTrack(
             track=track.folder.removeprefix(self._published.prefix),
@@ -323,6 +350,7 @@ class _Verification:
             return None
         folder = track.folder.removeprefix(self._published.prefix)
         tiers = {VersionLayout.video(recipe.rung): recipe.tier for recipe in self._work.plan.video}
+        tiers |= {VersionLayout.trick(recipe.rung): recipe.tier for recipe in self._work.plan.winding}
         return self._keys.get(tiers.get(folder, Tier.AUDIO))
 
     def _block_of(self, track: Track) -> int:
@@ -334,7 +362,7 @@ class _Verification:
     def _measured(self, track: Track, segment: Segment, *, index: int, decoded: Decoded) -> None:
         plan = self._work.plan
         if track.kind is Kind.VIDEO:
-            frames = min(plan.segment_frames, plan.frames - index * plan.segment_frames)
+            frames = 1 if track.trick else min(plan.segment_frames, plan.frames - index * plan.segment_frames)
             if decoded.samples != frames:
                 self._fault(segment.key, f"it decodes to {decoded.samples} frames, and the plan says {frames}")
             return
@@ -345,6 +373,10 @@ class _Verification:
             self._fault(
                 segment.key, f"it lasts {decoded.duration_s:.3f} s, and the manifest says {segment.duration_s:.3f} s"
             )
+
+
+def _first_middle_last(track: Track) -> tuple[int, int, int]:
+    return 0, len(track.segments) // 2, len(track.segments) - 1
 
 
 def _listed_s(track: Track) -> float:

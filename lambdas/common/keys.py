@@ -218,8 +218,9 @@ class VersionLayout:
 
         manifests/manifest.mpd, master.m3u8, hls/{track}.m3u8
         video/{rung}/init.mp4, seg_1.m4s, …
+        trick/{rung}/init.mp4, seg_1.m4s, …
         audio/{track}/init.mp4, seg_1.m4s, …
-        subtitles/{lang}/init.mp4, seg_1.m4s, …, seg_1.vtt, …
+        subtitles/{track}/init.mp4, seg_1.m4s, …, seg_1.vtt, …
         thumbnails/thumbnails.vtt, sprite-0000.jpg, …
     """
 
@@ -239,14 +240,19 @@ class VersionLayout:
         return f"video/{rung}"
 
     @staticmethod
+    def trick(rung: str) -> str:
+        """Return the folder of a rung's key frames alone, by which DASH players wind, for example ``trick/360p``."""
+        return f"trick/{rung}"
+
+    @staticmethod
     def audio(track: str) -> str:
         """Return the folder of a track of sound, for example ``audio/en_stereo_128k``."""
         return f"audio/{track}"
 
     @staticmethod
-    def subtitles(language: str) -> str:
-        """Return the folder of a language's subtitles, for example ``subtitles/en``."""
-        return f"subtitles/{language}"
+    def subtitles(track: str) -> str:
+        """Return the folder of a track of subtitles, for example ``subtitles/en`` or ``subtitles/en_forced``."""
+        return f"subtitles/{track}"
 
     @classmethod
     def playlist(cls, track: str) -> str:

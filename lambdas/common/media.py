@@ -226,11 +226,27 @@ class RightsWindow(Record):
         return ends_at
 
 
+class SubtitleKind(StrEnum):
+    """What a subtitle file is for."""
+
+    SUBTITLES = "subtitles"
+    FORCED = "forced"
+    """What is not understood in the film's own language: shown although subtitles are off."""
+    SDH = "sdh"
+    """For the deaf and hard of hearing: with the sounds that are heard."""
+
+
 class SubtitleSource(Record):
     """A delivered subtitle file (WebVTT)."""
 
     source: ObjectRef
     language: Language
+    kind: SubtitleKind = SubtitleKind.SUBTITLES
+
+    @property
+    def track(self) -> str:
+        """The name of its track, unique in a version, for example ``en`` or ``en_forced``."""
+        return self.language if self.kind is SubtitleKind.SUBTITLES else f"{self.language}_{self.kind}"
 
 
 class Rendition(Record):

@@ -276,6 +276,18 @@ class EncodingPlan(Record):
         sizes = [(recipe.width, recipe.height) for recipe in self.fixed if recipe.codec is codec]
         return max(sizes, key=lambda size: size[0] * size[1], default=(self.width, self.height))
 
+    @property
+    def winding(self) -> tuple[VideoRecipe, ...]:
+        """The rungs by which players wind: the smallest of each codec, as a picture that is seen so shortly needs."""
+        codecs = dict.fromkeys(recipe.codec for recipe in self.video)
+        return tuple(
+            min(
+                (recipe for recipe in self.video if recipe.codec is codec),
+                key=lambda recipe: (recipe.width * recipe.height, recipe.bitrate_kbps),
+            )
+            for codec in codecs
+        )
+
     def recipe(self, rung: str, chunk: int) -> VideoRecipe:
         """Return how a chunk of a rung is encoded: as the ladder says, or with more bits.
 

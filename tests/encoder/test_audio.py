@@ -17,7 +17,7 @@ from encoder.loudness import gain_db
 from encoder.mediainfo import MediaInfo
 from encoder.probe import probe
 from lambdas.common.keys import PublishedVersion
-from lambdas.common.media import ObjectRef
+from lambdas.common.media import ObjectRef, SubtitleSource
 from lambdas.encoding.models import (
     Loudness,
     LoudnessReport,
@@ -44,6 +44,7 @@ SOUNDS = (
     ("ita", f"{CLICKS}|{CLICKS}"),
 )
 COMMENTARY = 4
+TEXTS = (("en", "subtitles"), ("en", "forced"), ("en", "sdh"), ("de", "subtitles"))
 TARGET = LoudnessTarget(integrated_lkfs=-27, true_peak_dbtp=-1)
 RULES = SoundRules(
     recipes=(
@@ -72,10 +73,12 @@ class Heard:
         studio.s3.upload_file(str(path), RAW, f"{DELIVERY}many.mkv")
         self.facts = media_facts(probe(path), media_info=MediaInfo(), video=None, most_audio_tracks=9).audio
         self.tracks = {track.name: track for track in tracks_of(self.facts, RULES)}
+        words = ObjectRef(bucket=RAW, key=f"{DELIVERY}film.en.vtt")
         self.plan = studio.plan(
             "v-sound",
             source=ObjectRef(bucket=RAW, key=f"{DELIVERY}many.mkv"),
             audio=tuple(self.tracks.values()),
+            subtitles=tuple(SubtitleSource(source=words, language=language, kind=kind) for language, kind in TEXTS),
         )
         self.work, uri = Keys(self.plan), studio.publish_plan(self.plan)
         for recipe in self.plan.video:
@@ -219,6 +222,36 @@ def test_hls_offers_every_rung_with_sound_that_every_player_knows(heard, studio)
     assert set(offers) == {(f"hls/video_{rung.rung}.m3u8", group) for rung in heard.plan.video for group in codecs}
     assert all(said.split(",")[1] == codecs[group] for (_, group), said in offers.items())
     assert master.playlists[0].stream_info.audio == "aac-128"
+
+
+def test_dash_says_what_each_text_is_for(heard, studio):
+    root = ElementTree.fromstring(studio.get(MEDIA, PUBLISHED.dash))
+    found = {}
+    for choice in root.iterfind("Period/AdaptationSet[@contentType='text']", NAMESPACE):
+        folder = choice.find(".//SegmentTemplate", NAMESPACE).get("initialization").split("/")[-2]
+        roles = [role.get("value") for role in choice.iterfind("Role", NAMESPACE)]
+        purposes = [purpose.get("value") for purpose in choice.iterfind("Accessibility", NAMESPACE)]
+        found[folder] = (choice.get("lang"), roles, purposes)
+    assert found == {
+        "en": ("en", ["subtitle"], []),
+        "en_forced": ("en", ["forced-subtitle"], []),
+        "en_sdh": ("en", ["caption"], ["2"]),
+        "de": ("de", ["subtitle"], []),
+    }
+
+
+def test_hls_says_what_each_text_is_for(heard, studio):
+    master = m3u8.loads(studio.get(MEDIA, PUBLISHED.hls).decode())
+    texts = {media.name: media for media in master.media if media.type == "SUBTITLES"}
+    assert {name: media.language for name, media in texts.items()} == {
+        "en": "en", "en forced": "en", "en sdh": "en", "de": "de",
+    }  # fmt: skip
+    assert {media.default for media in texts.values()} == {"NO"}
+    assert [name for name, media in texts.items() if media.forced == "YES"] == ["en forced"]
+    assert texts["en forced"].autoselect == "YES"
+    assert [name for name, media in texts.items() if "transcribes-spoken-dialog" in (media.characteristics or "")] == [
+        "en sdh"
+    ]
 
 
 def test_the_ends_and_the_middle_of_every_track_are_decoded(heard, studio):
