@@ -49,7 +49,7 @@ def encode_audio(*, plan: str, track: str, store: ObjectStore, claims: Claims) -
     def make(folder: Path) -> Path:
         mixed, encoded = folder / "mixed.wav", folder / "audio.mp4"
         with Window(store, work.plan.source) as source:
-            _mix(source.url, mixed, track=recipe, duration_s=work.duration_s)
+            _mix(source.url, mixed, track=recipe, work=work)
         report = _encode_as_loud(mixed, encoded, track=recipe, folder=folder)
         say("encoded", **report.model_dump(mode="json"))
         store.write(report, work.loudness_file(track))
@@ -58,14 +58,16 @@ def encode_audio(*, plan: str, track: str, store: ObjectStore, claims: Claims) -
     work.once(work.jobs.audio(track), target=work.audio_file(track), claims=claims, make=make)
 
 
-def _mix(source: Media, mixed: Path, *, track: AudioTrack, duration_s: float) -> None:
+def _mix(source: Media, mixed: Path, *, track: AudioTrack, work: Work) -> None:
     """Write the track's sound in the clear, as floating-point samples: a mix may be louder than full scale."""
-    # Sound that ends before the picture is filled with silence, sound that runs on is cut: the tracks of a presentation
-    # are equally long.
-    sides = [f"[0:a:{stream}]aresample={SAMPLE_RATE_HZ},apad[s{side}]" for side, stream in enumerate(track.streams)]
+    # Sound that begins after the picture, or ends before it, is filled with silence; what is more than the picture is
+    # cut: the tracks of a presentation begin together, and are equally long.
+    since = f"atrim=start={work.plan.picture_start_s:.6f},asetpts=PTS-STARTPTS"
+    aligned = f"aresample={SAMPLE_RATE_HZ}:async=1:first_pts=0,{since},apad"
+    sides = [f"[0:a:{stream}]{aligned}[s{side}]" for side, stream in enumerate(track.streams)]
     joined = "[s0]" if len(sides) == 1 else "[s0][s1]join=inputs=2:channel_layout=stereo:map=0.0-FL|1.0-FR,"
     layout = f"aformat=sample_fmts=flt:channel_layouts={_LAYOUTS[track.channels]}"
-    graph = ";".join((*sides, f"{joined}{layout},atrim=duration={duration_s:.6f}[mixed]"))
+    graph = ";".join((*sides, f"{joined}{layout},atrim=duration={work.duration_s:.6f}[mixed]"))
     ffmpeg(
         *(*untrusted(source), "-i", source, "-filter_complex", graph, "-map", "[mixed]"),
         *("-c:a", "pcm_f32le", "-rf64", "auto", *NO_METADATA, mixed),

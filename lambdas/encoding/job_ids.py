@@ -49,7 +49,7 @@ class JobIds:
         """Return the id of the job that encodes a track of sound."""
         plan = self._plan
         [track] = [track for track in plan.audio if track.name == name]
-        return f"audio/{name}/{_digest(plan.source, track, plan.frame_rate, plan.frames)}"
+        return f"audio/{name}/{_digest(plan.source, track, plan.frame_rate, plan.picture_start_s, plan.frames)}"
 
     def join(self, rung: str) -> str:
         """Return the id of the job that joins the chunks of a rung."""

@@ -167,6 +167,29 @@ def test_peaks_stay_below_their_limit_and_the_track_less_loud_than_the_others(he
         assert told.after.true_peak_dbtp <= -1
 
 
+@pytest.mark.parametrize(
+    ("sound_late_s", "picture_late_s", "heard_from_s"), [(0, 0, 1.0), (0.5, 0, 1.5), (0, 0.4, 0.6)]
+)
+def test_sound_is_heard_with_its_picture_whichever_begins_late(
+    studio, tmp_path, sound_late_s, picture_late_s, heard_from_s
+):
+    path, key = tmp_path / "late.mkv", f"{DELIVERY}late.mkv"
+    ffmpeg(
+        *("-itsoffset", str(picture_late_s), "-f", "lavfi", "-i", "color=s=32x32:r=25:d=3"),
+        *("-itsoffset", str(sound_late_s), "-f", "lavfi", "-i", f"aevalsrc=gte(t\\,1)*{LOUD}:s=48000:d=3"),
+        *("-map", "0:v", "-map", "1:a", "-c:v", "ffv1", "-c:a", "pcm_s24le", path),
+    )
+    studio.s3.upload_file(str(path), RAW, key)
+    name = f"late-{heard_from_s}"
+    plan = studio.plan(name, source=ObjectRef(bucket=RAW, key=key), picture_start_s=picture_late_s)
+    [track] = plan.audio
+    assert studio.run("encode-audio", "--plan", studio.publish_plan(plan), "--track", track.name) == 0
+    made = str(studio.download(WORK, Keys(plan).audio()))
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-i", made, "-af", "silencedetect=d=0.2", "-f", "null", "-"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stderr
+    assert float(re.search(r"silence_end: (\S+)", said)[1]) == pytest.approx(heard_from_s, abs=0.03)
+
+
 def test_silence_stays_silent(heard, report):
     told = report("eng_commentary_stereo_128k")
     assert (told.before, told.gain_db) == (Loudness(integrated_lkfs=None, true_peak_dbtp=None), 0)
