@@ -89,6 +89,7 @@ def _plan(film: SampleDelivery) -> EncodingPlan:
         chunk_segments=encoding.chunk_segments,
         segment_s=encoding.segment_s,
         search=encoding.search,
+        sound=encoding.sound,
         work_bucket=_BUCKET,
         media_bucket=_BUCKET,
     )

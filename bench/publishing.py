@@ -131,7 +131,7 @@ def _streamer(plan: EncodingPlan, *, film: SampleDelivery, folder: Path) -> floa
 
 def _ladder(plan: EncodingPlan, *, film: SampleDelivery) -> Ladder:
     [subtitles] = [file for file in film.manifest.files if file.language]
-    if plan.audio is None or subtitles.language is None:
+    if not plan.audio or subtitles.language is None:
         raise AssertionError("the sample film has sound and subtitles")
     source = str(film.feature)
     return Ladder(
@@ -161,8 +161,8 @@ def _ladder(plan: EncodingPlan, *, film: SampleDelivery) -> Ladder:
             },
             "audio_channel_layouts": {
                 "sound": {
-                    "max_channels": plan.audio.channels,
-                    "bitrates": {"aac": f"{plan.audio.bitrate_kbps}k"},
+                    "max_channels": plan.audio[0].channels,
+                    "bitrates": {"aac": f"{plan.audio[0].bitrate_kbps}k"},
                 }
             },
         },

@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace, *, store: ObjectStore) -> None:  # noqa: C
         case "encode-audio":
             from encoder.audio import encode_audio
 
-            encode_audio(plan=options.plan, store=store, claims=Claims.connect(store=store))
+            encode_audio(plan=options.plan, track=options.track, store=store, claims=Claims.connect(store=store))
         case "join":
             from encoder.join import join
 
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     for task, purpose in (
         ("search", "find the ladder of a title"),
         ("encode-chunk", "encode a run of segments of one rung"),
-        ("encode-audio", "encode the audio track"),
+        ("encode-audio", "encode a track of sound"),
         ("join", "join the chunks of a rung"),
         ("score", "measure the VMAF of a rung"),
         ("package", "encrypt, package and publish every rung"),
@@ -143,6 +143,8 @@ def _parser() -> argparse.ArgumentParser:
         planned.add_argument("--plan", required=True, help="s3:// address of the encoding plan")
         if task in {"encode-chunk", "join", "score"}:
             planned.add_argument("--rung", required=True, help="for example 1080p")
+        if task == "encode-audio":
+            planned.add_argument("--track", required=True, help="for example en_stereo_128k")
         if task == "encode-chunk":
             planned.add_argument("--chunk", required=True, type=int, help="the chunk's index, from 0")
     return parser

@@ -1,4 +1,4 @@
-"""Task ``encode-audio``: encode the whole audio track."""
+"""Task ``encode-audio``: encode one track of sound, whole, as loud as all the others."""
 
 from __future__ import annotations
 
@@ -6,41 +6,109 @@ from pathlib import Path
 
 from encoder.chunk import NO_METADATA
 from encoder.claims import Claims
-from encoder.errors import NotInPlanError
+from encoder.errors import LoudnessError
+from encoder.log import say
+from encoder.loudness import gain_db, measure
 from encoder.plan import Work
 from encoder.storage import ObjectStore
-from encoder.tools import ffmpeg, untrusted
+from encoder.tools import Media, ffmpeg, untrusted
 from encoder.window import Window
+from lambdas.encoding.models import AudioTrack, LoudnessReport, SoundCodec
 
 SAMPLE_RATE_HZ = 48_000
+BLOCK = {SoundCodec.AAC: 1024, SoundCodec.AC3: 1536, SoundCodec.EAC3: 1536}
+"""Samples that a codec codes together: sound may be cut no finer."""
+TOLERANCE_LU = 1.0
+"""How far encoding may change the loudness: codecs leave out what is not heard, and of noise that is something."""
+_MOST_LOWERED = 3
+_LOWERED_FURTHER_DB = 0.1
+# ffmpeg's names, by the number of channels.
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+# The loudness of dialogue that a decoder of AC-3 and E-AC-3 goes by, in dB (ATSC A/52, 5.4.2.8).
+_QUIETEST_DIALNORM, _LOUDEST_DIALNORM = -31, -1
 
 
-def encode_audio(*, plan: str, store: ObjectStore, claims: Claims) -> None:
-    """Encode the source's first audio stream as the plan's recipe says, once.
+def encode_audio(*, plan: str, track: str, store: ObjectStore, claims: Claims) -> None:
+    """Encode a track of the plan, once, and write a `LoudnessReport` beside it.
+
+    It is decoded and mixed once, measured, and encoded with one gain for the whole of it; then what was encoded is
+    measured. If its peaks are too high then, it is encoded again with less gain.
 
     Raises
     ------
     NotInPlanError
-        If the plan has no audio.
+        If the plan has no such track.
+    LoudnessError
+        If what was encoded is not as loud as it should be, or its peaks stay too high.
     ToolFailedError
-        If ffmpeg cannot read the source, or the source has no audio.
+        If ffmpeg cannot read the source, or the source lacks the track's streams.
     """
     work = Work.read(plan, store=store)
-    recipe = work.plan.audio
-    if recipe is None:
-        raise NotInPlanError(f"the plan of version {work.plan.version_id} has no audio")
+    recipe = work.track(track)
 
     def make(folder: Path) -> Path:
-        encoded = folder / "audio.mp4"
-        # Sound that ends before the picture is filled with silence, sound that runs on is cut: the tracks of
-        # a presentation are equally long.
-        sound = f"aresample={SAMPLE_RATE_HZ},apad,atrim=duration={work.duration_s:.6f}"
+        mixed, encoded = folder / "mixed.wav", folder / "audio.mp4"
         with Window(store, work.plan.source) as source:
-            ffmpeg(
-                *(*untrusted(source.url), "-i", source.url, "-map", "0:a:0", "-af", sound, "-ac", str(recipe.channels)),
-                *("-c:a", "aac", "-b:a", f"{recipe.bitrate_kbps}k", *NO_METADATA),
-                *("-movflags", "+faststart", encoded),
-            )
+            _mix(source.url, mixed, track=recipe, work=work)
+        report = _encode_as_loud(mixed, encoded, track=recipe, folder=folder)
+        say("encoded", **report.model_dump(mode="json"))
+        store.write(report, work.loudness_file(track))
         return encoded
 
-    work.once(work.jobs.audio, target=work.audio_file, claims=claims, make=make)
+    work.once(work.jobs.audio(track), target=work.audio_file(track), claims=claims, make=make)
+
+
+def _mix(source: Media, mixed: Path, *, track: AudioTrack, work: Work) -> None:
+    """Write the track's sound in the clear, as floating-point samples: a mix may be louder than full scale."""
+    # Sound that begins after the picture, or ends before it, is filled with silence; what is more than the picture is
+    # cut: the tracks of a presentation begin together, and are equally long.
+    since = f"atrim=start={work.plan.picture_start_s:.6f},asetpts=PTS-STARTPTS"
+    aligned = f"aresample={SAMPLE_RATE_HZ}:async=1:first_pts=0,{since},apad"
+    sides = [f"[0:a:{stream}]{aligned}[s{side}]" for side, stream in enumerate(track.streams)]
+    joined = "[s0]" if len(sides) == 1 else "[s0][s1]join=inputs=2:channel_layout=stereo:map=0.0-FL|1.0-FR,"
+    layout = f"aformat=sample_fmts=flt:channel_layouts={_LAYOUTS[track.channels]}"
+    graph = ";".join((*sides, f"{joined}{layout},atrim=duration={work.duration_s:.6f}[mixed]"))
+    ffmpeg(
+        *(*untrusted(source), "-i", source, "-filter_complex", graph, "-map", "[mixed]"),
+        *("-c:a", "pcm_f32le", "-rf64", "auto", *NO_METADATA, mixed),
+    )
+
+
+def _encode_as_loud(mixed: Path, encoded: Path, *, track: AudioTrack, folder: Path) -> LoudnessReport:
+    before = measure(mixed, folder=folder)
+    gain = gain_db(before, track.loudness)
+    for lowerings_left in range(_MOST_LOWERED, -1, -1):
+        expected = None if before.integrated_lkfs is None else before.integrated_lkfs + gain
+        _encode(mixed, encoded, track=track, gain=gain, expected_lkfs=expected)
+        after = measure(encoded, folder=folder)
+        over = 0.0 if after.true_peak_dbtp is None else after.true_peak_dbtp - track.loudness.true_peak_dbtp
+        if over <= 0 or not lowerings_left:
+            break
+        gain = round(gain - over - _LOWERED_FURTHER_DB, 2)
+        say("lowered", track=track.name, true_peak_dbtp=after.true_peak_dbtp, gain_db=gain)
+    if over > 0:
+        raise LoudnessError(
+            f"the peaks of {track.name} are {over:.1f} dB above {track.loudness.true_peak_dbtp:g} dBTP, whatever its "
+            f"gain: give its recipe more bit rate"
+        )
+    if expected is not None and (after.integrated_lkfs is None or abs(after.integrated_lkfs - expected) > TOLERANCE_LU):
+        raise LoudnessError(
+            f"{track.name} has {after.integrated_lkfs} LKFS, encoded, and should have {expected:.1f}: its recipe's "
+            f"bit rate is too low for it"
+        )
+    return LoudnessReport(track=track.name, before=before, gain_db=gain, after=after)
+
+
+def _encode(mixed: Path, encoded: Path, *, track: AudioTrack, gain: float, expected_lkfs: float | None) -> None:
+    ffmpeg(
+        *("-i", mixed, "-af", f"volume={gain:.2f}dB:precision=float", "-c:a", track.codec.value),
+        *("-b:a", f"{track.bitrate_kbps}k"),
+        *([] if track.codec is SoundCodec.AAC else ["-dialnorm", str(_dialnorm(expected_lkfs))]),
+        *(*NO_METADATA, "-movflags", "+faststart", encoded),
+    )
+
+
+def _dialnorm(expected_lkfs: float | None) -> int:
+    if expected_lkfs is None:
+        return _QUIETEST_DIALNORM
+    return min(_LOUDEST_DIALNORM, max(_QUIETEST_DIALNORM, round(expected_lkfs)))

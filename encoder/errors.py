@@ -88,6 +88,10 @@ class PeakError(PermanentError):
     """A second of a rendition takes more bits than its rung declares."""
 
 
+class LoudnessError(PermanentError):
+    """Sound, encoded, is not as loud as it should be, or louder than it may be."""
+
+
 class PackagingError(PermanentError):
     """What the packager wrote is not what the plan says."""
 

@@ -11,6 +11,7 @@ from encoder.mediainfo import MediaInfo, Track
 from encoder.probe import PixelFormat, Probe, SideData, Stream, pixel_formats
 from lambdas.common.media import (
     AudioFacts,
+    AudioRole,
     Chromaticity,
     HdrFacts,
     MasteringDisplay,
@@ -30,6 +31,7 @@ _SUBSAMPLINGS: dict[tuple[int | None, int | None], Subsampling] = {
     (1, 0): "4:2:2",
     (1, 1): "4:2:0",
 }
+_ROLES = {"visual_impaired": AudioRole.DESCRIPTION, "comment": AudioRole.COMMENTARY}
 _GREY_COMPONENTS = 2
 """Luma, and alpha perhaps."""
 
@@ -127,6 +129,7 @@ def _audio(stream: Stream) -> AudioFacts:
         bit_depth=stream.bits_per_sample or None,
         language=_plain(tags.get("language")),
         title=_plain(tags.get("title") or tags.get("name") or tags.get("handler_name")),
+        role=next((role for disposition, role in _ROLES.items() if stream.disposition.get(disposition)), None),
         start_s=stream.start_time,
         duration_s=stream.duration,
     )

@@ -18,6 +18,10 @@ from lambdas.common.keys import MisplacedReferenceError, PublishedVersion, refer
 _MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 _KID = "{urn:mpeg:cenc:2013}default_KID"
 _PSSH = "{urn:mpeg:cenc:2013}pssh"
+_PURPOSE, _FOR_THE_BLIND = "urn:tva:metadata:cs:AudioPurposeCS:2007", "1"
+_DESCRIBES = "public.accessibility.describes-video"
+_SOUND_CODECS = ("mp4a.", "ac-3", "ec-3")
+_TRICK_MODE = "http://dashif.org/guidelines/trickmode"
 _FAIRPLAY = "com.apple.streamingkeydelivery"
 _FAIRPLAY_KEY = re.compile(r"skd://(?P<key_id>[0-9a-f]{32})")
 
@@ -35,6 +39,30 @@ class Segment(NamedTuple):
 
     key: str
     duration_s: float
+    first_byte: int = 0
+    bytes: int | None = None
+    """None: to the object's end."""
+
+
+class Sound(NamedTuple):
+    """What a manifest says of a track of sound."""
+
+    language: str | None
+    codecs: str | None
+    """As RFC 6381 has it; in HLS, of the variants with its group."""
+    channels: str | None
+    called: str | None
+    """Its role in DASH, its name in HLS."""
+    describes: bool
+    """Whether it is for those who do not see the picture."""
+
+
+class Listed(NamedTuple):
+    """A media playlist, as the multivariant playlist names it."""
+
+    kind: Kind
+    sound: Sound | None = None
+    trick: bool = False
 
 
 class Track(NamedTuple):
@@ -48,6 +76,9 @@ class Track(NamedTuple):
     key_formats: frozenset[str] = frozenset()
     """By which the manifest names the key: ``schemeIdUri`` in DASH, ``KEYFORMAT`` in HLS."""
     playlist: str | None = None
+    sound: Sound | None = None
+    trick: bool = False
+    """Whether it has key frames alone, by which a player winds."""
 
     @property
     def folder(self) -> str:
@@ -92,8 +123,8 @@ def dash_tracks(text: bytes, *, published: PublishedVersion) -> tuple[Track, ...
     return tracks
 
 
-def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, Kind]:
-    """Return the media playlists of a version's multivariant playlist: their keys, and what they carry.
+def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, Listed]:
+    """Return the media playlists of a version's multivariant playlist, by their keys.
 
     Raises
     ------
@@ -103,9 +134,10 @@ def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, Kind
     parsed = _playlist(text)
     kinds = {"AUDIO": Kind.AUDIO, "SUBTITLES": Kind.TEXT}
     try:
-        named = {media.uri: kinds[media.type] for media in parsed.media}
-        named |= {variant.uri: Kind.VIDEO for variant in parsed.playlists}
-        found = {referenced(published.hls, uri, within=published.prefix): kind for uri, kind in named.items()}
+        named = {media.uri: Listed(kinds[media.type], _hls_sound(media, parsed.playlists)) for media in parsed.media}
+        named |= {variant.uri: Listed(Kind.VIDEO) for variant in parsed.playlists}
+        named |= {key_frames.uri: Listed(Kind.VIDEO, trick=True) for key_frames in parsed.iframe_playlists}
+        found = {referenced(published.hls, uri, within=published.prefix): listed for uri, listed in named.items()}
     except (KeyError, MisplacedReferenceError) as error:
         raise ManifestUnreadableError(f"no multivariant playlist that can be played: {error}") from error
     if not parsed.is_variant or not found:
@@ -113,7 +145,7 @@ def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, Kind
     return found
 
 
-def hls_track(text: bytes, *, key: str, kind: Kind, published: PublishedVersion) -> Track:
+def hls_track(text: bytes, *, key: str, listed: Listed, published: PublishedVersion) -> Track:
     """Return the track of the media playlist `key`.
 
     Raises
@@ -124,22 +156,28 @@ def hls_track(text: bytes, *, key: str, kind: Kind, published: PublishedVersion)
     parsed = _playlist(text)
     if not parsed.is_endlist or not parsed.segments:
         raise ManifestUnreadableError("a playlist of a film has segments and an end")
-    if kind is not Kind.TEXT and not all(_encrypted(segment) and segment.init_section for segment in parsed.segments):
+    if listed.kind is not Kind.TEXT and not all(
+        _encrypted(segment) and segment.init_section for segment in parsed.segments
+    ):
         raise ManifestUnreadableError("a segment is not encrypted, or has no initialisation")
     first = parsed.segments[0].init_section
     try:
         return Track(
-            kind=kind,
+            kind=listed.kind,
             init=referenced(key, first.uri, within=published.prefix) if first else None,
             segments=tuple(
-                Segment(referenced(key, segment.uri, within=published.prefix), segment.duration)
+                Segment(
+                    referenced(key, segment.uri, within=published.prefix), segment.duration, *_range(segment.byterange)
+                )
                 for segment in parsed.segments
             ),
             key_id=_fairplay_key(parsed.keys),
             key_formats=frozenset(found.keyformat for found in parsed.keys if found),
             playlist=key,
+            sound=listed.sound,
+            trick=listed.trick,
         )
-    except MisplacedReferenceError as error:
+    except ValueError as error:
         raise ManifestUnreadableError(str(error)) from error
 
 
@@ -181,12 +219,52 @@ def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track
             for found in protections
             if found.find(_PSSH) is not None or found.get("schemeIdUri") == CLEAR_KEY
         ),
+        sound=_dash_sound(choice, made),
+        trick=any(found.get("schemeIdUri") == _TRICK_MODE for found in choice.iterfind(f"{_MPD}EssentialProperty")),
+    )
+
+
+def _dash_sound(choice: Any, made: Any) -> Sound | None:  # noqa: ANN401 - XML elements
+    if choice.get("contentType") != Kind.AUDIO:
+        return None
+    channels = made.find(f"{_MPD}AudioChannelConfiguration")
+    return Sound(
+        language=choice.get("lang"),
+        codecs=made.get("codecs"),
+        channels=None if channels is None else channels.get("value"),
+        called=",".join(role.get("value", "") for role in choice.iterfind(f"{_MPD}Role")) or None,
+        describes=any(
+            (found.get("schemeIdUri"), found.get("value")) == (_PURPOSE, _FOR_THE_BLIND)
+            for found in choice.iterfind(f"{_MPD}Accessibility")
+        ),
+    )
+
+
+def _hls_sound(media: Any, variants: Any) -> Sound | None:  # noqa: ANN401 - the library has no types
+    if media.type != "AUDIO":
+        return None
+    told = {variant.stream_info.codecs or "" for variant in variants if variant.stream_info.audio == media.group_id}
+    codecs = {codec for codecs in told for codec in codecs.split(",") if codec.startswith(_SOUND_CODECS)}
+    return Sound(
+        language=media.language,
+        codecs=",".join(sorted(codecs)) or None,
+        channels=media.channels,
+        called=media.name,
+        describes=_DESCRIBES in (media.characteristics or "").split(","),
     )
 
 
 def _fairplay_key(keys: Any) -> str | None:  # noqa: ANN401 - the library has no types
     found = (_FAIRPLAY_KEY.fullmatch(key.uri or "") for key in keys if key and key.keyformat == _FAIRPLAY)
     return next((named["key_id"] for named in found if named), None)
+
+
+def _range(said: str | None) -> tuple[int, int | None]:
+    """Return the first byte and the number of bytes of a byte range of HLS."""
+    if said is None:
+        return 0, None
+    length, _, first = said.partition("@")
+    return int(first or 0), int(length)
 
 
 def _repeats(value: str) -> int:

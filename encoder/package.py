@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from encoder.audio import BLOCK, SAMPLE_RATE_HZ
 from encoder.chunk import NO_METADATA, timescale
 from encoder.claims import Claims
 from encoder.errors import PackagingError
 from encoder.keys import KeyOpener
 from encoder.log import say
-from encoder.packager import audio_folder, package_streams
+from encoder.packager import package_streams
 from encoder.plan import Work
 from encoder.poster import make_poster
 from encoder.storage import ObjectStore
@@ -41,10 +42,10 @@ _EXTINF = re.compile(r"^#EXTINF:(?P<seconds>[\d.]+)", re.MULTILINE)
 
 
 class Tracks(NamedTuple):
-    """What is packaged, in the clear: the rendition of each rung, and the sound, if there is any."""
+    """What is packaged, in the clear: the rendition of each rung, and the tracks of sound by their names."""
 
     video: dict[str, Path]
-    audio: Path | None
+    audio: dict[str, Path]
 
 
 def package(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener) -> None:
@@ -55,10 +56,10 @@ def package(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener)
     Raises
     ------
     ObjectMissingError
-        If a rendition, a score, the audio track, a subtitle file or a seek thumbnail is not there.
+        If a rendition, a score, a track of sound, a subtitle file or a seek thumbnail is not there.
     PackagingError
-        If the packager did not write what the plan says, two subtitle files are in one language, or the seek
-        thumbnails name what does not lie beside them.
+        If the packager did not write what the plan says, two subtitle files are in one language and of one kind, or the
+        seek thumbnails name what does not lie beside them.
     RefusedError
         If KMS does not open a key.
     """
@@ -70,7 +71,9 @@ def package(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener)
                 recipe.rung: _fetch_rendition(recipe, work=work, store=store, tracks=folder)
                 for recipe in work.plan.video
             },
-            audio=_fetch_audio(work, store=store, tracks=folder),
+            audio={
+                track.name: _fetch_audio(track.name, work=work, store=store, tracks=folder) for track in work.plan.audio
+            },
         )
 
     package_tracks(work, fetch=fetch, store=store, claims=claims, opener=opener)
@@ -141,21 +144,21 @@ def _without_metadata(rendition: Path, *, work: Work) -> Path:
     return bare
 
 
-def _fetch_audio(work: Work, *, store: ObjectStore, tracks: Path) -> Path | None:
-    if work.plan.audio is None:
-        return None
-    path = tracks / "audio.mp4"
-    store.fetch(work.audio_file, path)
+def _fetch_audio(track: str, *, work: Work, store: ObjectStore, tracks: Path) -> Path:
+    path = tracks / f"audio_{track}.mp4"
+    store.fetch(work.audio_file(track), path)
     return path
 
 
 def _fetch_subtitles(work: Work, *, store: ObjectStore, tracks: Path) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for subtitle in work.plan.subtitles:
-        if subtitle.language in paths:
-            raise PackagingError(f"two subtitle files are in {subtitle.language!r}; deliver one a language")
-        paths[subtitle.language] = tracks / f"{subtitle.language}.vtt"
-        store.fetch(subtitle.source, paths[subtitle.language])
+        if subtitle.track in paths:
+            raise PackagingError(
+                f"two subtitle files are in {subtitle.language!r} and {subtitle.kind}; deliver one a language and kind"
+            )
+        paths[subtitle.track] = tracks / f"{subtitle.track}.vtt"
+        store.fetch(subtitle.source, paths[subtitle.track])
     return paths
 
 
@@ -173,11 +176,17 @@ def _check(out: Path, *, work: Work) -> None:
         # A playlist rounds each segment to a millisecond.
         if abs(listed_s - work.duration_s) > frame_s / 2 + expected / 1000:
             raise PackagingError(f"{recipe.rung} lasts {listed_s} s, and the plan says {work.duration_s} s")
-    if plan.audio is not None and not any((out / audio_folder(plan.audio)).glob("seg_*.m4s")):
-        raise PackagingError("the audio track has no segment")
+    for recipe in plan.winding:
+        found = len(list((out / VersionLayout.trick(recipe.rung)).glob("seg_*.m4s")))
+        if found != expected:
+            raise PackagingError(f"{found} segments wind {recipe.rung}, and the plan says {expected}")
+    for track in plan.audio:
+        if not any((out / VersionLayout.audio(track.name)).glob("seg_*.m4s")):
+            raise PackagingError(f"the track {track.name} has no segment")
     stated = _MPD_DURATION.search((out / VersionLayout.DASH).read_text(encoding="utf-8"))
-    # Sound ends on a block of its own, up to 1,024 samples after the picture.
-    if stated is None or abs(float(stated["seconds"]) - work.duration_s) > frame_s:
+    # Sound ends on a block of its own, which may be longer than a frame.
+    slack_s = max(frame_s, *(BLOCK[track.codec] / SAMPLE_RATE_HZ for track in plan.audio), 0.0)
+    if stated is None or abs(float(stated["seconds"]) - work.duration_s) > slack_s:
         found_s = stated["seconds"] if stated else "no"
         raise PackagingError(f"the DASH manifest says {found_s} s, and the plan says {work.duration_s} s")
 

@@ -15,8 +15,8 @@ from encoder.plan import Work
 from encoder.protection import CLEAR_KEY, System
 from encoder.tools import Tool, run
 from lambdas.common.keys import VersionLayout
-from lambdas.common.media import UNDETERMINED, Language
-from lambdas.encoding.models import AudioRecipe, VideoRecipe
+from lambdas.common.media import UNDETERMINED, AudioRole, SubtitleKind, SubtitleSource, Tier
+from lambdas.encoding.models import AudioTrack, VideoRecipe
 
 # What stands in the initialisation of picture and sound, and in the DASH manifest; in HLS, FairPlay beside it.
 _PROTECTION_SYSTEMS = "Common,Widevine,PlayReady,FairPlay"
@@ -24,6 +24,26 @@ _COMMON_PROTECTION = re.compile(
     rf'<ContentProtection schemeIdUri="urn:uuid:{System.COMMON}">.*?</ContentProtection>', re.DOTALL
 )
 _CLEAR_KEY_PROTECTION = f'<ContentProtection value="ClearKey1.0" schemeIdUri="{CLEAR_KEY}"/>'
+# Sound for those who do not see the picture: to DASH (ETSI TS 101 154), and to HLS.
+_DESCRIBES = (
+    "dash_accessibilities=urn:tva:metadata:cs:AudioPurposeCS:2007=1",
+    "hls_characteristics=public.accessibility.describes-video",
+)
+_TRANSCRIBES, _MUSIC = (
+    "public.accessibility.transcribes-spoken-dialog",
+    "public.accessibility.describes-music-and-sound",
+)
+# Text that is shown although subtitles are off, and text for those who do not hear the sound.
+_DASH_TEXT: Mapping[SubtitleKind, Sequence[str]] = {
+    SubtitleKind.SUBTITLES: (),
+    SubtitleKind.FORCED: ("forced_subtitle=1",),
+    SubtitleKind.SDH: ("dash_roles=caption", "dash_accessibilities=urn:tva:metadata:cs:AudioPurposeCS:2007=2"),
+}
+_HLS_TEXT: Mapping[SubtitleKind, Sequence[str]] = {
+    SubtitleKind.SUBTITLES: (),
+    SubtitleKind.FORCED: ("forced_subtitle=1",),
+    SubtitleKind.SDH: (f"hls_characteristics={_TRANSCRIBES};{_MUSIC}",),
+}
 _FAIRPLAY_URI = re.compile(r'(?<=URI="skd://)[A-Za-z0-9+/=]+(?=")')
 _MEDIA_URI = re.compile(r'(^|URI=")(?=\.\./)', re.MULTILINE)
 
@@ -33,8 +53,8 @@ def package_streams(
     work: Work,
     keys: Sequence[OpenKey],
     video: Mapping[str, Path],
-    audio: Path | None,
-    subtitles: Mapping[Language, Path],
+    audio: Mapping[str, Path],
+    subtitles: Mapping[str, Path],
     out: Path,
 ) -> None:
     """Package a version's tracks into `out`, which is laid out as the version's prefix in the media bucket.
@@ -43,8 +63,10 @@ def package_streams(
     ----------
     video
         The rendition of each rung of the plan.
+    audio
+        The file of each track of sound of the plan.
     subtitles
-        The WebVTT file of each language.
+        The WebVTT file of each track of subtitles of the plan.
 
     Raises
     ------
@@ -59,11 +81,14 @@ def package_streams(
     for recipe in work.plan.video:
         if recipe.tier not in tiers:
             raise PackagingError(f"the plan has no {recipe.tier} key, which rung {recipe.rung} needs")
-    streams = [_video(recipe, video[recipe.rung]) for recipe in work.plan.video]
-    if audio is not None and work.plan.audio is not None:
-        streams.append(_audio(work.plan.audio, audio))
-    for language, path in subtitles.items():
-        streams += _subtitles(language, path)
+    winding = work.plan.winding
+    streams = [_video(recipe, video[recipe.rung], winds=recipe in winding) for recipe in work.plan.video]
+    streams += [_trick(recipe, video[recipe.rung]) for recipe in winding]
+    streams += [
+        _audio(track, audio[track.name], role=dash_role(track, first=work.plan.audio[0])) for track in work.plan.audio
+    ]
+    for subtitle in work.plan.subtitles:
+        streams += _subtitles(subtitle, subtitles[subtitle.track])
     # The packager takes its keys as a flag, and a command line can be read by every process of the machine.
     # `--fromenv` makes it read the flag from its environment, which only its own user can. It also repeats
     # the flag when it does not like it, hence `secrets`.
@@ -82,9 +107,14 @@ def package_streams(
         playlist.write_text(_corrected(playlist.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def audio_folder(recipe: AudioRecipe) -> str:
-    """Return the folder of an audio track, below the version's prefix."""
-    return VersionLayout.audio(language=recipe.language, channels=recipe.channels, bitrate_kbps=recipe.bitrate_kbps)
+def dash_role(track: AudioTrack, *, first: AudioTrack) -> str:
+    """Return the role of a track in the DASH manifest (ISO/IEC 23009-1, 5.8.5.5), of which `first` is the first.
+
+    Only what is heard unless another is chosen is ``main``, by whichever recipe.
+    """
+    if track.role is not AudioRole.MAIN:
+        return track.role.value
+    return "main" if track.label == first.label else "alternate"
 
 
 def _options(work: Work) -> Iterator[str]:
@@ -98,9 +128,9 @@ def _options(work: Work) -> Iterator[str]:
     # Without the fake clock the time of packaging stands in every header; without the index the order in the
     # manifests is that in which the packager's threads came first.
     yield from ("--use_fake_clock_for_muxer", "--force_cl_index", "--quiet")
-    if work.plan.audio is not None:
+    if work.plan.audio:
         # Subtitles are there to be chosen: only sound has a default, so the text's is no language at all.
-        yield from ("--default_language", work.plan.audio.language, "--default_text_language", UNDETERMINED)
+        yield from ("--default_language", work.plan.audio[0].language, "--default_text_language", UNDETERMINED)
 
 
 def _constant_iv(work: Work) -> str:
@@ -112,43 +142,59 @@ def _constant_iv(work: Work) -> str:
     return hashlib.sha256(f"{work.plan.title_id}/{work.plan.version_id}".encode()).hexdigest()[:32]
 
 
-def _video(recipe: VideoRecipe, path: Path) -> str:
+def _video(recipe: VideoRecipe, path: Path, *, winds: bool) -> str:
+    key_frames = _relative(VersionLayout.playlist(f"trick_{recipe.rung}"))
     return _stream(
         path,
         "video",
         *_segments(VersionLayout.video(recipe.rung)),
         f"drm_label={recipe.tier}",
         _playlist(f"video_{recipe.rung}"),
+        # HLS winds by the first bytes of the rung's own segments.
+        *((f"iframe_playlist_name={key_frames}",) if winds else ()),
     )
 
 
-def _audio(recipe: AudioRecipe, path: Path) -> str:
+def _trick(recipe: VideoRecipe, path: Path) -> str:
+    """DASH winds by a track of the key frames alone."""
+    folder = VersionLayout.trick(recipe.rung)
+    return _stream(path, "video", *_segments(folder), f"drm_label={recipe.tier}", "trick_play_factor=1", "dash_only=1")
+
+
+def _audio(track: AudioTrack, path: Path, *, role: str) -> str:
     return _stream(
         path,
         "audio",
-        *_segments(audio_folder(recipe)),
-        "drm_label=AUDIO",
+        *_segments(VersionLayout.audio(track.name)),
+        f"drm_label={Tier.AUDIO}",
         # The packager knows no code for "undetermined": such a track is written without a language.
-        *(() if recipe.language == UNDETERMINED else (f"language={recipe.language}",)),
-        _playlist(f"audio_{recipe.language}"),
-        "hls_group_id=audio",
-        f"hls_name={recipe.language}",
+        *(() if track.language == UNDETERMINED else (f"language={track.language}",)),
+        _playlist(f"audio_{track.name}"),
+        # The members of a group are the languages and roles by one recipe; every recipe is a group.
+        f"hls_group_id={track.recipe}",
+        f"hls_name={track.label}",
+        f"dash_roles={role}",
+        # By the label the packager keeps apart what is not the same sound at another bit rate.
+        *(() if track.label == track.language else (f"dash_label={track.label}",)),
+        *(_DESCRIBES if track.role is AudioRole.DESCRIPTION else ()),
     )
 
 
-def _subtitles(language: Language, path: Path) -> Iterator[str]:
+def _subtitles(subtitle: SubtitleSource, path: Path) -> Iterator[str]:
     # DASH carries text in MP4; Apple's players want WebVTT files. Both are a few bytes.
-    folder = VersionLayout.subtitles(language)
-    yield _stream(path, "text", *_segments(folder), f"language={language}", "dash_only=1")
+    folder, language = VersionLayout.subtitles(subtitle.track), f"language={subtitle.language}"
+    yield _stream(path, "text", *_segments(folder), language, "dash_only=1", *_DASH_TEXT[subtitle.kind])
     yield _stream(
         path,
         "text",
         f"segment_template={_relative(f'{folder}/{VersionLayout.SEGMENT}.vtt')}",
-        f"language={language}",
-        _playlist(f"subtitles_{language}"),
+        language,
+        _playlist(f"subtitles_{subtitle.track}"),
         "hls_group_id=subtitles",
-        f"hls_name={language}",
+        # No two of a group may be called the same.
+        f"hls_name={subtitle.track.replace('_', ' ')}",
         "hls_only=1",
+        *_HLS_TEXT[subtitle.kind],
     )
 
 

@@ -12,7 +12,7 @@ from encoder.storage import ObjectStore, parse_uri
 from lambdas.common.keys import Workspace
 from lambdas.common.media import ObjectRef
 from lambdas.encoding.job_ids import JobIds
-from lambdas.encoding.models import Chunk, EncodingPlan, VideoRecipe
+from lambdas.encoding.models import AudioTrack, Chunk, EncodingPlan, VideoRecipe
 
 
 class Work:
@@ -36,10 +36,13 @@ class Work:
         """Return where an encoded chunk lies."""
         return self.object(self.keys.track(self.jobs.chunk(rung, index)))
 
-    @property
-    def audio_file(self) -> ObjectRef:
-        """Where the encoded audio track lies."""
-        return self.object(self.keys.track(self.jobs.audio))
+    def audio_file(self, track: str) -> ObjectRef:
+        """Return where an encoded track of sound lies."""
+        return self.object(self.keys.track(self.jobs.audio(track)))
+
+    def loudness_file(self, track: str) -> ObjectRef:
+        """Return where the report of a track's loudness lies."""
+        return self.object(self.keys.loudness(self.jobs.audio(track)))
 
     def rendition_file(self, rung: str) -> ObjectRef:
         """Return where a joined rendition lies."""
@@ -144,6 +147,20 @@ class Work:
                 return recipe
         known = ", ".join(recipe.rung for recipe in self.plan.video)
         raise NotInPlanError(f"the plan has no rung {rung!r}; it has {known}")
+
+    def track(self, name: str) -> AudioTrack:
+        """Return how a track of sound is encoded.
+
+        Raises
+        ------
+        NotInPlanError
+            If the plan has no such track.
+        """
+        for track in self.plan.audio:
+            if track.name == name:
+                return track
+        known = ", ".join(track.name for track in self.plan.audio) or "no sound"
+        raise NotInPlanError(f"the plan has no track {name!r}; it has {known}")
 
     def chunk(self, index: int) -> Chunk:
         """Return chunk `index`.

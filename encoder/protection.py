@@ -70,21 +70,21 @@ def sample_entries(init: bytes) -> tuple[SampleEntry, ...]:
     """Return the sample entries of an initialisation segment; none of one that is damaged."""
     tables = [init]
     for name in _SAMPLE_ENTRIES:
-        tables = [body for table in tables for found, body in _boxes(table) if found == name]
+        tables = [body for table in tables for found, body in boxes(table) if found == name]
     return tuple(
         SampleEntry(coding=coding, key_id=_key_id(coding, body))
         for table in tables
-        for coding, body in _boxes(table[_STSD_FIELDS:])
+        for coding, body in boxes(table[_STSD_FIELDS:])
     )
 
 
 def announced(init: bytes, *, key_id: str) -> frozenset[System]:
     """Return the systems whose ``pssh`` box in an initialisation segment names the key `key_id` (hexadecimal)."""
-    boxes = [body for name, movie in _boxes(init) if name == "moov" for found, body in _boxes(movie) if found == "pssh"]
+    headers = [body for name, movie in boxes(init) if name == "moov" for found, body in boxes(movie) if found == "pssh"]
     return frozenset(
         system
         for system in System
-        for box in boxes
+        for box in headers
         if box[_SYSTEM] == uuid.UUID(system.value).bytes and _named(system, key_id) in box[_SYSTEM.stop :]
     )
 
@@ -102,13 +102,13 @@ def _named(system: System, key_id: str) -> bytes:
 def _key_id(coding: str, entry: bytes) -> str | None:
     if coding not in _ENTRY_FIELDS:
         return None
-    boxes = [entry[_ENTRY_FIELDS[coding] :]]
+    nested = [entry[_ENTRY_FIELDS[coding] :]]
     for name in ("sinf", "schi", "tenc"):
-        boxes = [body for box in boxes for found, body in _boxes(box) if found == name]
-    return next((box[_KEY_ID].hex() for box in boxes if box[_IS_PROTECTED : _IS_PROTECTED + 1] == b"\x01"), None)
+        nested = [body for box in nested for found, body in boxes(box) if found == name]
+    return next((box[_KEY_ID].hex() for box in nested if box[_IS_PROTECTED : _IS_PROTECTED + 1] == b"\x01"), None)
 
 
-def _boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
+def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the boxes that follow each other in `data`, up to one that is damaged."""
     start = 0
     while start + _HEADER <= len(data):

@@ -10,7 +10,6 @@ from encoder.claims import Claims
 from encoder.errors import NotInPlanError, PackagingError
 from encoder.keys import KeyOpener, OpenKey
 from encoder.package import Tracks, package_tracks
-from encoder.packager import audio_folder
 from encoder.plan import Work
 from encoder.storage import ObjectStore
 from encoder.tools import Tool, run
@@ -47,7 +46,6 @@ def repackage(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpene
 
     def fetch(folder: Path) -> Tracks:
         keys = [opener.open(key, title_id=work.plan.title_id) for key in replaced.keys]
-        audio = work.plan.audio
         return Tracks(
             video={
                 recipe.rung: published.fetch(
@@ -55,7 +53,12 @@ def repackage(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpene
                 )
                 for recipe in work.plan.video
             },
-            audio=published.fetch(audio_folder(audio), folder / "audio.mp4", "audio", keys) if audio else None,
+            audio={
+                track.name: published.fetch(
+                    VersionLayout.audio(track.name), folder / f"audio_{track.name}.mp4", "audio", keys
+                )
+                for track in work.plan.audio
+            },
         )
 
     package_tracks(work, fetch=fetch, store=store, claims=claims, opener=opener)

@@ -9,12 +9,15 @@ from typing import NamedTuple
 from encoder.errors import ToolFailedError
 from encoder.keys import OpenKey
 from encoder.manifests import Kind
+from encoder.protection import boxes
 from encoder.tools import Tool, run
 
 _TICK = re.compile(r"^#tb 0: (?P<numerator>\d+)/(?P<denominator>\d+)$", re.MULTILINE)
 # stream, decoding time, presentation time, duration, …
 _SAMPLE = re.compile(r"^0,\s*-?\d+,\s*-?\d+,\s*(?P<ticks>\d+),", re.MULTILINE)
 _TEXT_FILE = b"WEBVTT"
+# What a run of samples says of itself.
+_DATA_OFFSET, _FIRST_FLAGS, _SAMPLE_DURATION, _SAMPLE_SIZE = 0x1, 0x4, 0x100, 0x200
 
 
 class Decoded(NamedTuple):
@@ -52,6 +55,26 @@ def decode(path: Path, *, kind: Kind, key: OpenKey | None) -> Decoded:
     if tick is None or not samples:
         raise ToolFailedError(tool=Tool.FFMPEG, exit_code=0, stderr=("nothing came out of it",))
     return Decoded(samples=len(samples), ticks=sum(samples), tick_s=int(tick["numerator"]) / int(tick["denominator"]))
+
+
+def first_sample_ends(segment: bytes, start: int) -> int | None:
+    """Return where the first sample of the movie fragment at `start` ends (ISO/IEC 14496-12, 8.8); none: none is there.
+
+    Its bytes count from the fragment's first, as in CMAF.
+    """
+    fragment = next(iter(boxes(segment[start:])), None)
+    if fragment is None or fragment[0] != "moof":
+        return None
+    runs = (
+        run for name, track in boxes(fragment[1]) if name == "traf" for found, run in boxes(track) if found == "trun"
+    )
+    run = next(runs, b"")
+    flags = int.from_bytes(run[1:4], "big")
+    if not flags & _DATA_OFFSET or not flags & _SAMPLE_SIZE:
+        return None
+    entry = 12 + 4 * bool(flags & _FIRST_FLAGS) + 4 * bool(flags & _SAMPLE_DURATION)
+    data, size = (int.from_bytes(run[at : at + 4], "big") for at in (8, entry))
+    return start + data + size
 
 
 def _decrypted(path: Path, *, key: OpenKey) -> str:

@@ -11,28 +11,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from encoder.audio import SAMPLE_RATE_HZ
+from encoder.audio import BLOCK, SAMPLE_RATE_HZ
 from encoder.claims import Claims
 from encoder.errors import ManifestUnreadableError, ObjectMissingError, ToolFailedError, VerificationFailedError
 from encoder.keys import KeyOpener, OpenKey
 from encoder.log import say
-from encoder.manifests import Kind, Segment, Track, dash_tracks, hls_playlists, hls_track
-from encoder.packager import audio_folder
+from encoder.manifests import Kind, Listed, Segment, Sound, Track, dash_tracks, hls_playlists, hls_track
+from encoder.packager import dash_role
 from encoder.plan import Work
 from encoder.protection import KEY_FORMATS, System, announced, sample_entries
-from encoder.samples import Decoded, decode
+from encoder.samples import Decoded, decode, first_sample_ends
 from encoder.storage import ObjectStore
 from encoder.thumbnails import sprites_of
 from encoder.tools import ffmpeg
 from lambdas.common.keys import MisplacedReferenceError, PublishedVersion, VersionLayout, referenced
-from lambdas.common.media import ObjectRef, Tier
-from lambdas.encoding.models import CheckedTrack, Fault, PackageReport, RungScore, VerificationReport
+from lambdas.common.media import UNDETERMINED, AudioRole, ObjectRef, Tier
+from lambdas.encoding.models import (
+    AudioTrack,
+    CheckedTrack,
+    Fault,
+    PackageReport,
+    RungScore,
+    SoundCodec,
+    VerificationReport,
+)
 
 _FAULTS_TOLD = 5
 _BEST_VMAF = 100.0
-# A block of AAC: sound may be cut no finer.
-_AUDIO_BLOCK = 1024
-_BLOCK_S = _AUDIO_BLOCK / SAMPLE_RATE_HZ
+_SOUND_CODECS = {SoundCodec.AAC: "mp4a.40.2", SoundCodec.AC3: "ac-3", SoundCodec.EAC3: "ec-3"}
+_SHORT_LANGUAGE = 2
 _TEXT_TOLERANCE_S = 0.002
 # A playlist rounds each segment to a millisecond; a timeline counts ticks.
 _PLAYLIST_ROUNDING_S = 0.0005
@@ -139,10 +146,10 @@ class _Verification:
             return ()
         return tuple(self._media_playlists(playlists))
 
-    def _media_playlists(self, playlists: Mapping[str, Kind]) -> Iterator[Track]:
+    def _media_playlists(self, playlists: Mapping[str, Listed]) -> Iterator[Track]:
         for key in sorted(self._present(set(playlists))):
             try:
-                yield hls_track(self._read(key), key=key, kind=playlists[key], published=self._published)
+                yield hls_track(self._read(key), key=key, listed=playlists[key], published=self._published)
             except ManifestUnreadableError as error:
                 self._fault(key, str(error))
 
@@ -213,9 +220,11 @@ class _Verification:
     def _complete(self, tracks: tuple[Track, ...], *, of: str) -> None:
         """See that every track of the plan is there, as long as the plan says, and under its own key."""
         plan = self._work.plan
-        found = {track.folder.removeprefix(self._published.prefix): track for track in tracks}
+        self._winds([track for track in tracks if track.trick], of=of)
+        found = {self._path(track): track for track in tracks if not track.trick}
         expected = [(VersionLayout.video(recipe.rung), recipe.tier) for recipe in plan.video]
-        expected += [(audio_folder(plan.audio), Tier.AUDIO)] if plan.audio else []
+        sounds = {VersionLayout.audio(sound.name): sound for sound in plan.audio}
+        expected += [(folder, Tier.AUDIO) for folder in sounds]
         for folder, tier in expected:
             track = found.get(folder)
             if track is None:
@@ -224,16 +233,65 @@ class _Verification:
                 self._fault(folder, f"{of} names {track.key_id or 'no key'}, which is not the {tier} key")
             elif track.kind is Kind.VIDEO and len(track.segments) != self._segments:
                 self._fault(folder, f"{of} lists {len(track.segments)} segments, and the plan says {self._segments}")
-            elif track.kind is Kind.AUDIO and abs(_listed_s(track) - self._work.duration_s) > _slack_s(track, _BLOCK_S):
-                listed_s, film_s = _listed_s(track), self._work.duration_s
-                self._fault(folder, f"{of} lists {listed_s:.3f} s of sound, and the film lasts {film_s:.3f} s")
+            elif folder in sounds:
+                self._sounds(track, sounds[folder], of=of)
         for subtitle in plan.subtitles:
-            folder = VersionLayout.subtitles(subtitle.language)
+            folder = VersionLayout.subtitles(subtitle.track)
             text = found.get(folder)
             if text is None:
                 self._fault(folder, f"{of} lacks it")
             elif (listed_s := _listed_s(text)) < self._last_cue_s(subtitle.source) - _slack_s(text, _TEXT_TOLERANCE_S):
                 self._fault(folder, f"{of} ends it at {listed_s:.3f} s, before the last cue that was delivered does")
+
+    def _path(self, track: Track) -> str:
+        return track.folder.removeprefix(self._published.prefix)
+
+    def _winds(self, tracks: Sequence[Track], *, of: str) -> None:
+        """See that there is a key frame of every segment to wind by, of the plan's rungs."""
+        found = {self._path(track): track for track in tracks}
+        for recipe in self._work.plan.winding:
+            folders = VersionLayout.trick(recipe.rung), VersionLayout.video(recipe.rung)
+            track = next((found[folder] for folder in folders if folder in found), None)
+            if track is None:
+                self._fault(folders[0], f"{of} lacks it")
+                continue
+            path = track.playlist.removeprefix(self._published.prefix) if track.playlist else folders[0]
+            if track.key_id != self._package.key_ids[recipe.tier]:
+                self._fault(path, f"{of} names {track.key_id or 'no key'}, which is not the {recipe.tier} key")
+            if len(track.segments) != self._segments:
+                self._fault(path, f"{of} lists {len(track.segments)} key frames, and the plan says {self._segments}")
+            for segment in {track.segments[index] for index in _first_middle_last(track)}:
+                if segment.bytes is not None and segment.key in self._sizes and not self._is_first_frame(segment):
+                    self._fault(segment.key, f"the bytes of it that {path} names are not its first frame")
+
+    def _is_first_frame(self, segment: Segment) -> bool:
+        """Say whether the bytes of a segment that a playlist names are a movie fragment and its first sample."""
+        ends = first_sample_ends(self._read(segment.key), segment.first_byte)
+        return ends == segment.first_byte + (segment.bytes or 0)
+
+    def _sounds(self, track: Track, sound: AudioTrack, *, of: str) -> None:
+        """See that a track of sound is as long as the film, and that a manifest says the truth of it."""
+        folder = VersionLayout.audio(sound.name)
+        listed_s, film_s = _listed_s(track), self._work.duration_s
+        if abs(listed_s - film_s) > _slack_s(track, BLOCK[sound.codec] / SAMPLE_RATE_HZ):
+            self._fault(folder, f"{of} lists {listed_s:.3f} s of sound, and the film lasts {film_s:.3f} s")
+        said = track.sound
+        if said is None:
+            self._fault(folder, f"{of} does not call it sound")
+            return
+        expected = Sound(
+            language=None if sound.language == UNDETERMINED else sound.language,
+            codecs=_SOUND_CODECS[sound.codec],
+            channels=str(sound.channels),
+            called=sound.label if track.playlist else dash_role(sound, first=self._work.plan.audio[0]),
+            describes=sound.role is AudioRole.DESCRIPTION,
+        )
+        # The packager writes the shortest code of a language, which need not begin as a longer one does.
+        if len(sound.language.partition("-")[0]) > _SHORT_LANGUAGE:
+            expected = expected._replace(language=said.language)
+        for name, is_said, should in zip(Sound._fields, said, expected, strict=True):
+            if is_said != should:
+                self._fault(folder, f"{of}: {name} {is_said!r}, where the plan has {should!r}")
 
     def _last_cue_s(self, source: ObjectRef) -> float:
         """Return when the last cue of a delivered file ends: the packager writes text up to there, not to the end."""
@@ -261,7 +319,7 @@ class _Verification:
     def _checked(self, track: Track, *, present: set[str]) -> CheckedTrack:
         """Decode the ends of a track, and its middle."""
         segments = len(track.segments)
-        first, middle, last = 0, segments // 2, segments - 1
+        first, middle, last = _first_middle_last(track)
         decoded = {index: self._decoded(track, index, present=present) for index in {first, middle, last}}
         return CheckedTrack(
             track=track.folder.removeprefix(self._published.prefix),
@@ -292,22 +350,33 @@ class _Verification:
             return None
         folder = track.folder.removeprefix(self._published.prefix)
         tiers = {VersionLayout.video(recipe.rung): recipe.tier for recipe in self._work.plan.video}
+        tiers |= {VersionLayout.trick(recipe.rung): recipe.tier for recipe in self._work.plan.winding}
         return self._keys.get(tiers.get(folder, Tier.AUDIO))
+
+    def _block_of(self, track: Track) -> int:
+        """Return how many samples of a track of sound are coded together."""
+        folder = track.folder.removeprefix(self._published.prefix)
+        known = (BLOCK[sound.codec] for sound in self._work.plan.audio if VersionLayout.audio(sound.name) == folder)
+        return next(known, BLOCK[SoundCodec.AAC])
 
     def _measured(self, track: Track, segment: Segment, *, index: int, decoded: Decoded) -> None:
         plan = self._work.plan
         if track.kind is Kind.VIDEO:
-            frames = min(plan.segment_frames, plan.frames - index * plan.segment_frames)
+            frames = 1 if track.trick else min(plan.segment_frames, plan.frames - index * plan.segment_frames)
             if decoded.samples != frames:
                 self._fault(segment.key, f"it decodes to {decoded.samples} frames, and the plan says {frames}")
             return
         if track.init is None:
             return  # A text file has the cues that are shown meanwhile; a segment without one is as good.
-        tolerance = _TEXT_TOLERANCE_S if track.kind is Kind.TEXT else _AUDIO_BLOCK * decoded.tick_s
+        tolerance = _TEXT_TOLERANCE_S if track.kind is Kind.TEXT else self._block_of(track) * decoded.tick_s
         if abs(decoded.duration_s - segment.duration_s) > tolerance:
             self._fault(
                 segment.key, f"it lasts {decoded.duration_s:.3f} s, and the manifest says {segment.duration_s:.3f} s"
             )
+
+
+def _first_middle_last(track: Track) -> tuple[int, int, int]:
+    return 0, len(track.segments) // 2, len(track.segments) - 1
 
 
 def _listed_s(track: Track) -> float:

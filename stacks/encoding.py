@@ -289,6 +289,7 @@ class EncodingStack(ContextStack):
                 segment_s=encoding.segment_s,
                 shortcuts=encoding.shortcuts.model_dump_json(),
                 search=encoding.search.model_dump_json(),
+                sound=encoding.sound.model_dump_json(),
                 **self._mode.variables,
             ),
             description="Plans a version up to the search for its ladder, and predicts what it will cost.",

@@ -15,9 +15,10 @@ from lambdas.common.ladder import Codec, DynamicRange
 from lambdas.common.media import Tier
 from lambdas.encoding.cost import JobSizes
 from lambdas.encoding.farm_mode import Shortcuts
-from lambdas.encoding.models import JobSize, SearchRules, VideoRecipe
+from lambdas.encoding.models import JobSize, SearchRules, SoundRules, VideoRecipe
 from lambdas.encoding.off_peak import OffPeak
 from lambdas.ingestion.quality import QcThresholds
+from stacks.sound import PRODUCTION_SOUND, SANDBOX_SOUND
 
 
 class SettingsError(ValueError):
@@ -162,6 +163,8 @@ class EncodingSettings:
     mean has to reach 95. A tier that is not there is held to nothing: so small a picture loses by being enlarged."""
     shortcuts: Shortcuts
     """What degraded mode leaves out: rungs, and the care of x264; what the best rung's mean has to reach instead."""
+    sound: SoundRules
+    """What is made of every language that a film is delivered in."""
     search: SearchRules
     """What the search for a title's own ladder is held to: `ladder` gives it its sizes and presets, and is compared."""
     drained_below: int
@@ -371,6 +374,7 @@ SANDBOX = Settings(
         ladder=SANDBOX_LADDER,
         floors={Tier.HD: 85},
         shortcuts=Shortcuts(skipped_rungs=("480p",), preset="superfast", vmaf_target=93),
+        sound=SANDBOX_SOUND,
         search=SearchRules(excerpts=6, excerpt_s=0.5, most_rungs=4, floor_kbps=400),
         drained_below=8,
         off_peak=None,
@@ -424,6 +428,7 @@ PRODUCTION = Settings(
             preset="faster",
             vmaf_target=93,
         ),
+        sound=PRODUCTION_SOUND,
         search=SearchRules(excerpts=16, excerpt_s=2.0, most_rungs=10, floor_kbps=150),
         drained_below=1_000,
         off_peak=OffPeak(begins=4, ends=12),

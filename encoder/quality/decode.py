@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from encoder.color import JPEG
+from encoder.loudness import METER
 from encoder.quality.source import Source
 from encoder.quality.sprites import SpriteLayout
 from encoder.tools import Tool, run, threads, untrusted
@@ -205,7 +206,7 @@ def _sound_graph(index: int, *, channels: int) -> str:
         (
             # A stream that begins late is filled up from the beginning: all that follows counts from there.
             f"[0:a:{index}]aresample=async=1:first_pts=0,asplit=5[a{index}][b{index}][c{index}][d{index}][e{index}]",
-            f"[a{index}]ebur128=metadata=1:peak=true,ametadata=print:file=loud-{index}.txt[loud{index}]",
+            f"[a{index}]{METER},ametadata=print:file=loud-{index}.txt[loud{index}]",
             f"[b{index}]{_SILENT},ametadata=print:file=quiet-{index}.txt[quiet{index}]",
             f"[c{index}]{_ZERO},ametadata=print:file=zero-{index}.txt[zero{index}]",
             f"[d{index}][e{index}]amultiply,pan=mono|c0={power},aresample={ENVELOPE_HZ}[power{index}]",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from encoder.loudness import read
 from encoder.quality import metadata
 from encoder.quality.decode import ENVELOPE_HZ, Decoded, SoundFiles
 from encoder.quality.picture import Frame
@@ -16,14 +15,6 @@ from encoder.quality.source import Source
 from encoder.quality.sync import sync_test
 from lambdas.common.media import UNDETERMINED
 from lambdas.ingestion.analysis import Sound, Spans
-
-_GATE_LKFS = -70.0
-
-
-class _Loudness(NamedTuple):
-    integrated_lkfs: float | None
-    range_lu: float
-    true_peak_dbtp: float | None
 
 
 def measure_sound(frames: Sequence[Frame], *, decoded: Decoded, source: Source) -> tuple[Sound, ...]:
@@ -36,7 +27,7 @@ def measure_sound(frames: Sequence[Frame], *, decoded: Decoded, source: Source) 
     ):
         envelope = _envelope(files.envelope)
         end_s = len(envelope) / ENVELOPE_HZ
-        loudness = _loudness(files.loudness)
+        loudness = read(files.loudness)
         language = stream.tags.get("language")
         measured.append(
             Sound(
@@ -69,20 +60,6 @@ def _envelope(path: Path) -> array[float]:
     if sys.byteorder == "big":
         power.byteswap()
     return power
-
-
-def _loudness(path: Path) -> _Loudness:
-    last: dict[str, str] = {}
-    # Each line holds what was integrated up to it.
-    for said in metadata.frames(path) if path.is_file() else ():
-        last = said
-    integrated = float(last.get("r128.I", "nan"))
-    peak = float(last.get("r128.true_peak", "nan"))
-    return _Loudness(
-        integrated_lkfs=round(integrated, 2) if integrated > _GATE_LKFS else None,
-        range_lu=max(0.0, round(float(last.get("r128.LRA", 0)), 2)),
-        true_peak_dbtp=round(20 * math.log10(peak), 2) if peak > 0 else None,
-    )
 
 
 def _silence(files: SoundFiles, *, source: Source, end_s: float, frames: int, digital: bool) -> Spans:

@@ -14,6 +14,17 @@ SHARE = "studios"
 _PRIORITIES = {Priority.ORIGINAL: 100, Priority.LICENSED: 10, Priority.CAMPAIGN: 1}
 
 
+class InputRange(BaseModel):
+    """What of a source a job works on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str = Field(description="its address, ``s3://bucket/key``")
+    source_version: str | None = Field(description="of the object")
+    first_frame: int
+    frames: int
+
+
 class Job(BaseModel):
     """A job: its name (letters, digits, hyphens, underscores, at most 128), and the encoder's arguments."""
 

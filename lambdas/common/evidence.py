@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lambdas.common.batch import InputRange
 from lambdas.common.events import PipelineFailed
 from lambdas.common.keys import delivery_of
 from lambdas.common.parsing import parse
@@ -92,6 +93,7 @@ class Failure(_Seen):
     input: _Input = Field(default_factory=_Input)
     error: _Error = Field(default_factory=_Error)
     decision: str | None = Field(default=None, description="why a failed job was not tried again")
+    reads: InputRange | None = Field(default=None, description="what of the source a failed job worked on")
 
     @property
     def version_id(self) -> str:
@@ -185,6 +187,7 @@ def evidence(failure: Failure, *, pipeline: str, log_tail: tuple[str, ...]) -> d
             "command": job.container.command,
             "attempts": len(job.attempts),
             "log_stream": job.log_stream,
+            "reads": failure.reads and failure.reads.model_dump(mode="json"),
         },
         "log_tail": log_tail,
         "remedy": _OPERATOR_REMEDIES[pipeline].format(

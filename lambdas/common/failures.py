@@ -25,7 +25,7 @@ def keep(event: Payload, _context: LambdaContext) -> Payload:
     ----------
     event
         ``execution`` (its ARN), ``input`` (what it was started with), ``error`` (``Error`` and ``Cause``) and, where a
-        job has failed, ``decision`` (why it is not tried again).
+        job has failed, ``decision`` (why it is not tried again) and ``reads`` (an `InputRange`).
 
     Returns
     -------

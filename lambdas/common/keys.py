@@ -34,7 +34,6 @@ _THUMBNAILS = "thumbnails/"
 _JPEG = ".jpg"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _REFERENCE = re.compile(r"[A-Za-z0-9._-][A-Za-z0-9._/-]*")
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "51", 8: "71"}
 
 
 class DeliveryLocation(NamedTuple):
@@ -122,6 +121,10 @@ class Workspace(NamedTuple):
 
     def score(self, job: str) -> str:
         """Return the key of the quality score that is the result of `job`, by its id."""
+        return f"{self.prefix}{job}.json"
+
+    def loudness(self, job: str) -> str:
+        """Return the key of the `LoudnessReport` of the track that is the result of `job`, by its id."""
         return f"{self.prefix}{job}.json"
 
     def ladder(self, job: str) -> str:
@@ -226,8 +229,9 @@ class VersionLayout:
 
         manifests/manifest.mpd, master.m3u8, hls/{track}.m3u8
         video/{rung}/init.mp4, seg_1.m4s, …
-        audio/{lang}_{layout}_{kbps}k/init.mp4, seg_1.m4s, …
-        subtitles/{lang}/init.mp4, seg_1.m4s, …, seg_1.vtt, …
+        trick/{rung}/init.mp4, seg_1.m4s, …
+        audio/{track}/init.mp4, seg_1.m4s, …
+        subtitles/{track}/init.mp4, seg_1.m4s, …, seg_1.vtt, …
         thumbnails/thumbnails.vtt, sprite-0000.jpg, …
     """
 
@@ -247,15 +251,19 @@ class VersionLayout:
         return f"video/{rung}"
 
     @staticmethod
-    def audio(*, language: str, channels: int, bitrate_kbps: int) -> str:
-        """Return the folder of an audio track, for example ``audio/en_stereo_128k`` or ``audio/en_51_384k``."""
-        layout = _LAYOUTS.get(channels, f"{channels}ch")
-        return f"audio/{language}_{layout}_{bitrate_kbps}k"
+    def trick(rung: str) -> str:
+        """Return the folder of a rung's key frames alone, by which DASH players wind, for example ``trick/360p``."""
+        return f"trick/{rung}"
 
     @staticmethod
-    def subtitles(language: str) -> str:
-        """Return the folder of a language's subtitles, for example ``subtitles/en``."""
-        return f"subtitles/{language}"
+    def audio(track: str) -> str:
+        """Return the folder of a track of sound, for example ``audio/en_stereo_128k``."""
+        return f"audio/{track}"
+
+    @staticmethod
+    def subtitles(track: str) -> str:
+        """Return the folder of a track of subtitles, for example ``subtitles/en`` or ``subtitles/en_forced``."""
+        return f"subtitles/{track}"
 
     @classmethod
     def playlist(cls, track: str) -> str:

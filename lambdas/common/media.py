@@ -82,6 +82,15 @@ class Chromaticity(Record):
     y: float
 
 
+class AudioRole(StrEnum):
+    """What a track of sound is for."""
+
+    MAIN = "main"
+    COMMENTARY = "commentary"
+    DESCRIPTION = "description"
+    """The film's sound, with what happens on the screen told to those who do not see it."""
+
+
 class MasteringDisplay(Record):
     """The display on which a film was graded (SMPTE ST 2086)."""
 
@@ -140,6 +149,7 @@ class AudioFacts(Record):
     bit_depth: int | None = Field(default=None, description="of PCM; none for lossy sound")
     language: str | None = None
     title: str | None = Field(default=None, description="the track's title, or its handler's name")
+    role: AudioRole | None = Field(default=None, description="by the container's disposition; none: it does not say")
     start_s: float | None = None
     duration_s: float | None = None
 
@@ -216,11 +226,27 @@ class RightsWindow(Record):
         return ends_at
 
 
+class SubtitleKind(StrEnum):
+    """What a subtitle file is for."""
+
+    SUBTITLES = "subtitles"
+    FORCED = "forced"
+    """What is not understood in the film's own language: shown although subtitles are off."""
+    SDH = "sdh"
+    """For the deaf and hard of hearing: with the sounds that are heard."""
+
+
 class SubtitleSource(Record):
     """A delivered subtitle file (WebVTT)."""
 
     source: ObjectRef
     language: Language
+    kind: SubtitleKind = SubtitleKind.SUBTITLES
+
+    @property
+    def track(self) -> str:
+        """The name of its track, unique in a version, for example ``en`` or ``en_forced``."""
+        return self.language if self.kind is SubtitleKind.SUBTITLES else f"{self.language}_{self.kind}"
 
 
 class Rendition(Record):

@@ -154,7 +154,9 @@ def place_of(job: str) -> Place:
             return Place(Stage.ENCODE, rung)
         case ["join" | "score" as kind, rung, _]:
             return Place(Stage(kind), rung)
-        case ["search" | "audio" | "package" | "verify" as kind, _]:
+        case ["audio", _, _]:
+            return Place(Stage.AUDIO, None)
+        case ["search" | "package" | "verify" as kind, _]:
             return Place(Stage(kind), None)
         case _:
             raise UnknownJobError(f"which stage does the job {job!r} belong to? Say so in lambdas/encoding/cost.py")
@@ -258,7 +260,7 @@ def predict(
     """
     source_mpx = plan.width * plan.height / _PIXELS_A_MEGAPIXEL
     duration_s = float(plan.frames / Fraction(plan.frame_rate))
-    sound_mb = plan.audio.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE if plan.audio else 0.0
+    sound_mb = fsum(track.bitrate_kbps for track in plan.audio) * duration_s / _KILOBITS_A_MEGABYTE
     size_mb = {recipe.rung: recipe.bitrate_kbps * duration_s / _KILOBITS_A_MEGABYTE for recipe in plan.video}
 
     hdr = plan.picture.hdr
@@ -318,7 +320,7 @@ def predict(
     rungs = plan.video
     finishing = (
         line(Stage.PACKAGE, (1, speed.package_s * (fsum(size_mb.values()) + sound_mb))),
-        line(Stage.VERIFY, (1, speed.verify_s * (len(rungs) + (plan.audio is not None)))),
+        line(Stage.VERIFY, (1, speed.verify_s * (len(rungs) + len(plan.audio)))),
     )
     if plan.repackages:
         return Prediction(as_of=prices.as_of, capacity=worker_capacity, lines=finishing)
@@ -330,7 +332,7 @@ def predict(
     lines = (
         *([searching()] if plan.search else []),
         *(encoding(recipe) for recipe in rungs),
-        *([line(Stage.AUDIO, (1, sound))] if plan.audio else []),
+        *([line(Stage.AUDIO, (len(plan.audio), sound))] if plan.audio else []),
         *(line(Stage.JOIN, (1, speed.join_s * size_mb[recipe.rung]), rung=recipe.rung) for recipe in rungs),
         *(line(Stage.SCORE, (1, scoring(recipe)), rung=recipe.rung) for recipe in rungs),
         *finishing,

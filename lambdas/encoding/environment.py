@@ -13,7 +13,7 @@ from lambdas.common.media import Tier
 from lambdas.encoding.cost import JobSizes
 from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.ladder import unpacked
-from lambdas.encoding.models import SearchRules, VideoRecipe
+from lambdas.encoding.models import SearchRules, SoundRules, VideoRecipe
 from lambdas.encoding.off_peak import OffPeak
 from lambdas.encoding.queue_depth import MOST_COUNTED
 from lambdas.encoding.retries import RetryRules
@@ -112,7 +112,7 @@ class PlanEnvironment(ProspectEnvironment):
     """`plan`: plans a version, up to the search for its ladder.
 
     `ladder` is `packed`; its widths and heights are boxes to fit the picture into. `shortcuts`
-    are `Shortcuts`, and `search` are `SearchRules`, as JSON.
+    are `Shortcuts`, `search` are `SearchRules`, and `sound` are `SoundRules`, as JSON.
     """
 
     media_bucket: str
@@ -124,6 +124,13 @@ class PlanEnvironment(ProspectEnvironment):
     mode_profile: str
     shortcuts: str
     search: str
+    sound: str
+
+    @field_validator("sound")
+    @classmethod
+    def _sound_is_rules(cls, value: str) -> str:
+        SoundRules.model_validate_json(value)
+        return value
 
     @field_validator("search")
     @classmethod
@@ -158,6 +165,11 @@ class PlanEnvironment(ProspectEnvironment):
     def left_out(self) -> Shortcuts:
         """What degraded mode leaves out, parsed."""
         return Shortcuts.model_validate_json(self.shortcuts)
+
+    @property
+    def sound_rules(self) -> SoundRules:
+        """What is made of a film's sound, parsed."""
+        return SoundRules.model_validate_json(self.sound)
 
     @property
     def search_rules(self) -> SearchRules:

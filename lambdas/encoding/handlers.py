@@ -127,6 +127,7 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
         work_bucket=environment.work_bucket,
         media_bucket=environment.media_bucket,
         search=environment.search_rules,
+        sound=environment.sound_rules,
         shots=_shots(source),
         shortcuts=_shortcuts(source, environment=environment),
     )

@@ -16,6 +16,8 @@ from lambdas.encoding.models import EncodingPlan
 _ENCODE = re.compile(r"(?P<version>[cv][0-9a-f]{16})-")
 _METHOD = 3
 """Jobs that are done otherwise give other results: another number is another name for each."""
+_SCORING = 2
+"""The same, of scores alone."""
 
 
 class JobIds:
@@ -23,7 +25,7 @@ class JobIds:
 
     ::
 
-        search/{digest}    chunk/{rung}/{index}/{digest}    audio/{digest}    join/{rung}/{digest}
+        search/{digest}    chunk/{rung}/{index}/{digest}    audio/{track}/{digest}    join/{rung}/{digest}
         score/{rung}/{digest}    package/{digest}    verify/{digest}
     """
 
@@ -45,11 +47,11 @@ class JobIds:
         digest = _digest(plan.source, plan.recipe(rung, index), chunk, *self._cut)
         return f"chunk/{rung}/{index:05d}/{digest}"
 
-    @property
-    def audio(self) -> str:
-        """The id of the audio track's job."""
+    def audio(self, name: str) -> str:
+        """Return the id of the job that encodes a track of sound."""
         plan = self._plan
-        return f"audio/{_digest(plan.source, plan.audio, plan.frame_rate, plan.frames)}"
+        [track] = [track for track in plan.audio if track.name == name]
+        return f"audio/{name}/{_digest(plan.source, track, plan.frame_rate, plan.picture_start_s, plan.frames)}"
 
     def join(self, rung: str) -> str:
         """Return the id of the job that joins the chunks of a rung."""
@@ -59,7 +61,7 @@ class JobIds:
         """Return the id of the job that measures a rung: by what, and with what pictures, its floor and screen say."""
         floor = next((floor for floor in self._plan.floors if floor.rung == rung), None)
         [codec] = [recipe.codec for recipe in self._plan.video if recipe.rung == rung]
-        return f"score/{rung}/{_digest(self._rung(rung), floor, *self._plan.display_of(codec))}"
+        return f"score/{rung}/{_digest(_SCORING, self._rung(rung), floor, *self._plan.display_of(codec))}"
 
     @property
     def package(self) -> str:
@@ -84,7 +86,9 @@ def batch_name(version_id: str, job: str) -> str | None:
             return f"{version_id}-{rung}-chunk-{int(index)}"
         case ["join" | "score" as task, rung, *_]:
             return f"{version_id}-{rung}-{task}"
-        case ["search" | "audio" | "package" | "verify" as task, *_]:
+        case ["audio", track, *_]:
+            return f"{version_id}-audio-{track}"
+        case ["search" | "package" | "verify" as task, *_]:
             return f"{version_id}-{task}"
         case _:
             return None

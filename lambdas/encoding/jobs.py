@@ -8,9 +8,9 @@ from itertools import chain
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from lambdas.common.batch import Job, scheduling_priority
+from lambdas.common.batch import InputRange, Job, scheduling_priority
 from lambdas.encoding.cost import JobSizes, Prediction, Stage
-from lambdas.encoding.models import EncodingPlan
+from lambdas.encoding.models import Chunk, EncodingPlan
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """It is never too late."""
@@ -25,6 +25,10 @@ class FarmJob(Job):
 
     vcpus: int
     memory_mib: int
+    reads: InputRange | None = Field(
+        default=None,
+        description="which part of the film: of a chunk its own, else all of it; none: it was planned before this",
+    )
     usd: float | None = Field(description="what an attempt should cost; none: nobody can say")
     spot_until: AwareDatetime = Field(description="when it has to be on demand, so that the title is ready in time")
 
@@ -69,7 +73,7 @@ def jobs_of(
 ) -> Jobs:
     """Return the jobs of `plan`, which lies at `uri`.
 
-    Chunks come in the ladder's order and the film's, then the audio track, if there is one. Names are unique
+    Chunks come in the ladder's order and the film's, then the tracks of sound. Names are unique
     and fit AWS Batch (letters, digits, hyphens and underscores, at most 128).
 
     A later stage goes before an earlier one of another title that is as urgent: of many titles the first is ready soon,
@@ -84,8 +88,11 @@ def jobs_of(
     spot_until
         When it is too late to wait for spot capacity, by stage; without it, never.
     """
+    whole = Chunk(index=0, first_frame=0, frames=plan.frames)
 
-    def job(stage: Stage, task: str, *arguments: str, label: str, rung: str | None = None) -> FarmJob:
+    def job(
+        stage: Stage, task: str, *arguments: str, label: str, rung: str | None = None, piece: Chunk = whole
+    ) -> FarmJob:
         size = sizes.of(stage)
         return FarmJob(
             name=f"{plan.version_id}-{label}",
@@ -93,6 +100,12 @@ def jobs_of(
             priority=scheduling_priority(plan.priority) + _STAGES.index(stage),
             vcpus=size.vcpus,
             memory_mib=size.memory_mib,
+            reads=InputRange(
+                source=plan.source.uri,
+                source_version=plan.source.version_id,
+                first_frame=piece.first_frame,
+                frames=piece.frames,
+            ),
             usd=prediction.of(stage, rung).job_usd if prediction else None,
             spot_until=(spot_until or {}).get(stage, NEVER),
         )
@@ -109,11 +122,14 @@ def jobs_of(
             *("--chunk", str(chunk.index)),
             rung=rung,
             label=f"{rung}-chunk-{chunk.index}",
+            piece=chunk,
         )
         for rung in rungs
         for chunk in plan.chunks
     )
-    audio = [job(Stage.AUDIO, "encode-audio", label="audio")] if plan.audio else []
+    audio = (
+        job(Stage.AUDIO, "encode-audio", "--track", track.name, label=f"audio-{track.name}") for track in plan.audio
+    )
     return Jobs(
         search=job(Stage.SEARCH, "search", label="search") if plan.search else None,
         chunk_jobs=tuple(chain(chunks, audio)),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from math import log2
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from lambdas.common.ladder import Codec, DynamicRange, LadderReport
 from lambdas.common.media import (
+    AudioRole,
     EncodingMode,
     HdrFacts,
     Language,
@@ -109,13 +111,75 @@ class SourcePicture(Record):
     hdr: HdrFacts | None = Field(default=None, description="none: standard dynamic range, by the curve of BT.709")
 
 
-class AudioRecipe(Record):
-    """How the audio track is encoded."""
+class SoundCodec(StrEnum):
+    """What sound is coded in."""
 
-    codec: Literal["aac"] = "aac"
+    AAC = "aac"
+    """AAC-LC: what every player knows."""
+    AC3 = "ac3"
+    EAC3 = "eac3"
+
+
+class SoundRecipe(Record):
+    """How sound is encoded, whatever its language. A recipe is data, as a rung is."""
+
+    name: Slug = Field(description="in HLS, that of the group")
+    codec: SoundCodec
+    kbps: dict[int, int] = Field(description="bit rate by channels: sound gets the most of them that it has")
+
+    @field_validator("kbps")
+    @classmethod
+    def _mono_has_its_place(cls, kbps: dict[int, int]) -> dict[int, int]:
+        if 1 not in kbps:
+            message = "a recipe says the bit rate of 1 channel as well"
+            raise ValueError(message)
+        return kbps
+
+
+class LoudnessTarget(Record):
+    """Where loudness is brought to, by one gain for the whole track."""
+
+    integrated_lkfs: Annotated[float, Field(lt=0, description="of the programme, EBU R 128's integrated loudness")]
+    true_peak_dbtp: Annotated[float, Field(le=0, description="which no track exceeds: it stays less loud instead")]
+
+
+class SoundRules(Record):
+    """What is made of a film's sound."""
+
+    recipes: Annotated[tuple[SoundRecipe, ...], Field(min_length=1)]
+    loudness: LoudnessTarget
+
+    @field_validator("recipes")
+    @classmethod
+    def _names_are_unique(cls, recipes: tuple[SoundRecipe, ...]) -> tuple[SoundRecipe, ...]:
+        if len({recipe.name for recipe in recipes}) != len(recipes):
+            message = "two recipes have one name"
+            raise ValueError(message)
+        return recipes
+
+
+class AudioTrack(Record):
+    """One track of sound: from what, and how it is encoded."""
+
+    name: str = Field(description="unique in the plan, for example ``en_stereo_128k``")
+    streams: Annotated[tuple[int, ...], Field(min_length=1, max_length=2)] = Field(
+        description="of the source's sound, by their places; two are the left and the right channel"
+    )
     language: Language
+    role: AudioRole = AudioRole.MAIN
+    number: int = Field(default=1, ge=1, description="of those with its language and role")
+    recipe: Slug
+    codec: SoundCodec
     channels: int
     bitrate_kbps: int
+    loudness: LoudnessTarget
+
+    @property
+    def label(self) -> str:
+        """What tells it from every other track of its recipe, for example ``en commentary``."""
+        role = [] if self.role is AudioRole.MAIN else [self.role.value]
+        number = [] if self.number == 1 else [str(self.number)]
+        return " ".join((self.language, *role, *number))
 
 
 class JobSize(Record):
@@ -224,7 +288,7 @@ class EncodingPlan(Record):
     ladder: LadderReport | None = Field(default=None, description="what was found; none: not yet")
     floors: tuple[QualityFloor, ...] = Field(default=(), description="of the rungs that are held to one")
     raised: tuple[Raise, ...] = Field(default=(), description="by rung and chunk; a chunk stands here once")
-    audio: AudioRecipe | None = None
+    audio: tuple[AudioTrack, ...] = Field(default=(), description="the first is what is heard unless another is chosen")
     keys: tuple[ContentKey, ...]
     repackages: Repackaged | None = Field(default=None, description="none: its tracks are encoded")
 
@@ -236,6 +300,18 @@ class EncodingPlan(Record):
         """
         sizes = [(recipe.width, recipe.height) for recipe in self.fixed if recipe.codec is codec]
         return max(sizes, key=lambda size: size[0] * size[1], default=(self.width, self.height))
+
+    @property
+    def winding(self) -> tuple[VideoRecipe, ...]:
+        """The rungs by which players wind: the smallest of each codec, as a picture that is seen so shortly needs."""
+        codecs = dict.fromkeys(recipe.codec for recipe in self.video)
+        return tuple(
+            min(
+                (recipe for recipe in self.video if recipe.codec is codec),
+                key=lambda recipe: (recipe.width * recipe.height, recipe.bitrate_kbps),
+            )
+            for codec in codecs
+        )
 
     def recipe(self, rung: str, chunk: int) -> VideoRecipe:
         """Return how a chunk of a rung is encoded: as the ladder says, or with more bits.
@@ -285,11 +361,28 @@ class RungScore(Record):
     worst: WorstFrame
 
 
+class Loudness(Record):
+    """How loud sound is, by EBU R 128."""
+
+    integrated_lkfs: float | None = Field(description="none: nothing is louder than its gate, -70")
+    true_peak_dbtp: float | None = Field(description="none: digital silence")
+
+
+class LoudnessReport(Record):
+    """What was measured of a track of sound, and what was done about it."""
+
+    track: str
+    before: Loudness = Field(description="mixed to its channels, and not yet encoded")
+    gain_db: float
+    after: Loudness = Field(description="encoded, and decoded again")
+
+
 class Making(Record):
     """How a version was made: what one needs that has the same tracks."""
 
     plan: EncodingPlan
     scores: tuple[RungScore, ...]
+    loudness: tuple[LoudnessReport, ...]
 
 
 class PackageReport(Record):

@@ -1,38 +1,35 @@
-"""Planning the encoding of a version: its chunks, its ladder, its audio track and its keys."""
+"""Planning the encoding of a version: its chunks, its ladder, its sound and its keys."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
-from pydantic import TypeAdapter, ValidationError
-
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import EncodingStarted, SourceAccepted
 from lambdas.common.ladder import DynamicRange
-from lambdas.common.media import UNDETERMINED, AudioFacts, EncodingMode, Language, MediaFacts, Tier
+from lambdas.common.media import EncodingMode, MediaFacts, Tier
 from lambdas.common.parsing import parse
 from lambdas.encoding.excerpts import excerpts_of
 from lambdas.encoding.farm_mode import Shortcuts, left_by
 from lambdas.encoding.ladder import cut_to
 from lambdas.encoding.models import (
     VMAF_TARGET,
-    AudioRecipe,
+    AudioTrack,
     Chunk,
     ContentKey,
     EncodingPlan,
     SearchRules,
+    SoundRules,
     VideoRecipe,
 )
 from lambdas.encoding.shots import Shot
+from lambdas.encoding.sound import tracks_of
 from lambdas.encoding.source_picture import is_pq, shown_size, source_picture
 
 UNSEEN_S = 0.1
 """How long after a cut a change of quality passes unseen, cautiously: the eye takes in a new scene's detail slowly
 (Seyler and Budrikis, *Detail Perception after Scene Changes in Television Image Presentations*, 1965)."""
-_KBPS_A_CHANNEL = 64
-_MOST_CHANNELS = 2
-_LANGUAGE = TypeAdapter[str](Language)
 
 
 class NoPictureError(PermanentError):
@@ -53,6 +50,7 @@ def plan_of(
     work_bucket: str,
     media_bucket: str,
     search: SearchRules,
+    sound: SoundRules,
     shots: Sequence[Shot] = (),
     shortcuts: Shortcuts | None = None,
 ) -> EncodingPlan:
@@ -74,6 +72,8 @@ def plan_of(
         Where artefacts and the packaged version go.
     search
         What the search for the title's own ladder is held to.
+    sound
+        What is made of the source's sound.
     shots
         The film's shots, as far as they are known.
     shortcuts
@@ -96,7 +96,7 @@ def plan_of(
     picture, size = source_picture(video), shown_size(video)
     offered = [rung for rung in ladder if rung.dynamic_range is DynamicRange.SDR or is_pq(picture.hdr)]
     rungs = left_by(shortcuts, cut_to(offered, width=size.width, height=size.height))
-    audio = _audio(source.facts.audio)
+    audio = tracks_of(source.facts.audio, sound)
     return EncodingPlan(
         studio=source.studio,
         delivery_id=source.delivery_id,
@@ -198,24 +198,8 @@ def _picture_start_s(facts: MediaFacts) -> float:
     return max(0.0, round(facts.video.start_s - facts.start_s, 6))
 
 
-def _audio(tracks: Sequence[AudioFacts]) -> AudioRecipe | None:
-    if not tracks:
-        return None
-    main = tracks[0]
-    channels = min(main.channels, _MOST_CHANNELS)
-    return AudioRecipe(language=_language(main.language), channels=channels, bitrate_kbps=channels * _KBPS_A_CHANNEL)
-
-
-def _language(declared: str | None) -> str:
-    # A container may say anything here, and what it says must not stop a film.
-    try:
-        return _LANGUAGE.validate_python(declared)
-    except ValidationError:
-        return UNDETERMINED
-
-
 def keys_in_use(
-    keys: Sequence[ContentKey], *, rungs: Sequence[VideoRecipe], audio: AudioRecipe | None
+    keys: Sequence[ContentKey], *, rungs: Sequence[VideoRecipe], audio: Sequence[AudioTrack]
 ) -> tuple[ContentKey, ...]:
     """Return those of `keys` that tracks are encrypted with: a plan has no other.
 

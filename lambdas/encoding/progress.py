@@ -88,7 +88,7 @@ def planned_jobs(plan: EncodingPlan) -> tuple[str, ...]:
     return (
         *([ids.search] if plan.search else []),
         *(ids.chunk(rung, chunk.index) for rung in rungs for chunk in plan.chunks),
-        *([ids.audio] if plan.audio else []),
+        *(ids.audio(track.name) for track in plan.audio),
         *(ids.join(rung) for rung in rungs),
         *(ids.score(rung) for rung in rungs),
         ids.package,

@@ -41,7 +41,7 @@ class _Repackaging(BaseModel):
 def plan_repackaging(event: Payload, _context: LambdaContext) -> Payload:
     """Plan a version that has the tracks of another, and answer its two jobs.
 
-    Its plan is the other's, and so are the scores: both are put into its workspace, where they are looked for.
+    Its plan is the other's, and so is what was measured: both are put into its workspace, where they are looked for.
 
     Parameters
     ----------
@@ -77,6 +77,9 @@ def plan_repackaging(event: Payload, _context: LambdaContext) -> Payload:
     for score in making.scores if making else ():
         key = workspace.score(ids.score(score.rung))
         write_json(bucket=environment.work_bucket, key=key, text=score.model_dump_json())
+    for heard in making.loudness if making else ():
+        key = workspace.loudness(ids.audio(heard.track))
+        write_json(bucket=environment.work_bucket, key=key, text=heard.model_dump_json())
     # It was delivered long ago, and is due as if it came today.
     due = source.model_copy(update={"delivered_at": now()})
     to_come = prospect(plan, source=due, begins=Stage.PACKAGE, environment=environment)

@@ -100,7 +100,7 @@ def accepted(
         thumbnails=ObjectRef(bucket=work_bucket, key=analysis.thumbnails),
         rights=manifest.rights,
         subtitles=tuple(
-            SubtitleSource(source=kept[file.name], language=file.language)
+            SubtitleSource(source=kept[file.name], language=file.language, kind=file.kind)
             for file in manifest.files
             if file.role is Role.SUBTITLES and file.language
         ),

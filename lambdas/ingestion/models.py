@@ -8,7 +8,16 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from lambdas.common.keys import MANIFEST_NAME
-from lambdas.common.media import Language, MediaFacts, Priority, Record, RightsWindow, Slug, TitleMetadata
+from lambdas.common.media import (
+    Language,
+    MediaFacts,
+    Priority,
+    Record,
+    RightsWindow,
+    Slug,
+    SubtitleKind,
+    TitleMetadata,
+)
 
 SCHEMA_VERSION = 2
 MAX_FILES = 100
@@ -50,6 +59,12 @@ class ManifestFile(Record):
         Language | None,
         Field(validate_default=True, description="BCP 47, for example `en` or `pt-BR`; subtitles need it"),
     ] = None
+
+    kind: SubtitleKind = Field(
+        default=SubtitleKind.SUBTITLES,
+        description="of subtitles: `subtitles` if left out; `forced`, shown although subtitles are off; "
+        "`sdh`, for the deaf and hard of hearing",
+    )
 
     @field_validator("name")
     @classmethod
@@ -93,7 +108,7 @@ class DeliveryManifest(Record):
         Field(
             max_length=MAX_FILES,
             description="every file but the manifest, at most 100: exactly one of role `feature`, no name twice, "
-            "and one subtitle file a language",
+            "and one subtitle file a language and kind",
         ),
     ]
 
@@ -108,9 +123,9 @@ class DeliveryManifest(Record):
         if len(set(names)) != len(names):
             message = "a file name stands twice"
             raise ValueError(message)
-        languages = [file.language for file in files if file.role is Role.SUBTITLES]
-        if len(set(languages)) != len(languages):
-            message = "two subtitle files are in one language: send one a language"
+        texts = [(file.language, file.kind) for file in files if file.role is Role.SUBTITLES]
+        if len(set(texts)) != len(texts):
+            message = "two subtitle files are in one language and of one kind: send one, or say the kind of each"
             raise ValueError(message)
         return files
 

@@ -213,6 +213,7 @@ class FarmJobs(Construct):
                 "input.$": "$.input",
                 "error.$": "$.error",
                 "decision.$": "$.next.reason",
+                "reads.$": "$.job.reads",
             },
             otherwise=f"{name}: keep as it is",
             then=failed,

@@ -20,10 +20,12 @@ from encoder.plan import Work
 from lambdas.common.keys import Analysis, Workspace
 from lambdas.common.media import ObjectRef, SubtitleSource, Tier
 from lambdas.encoding.models import (
-    AudioRecipe,
+    AudioTrack,
     Chunk,
     ContentKey,
     EncodingPlan,
+    LoudnessTarget,
+    SoundCodec,
     VideoRecipe,
     encryption_context,
 )
@@ -34,6 +36,10 @@ DELIVERY = "blender/d1/"
 # A rate that no decimal fraction holds, and a length that no segment fills.
 FRAME_RATE, FRAMES, SEGMENT_FRAMES = "24000/1001", 110, 24
 WIDTH, HEIGHT = 320, 180
+SOUND = AudioTrack(
+    name="en_stereo_96k", streams=(0,), language="en", recipe="aac-96", codec=SoundCodec.AAC, channels=2,
+    bitrate_kbps=96, loudness=LoudnessTarget(integrated_lkfs=-27, true_peak_dbtp=-1),
+)  # fmt: skip
 VTT = "WEBVTT\n\n00:00:00.500 --> 00:00:01.500\nHello\n\n00:00:02.000 --> 00:00:04.000\nWorld\n"
 
 
@@ -155,7 +161,7 @@ class Studio:
                     buffer_kbits=300, tier=Tier.SD, **recipe,
                 ),
             ),
-            "audio": AudioRecipe(language="en", channels=2, bitrate_kbps=96),
+            "audio": (SOUND,),
             # As the planner gives them: those of the tiers in use.
             "keys": tuple(self.content_key(tier, title_id=title_id) for tier in (Tier.AUDIO, Tier.SD, Tier.HD)),
         }  # fmt: skip
@@ -200,11 +206,16 @@ class Keys:
         self.prefix, self.plan = work.keys.prefix, work.keys.plan
         self.package, self.verification = work.package_file.key, work.verification_file.key
         self.faults = work.faults_file.key
-        self.audio = work.audio_file.key
         self._work = work
 
     def chunk(self, rung: str, index: int) -> str:
         return self._work.chunk_file(rung, index).key
+
+    def audio(self, track: str = SOUND.name) -> str:
+        return self._work.audio_file(track).key
+
+    def loudness(self, track: str = SOUND.name) -> str:
+        return self._work.loudness_file(track).key
 
     def rendition(self, rung: str) -> str:
         return self._work.rendition_file(rung).key
@@ -226,7 +237,7 @@ class Made:
                 for recipe in self.plan.video
                 for chunk in self.plan.chunks
             ),
-            studio.run("encode-audio", "--plan", self.uri),
+            studio.run("encode-audio", "--plan", self.uri, "--track", SOUND.name),
             *(
                 studio.run(task, "--plan", self.uri, "--rung", recipe.rung)
                 for recipe in self.plan.video

@@ -25,7 +25,7 @@ from lambdas.common.keys import PublishedVersion
 from lambdas.common.ladder import Codec
 from lambdas.common.media import ObjectRef, Tier
 from lambdas.encoding.models import CRF_PER_DOUBLING, Chunk, RungScore, VerificationReport, VideoRecipe
-from tests.encoder.studio import FRAME_RATE, MEDIA, RAW, SEGMENT_FRAMES, WORK, Keys, ffprobe
+from tests.encoder.studio import FRAME_RATE, MEDIA, RAW, SEGMENT_FRAMES, SOUND, WORK, Keys, ffprobe
 
 FRAMES = 2 * SEGMENT_FRAMES + 11
 CHUNK = 2 * SEGMENT_FRAMES
@@ -68,7 +68,7 @@ class Encoded:
             thumbnails=None,
         )
         self.work, uri = Keys(self.plan), studio.publish_plan(self.plan)
-        tasks = [("encode-audio",)]
+        tasks = [("encode-audio", "--track", SOUND.name)]
         tasks += [("encode-chunk", "--rung", rung, "--chunk", index) for rung in RUNGS for index in ("0", "1")]
         tasks += [(task, "--rung", rung) for task in ("join", "score") for rung in RUNGS]
         tasks += [("package",), ("verify",)]
@@ -76,7 +76,7 @@ class Encoded:
 
     def segments(self, studio, track):
         """The bits and the length in seconds of each segment of a track."""
-        playlist = track.replace("/", "_") if track.startswith("video") else "audio_en"
+        playlist = track.replace("/", "_")
         for line in pairwise(
             studio.get(MEDIA, PUBLISHED.within(f"manifests/hls/{playlist}.m3u8")).decode().splitlines()
         ):

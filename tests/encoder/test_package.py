@@ -120,6 +120,36 @@ def test_dash_references_existing_objects(made, studio):
     }
 
 
+def test_dash_winds_by_the_key_frames_of_the_smallest_rung(made, studio):
+    names = {"": "urn:mpeg:dash:schema:mpd:2011"}
+    choices = ElementTree.fromstring(studio.get(MEDIA, PUBLISHED.dash)).findall("Period/AdaptationSet", names)
+    modes = [(choice, mode) for choice in choices for mode in choice.iterfind("EssentialProperty", names)]
+    [(trick, mode)] = modes
+    assert mode.get("schemeIdUri") == "http://dashif.org/guidelines/trickmode"
+    [main] = [choice for choice in choices if choice.get("id") == mode.get("value")]
+    inits = {template.get("initialization") for template in main.iterfind(".//SegmentTemplate", names)}
+    assert "../video/90p/init.mp4" in inits
+    [template] = trick.iterfind(".//SegmentTemplate", names)
+    assert template.get("media") == "../trick/90p/seg_$Number$.m4s"
+    assert len(studio.keys(MEDIA, f"{PUBLISHED.prefix}trick/90p/")) == SEGMENTS + 1
+
+
+def test_hls_winds_by_the_first_bytes_of_the_smallest_rungs_segments(made, studio, playlists):
+    master = playlists[PUBLISHED.hls].splitlines()
+    [said] = [line for line in master if line.startswith("#EXT-X-I-FRAME-STREAM-INF:")]
+    assert 'URI="hls/trick_90p.m3u8"' in said
+    assert "RESOLUTION=160x90" in said
+    assert not [line for line in master if line == "hls/trick_90p.m3u8"]
+    text = playlists[PUBLISHED.within("manifests/hls/trick_90p.m3u8")]
+    assert "#EXT-X-I-FRAMES-ONLY" in text
+    named = re.findall(r"#EXT-X-BYTERANGE:(\d+)@(\d+)\n(.+)", text)
+    assert [PurePosixPath(name).name for *_, name in named] == [f"seg_{n}.m4s" for n in range(1, SEGMENTS + 1)]
+    assert all(
+        int(length) < studio.head(MEDIA, resolve(PUBLISHED.within("manifests/hls/x"), name))["ContentLength"]
+        for length, _, name in named
+    )
+
+
 def test_dash_names_a_key_a_tier_and_the_subtitles_language(made, studio, report):
     mpd = studio.get(MEDIA, PUBLISHED.dash).decode()
     assert {kid.replace("-", "") for kid in re.findall(r'default_KID="([^"]+)"', mpd)} == set(report.key_ids.values())
@@ -180,8 +210,7 @@ def keys_of(playlist):
 
 def played(folder):
     """The name of the playlist of a folder of `TRACKS`."""
-    kind, name = folder.split("/")
-    return f"{PUBLISHED.prefix}manifests/hls/{kind}_{name.partition('_')[0]}.m3u8"
+    return f"{PUBLISHED.prefix}manifests/hls/{folder.replace('/', '_')}.m3u8"
 
 
 @pytest.mark.parametrize(("folder", "tier"), TRACKS.items())
@@ -255,6 +284,17 @@ def test_the_subtitles_are_in_the_segments(made, studio):
     assert any("Hello" in text for text in texts)
 
 
+@pytest.mark.parametrize("number", range(1, SEGMENTS))
+def test_a_cue_is_in_every_segment_in_which_it_is_shown_with_its_own_times(made, studio, number):
+    cues = {"Hello": (0.5, 1.5), "World": (2.0, 4.0)}
+    length_s = SEGMENT_FRAMES * 1001 / 24000
+    begins, ends = (number - 1) * length_s, number * length_s
+    text = studio.get(MEDIA, f"{PUBLISHED.prefix}subtitles/en/seg_{number}.vtt").decode()
+    time = r"00:00:(\d\d\.\d{3})"
+    found = {words: (float(start), float(end)) for start, end, words in re.findall(rf"{time} --> {time}.*\n(.+)", text)}
+    assert found == {words: (start, end) for words, (start, end) in cues.items() if start < ends and end > begins}
+
+
 def test_every_object_has_its_type_and_its_cache_time(made, studio):
     expected = {
         ".mpd": ("application/dash+xml", "max-age=60"),
@@ -305,7 +345,7 @@ def repackage(made, studio):
         plan = studio.plan(version_id, **changes)
         uri = studio.publish_plan(plan)
         new = Keys(plan)
-        copies = [(made.work.audio, new.audio)]
+        copies = [(made.work.audio(), new.audio())]
         for recipe in made.plan.video:
             copies += [(made.work.rendition(recipe.rung), new.rendition(recipe.rung))]
             copies += [(made.work.score(recipe.rung), new.score(recipe.rung))]
@@ -378,7 +418,7 @@ def test_a_rung_whose_tier_has_no_key_is_not_packaged_in_the_clear(repackage, st
 def test_two_subtitle_files_in_one_language_are_refused(repackage, studio, capsys):
     plan = studio.plan("v7")
     assert repackage("v7", subtitles=plan.subtitles * 2) == 65
-    assert "two subtitle files are in 'en'" in capsys.readouterr().out
+    assert "two subtitle files are in 'en' and subtitles" in capsys.readouterr().out
 
 
 def test_a_rendition_that_lacks_a_segment_is_not_published(repackage, studio, capsys):

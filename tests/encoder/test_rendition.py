@@ -16,7 +16,7 @@ from encoder.probe import Packet, PictureTrack
 from encoder.quality.clock import Clock
 from encoder.score import FrameMetrics, summarise
 from lambdas.encoding.models import Chunk, QualityFloor, Raise, RungScore
-from tests.encoder.studio import FRAME_RATE, FRAMES, RAW, SEGMENT_FRAMES, WORK, Keys, ffprobe, make_film
+from tests.encoder.studio import FRAME_RATE, FRAMES, RAW, SEGMENT_FRAMES, SOUND, WORK, Keys, ffprobe, make_film
 
 
 def test_every_task_of_a_good_film_succeeds(made):
@@ -121,14 +121,14 @@ def test_join_without_a_chunk_says_which(studio, capsys):
 
 
 def test_the_audio_track_is_as_long_as_the_picture(made, studio):
-    found = ffprobe(studio.download(WORK, made.work.audio), "-show_streams")["streams"][0]
+    found = ffprobe(studio.download(WORK, made.work.audio()), "-show_streams")["streams"][0]
     assert (found["codec_name"], found["channels"], found["sample_rate"]) == ("aac", 2, "48000")
     assert float(found["duration"]) == pytest.approx(float(FRAMES / Fraction(FRAME_RATE)), abs=0.03)
 
 
 def test_audio_that_is_not_planned_is_an_error(studio, capsys):
-    uri = studio.publish_plan(studio.plan("silent", audio=None))
-    assert studio.run("encode-audio", "--plan", uri) == 65
+    uri = studio.publish_plan(studio.plan("silent", audio=()))
+    assert studio.run("encode-audio", "--plan", uri, "--track", SOUND.name) == 65
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "NotInPlanError"
 
 

@@ -87,6 +87,7 @@ def planned(path, **changes):
         work_bucket=WORK,
         media_bucket="media",
         search=SEARCH,
+        sound=samples.SOUND,
     )
     return plan.model_copy(update=changes)
 

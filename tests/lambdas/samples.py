@@ -31,7 +31,14 @@ from lambdas.common.media import (
     Transfer,
     VideoFacts,
 )
-from lambdas.encoding.models import ContentKey, VideoRecipe
+from lambdas.encoding.models import (
+    ContentKey,
+    LoudnessTarget,
+    SoundCodec,
+    SoundRecipe,
+    SoundRules,
+    VideoRecipe,
+)
 
 STUDIO, DELIVERY, TITLE, VERSION = "blender", "2026-11-bunny", "big-buck-bunny", "v0123456789abcdef"
 FEATURE, SUBTITLES = "bunny.mov", "bunny.en.vtt"
@@ -175,6 +182,10 @@ LADDER = (
 )
 HDR10_RUNG = recipe("h265-1080p-hdr10", 1920, 1080, Tier.HD).model_copy(
     update={"codec": Codec.H265, "profile": "main10", "preset": "slow", "dynamic_range": DynamicRange.HDR10}
+)
+SOUND = SoundRules(
+    recipes=(SoundRecipe(name="aac-128", codec=SoundCodec.AAC, kbps={1: 64, 2: 128}),),
+    loudness=LoudnessTarget(integrated_lkfs=-27, true_peak_dbtp=-1),
 )
 KEYS = tuple(
     ContentKey(tier=tier, key_id=digit * 32, wrapped=f"wrapped-{tier}")

@@ -94,7 +94,7 @@ def test_it_went_through_every_state(platform, published, version):
 def test_every_job_of_it_ran_once(platform, published, version):
     found = [rendition.rung for rendition in published.outcome.package.renditions]
     rungs = [f"{rung}-{part}" for rung in found for part in ("chunk-0", "chunk-1", "join", "score")]
-    for label in ("search", *rungs, "audio", "package", "verify"):
+    for label in ("search", *rungs, "audio-eng_stereo_128k", "package", "verify"):
         [job] = platform.jobs(f"{version}-{label}")
         assert (job["status"], len(job["attempts"])) == ("SUCCEEDED", 1), label
 

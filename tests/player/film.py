@@ -8,7 +8,7 @@ from encoder.keys import OpenKey
 from encoder.plan import Work
 from lambdas.common.keys import PublishedVersion
 from lambdas.common.media import ObjectRef, Tier
-from lambdas.encoding.models import AudioRecipe, Chunk, EncodingPlan, VideoRecipe
+from lambdas.encoding.models import AudioTrack, Chunk, EncodingPlan, LoudnessTarget, SoundCodec, VideoRecipe
 
 PUBLISHED = PublishedVersion(title_id="the-gradient", version_id="v1")
 DURATION_S = 8
@@ -33,6 +33,20 @@ _RUNG = VideoRecipe(
     preset="ultrafast",
     tier=Tier.SD,
 )
+# Chromium plays no E-AC-3: whoever chooses it plays nothing.
+_SOUNDS = tuple(
+    AudioTrack(
+        name=name,
+        streams=(0,),
+        language="en",
+        recipe=f"{codec}-64",
+        codec=codec,
+        channels=1,
+        bitrate_kbps=64,
+        loudness=LoudnessTarget(integrated_lkfs=-27, true_peak_dbtp=-1),
+    )
+    for name, codec in (("en_mono_64k", SoundCodec.AAC), ("en_eac3_mono_64k", SoundCodec.EAC3))
+)
 _FRAMES = DURATION_S * FRAME_RATE
 _PLAN = EncodingPlan(
     studio="example",
@@ -50,7 +64,7 @@ _PLAN = EncodingPlan(
     segment_s=SEGMENT_S,
     chunks=(Chunk(index=0, first_frame=0, frames=_FRAMES),),
     video=(_RUNG,),
-    audio=AudioRecipe(language="en", channels=1, bitrate_kbps=64),
+    audio=_SOUNDS,
     keys=(),
 )
 
@@ -79,8 +93,12 @@ def package(folder: Path) -> Film:
         *("-g", str(SEGMENT_S * FRAME_RATE), "-sc_threshold", "0", "-c:a", "aac", "-b:a", "64k", str(source)),
     )
     _run(ffmpeg, "-v", "error", "-y", "-ss", "2", "-i", str(source), "-frames:v", "1", str(poster))
+    audio = {sound.name: folder / f"{sound.name}.mp4" for sound in _SOUNDS}
+    for sound in _SOUNDS:
+        coded = ("-map", "0:a", "-c:a", sound.codec.value, "-b:a", "64k", str(audio[sound.name]))
+        _run(ffmpeg, "-v", "error", "-y", "-i", str(source), *coded)
     _thumbnails(ffmpeg, source=source, folder=folder / "thumbnails")
-    package_streams(work=Work(_PLAN), keys=KEYS, video={_RUNG.rung: source}, audio=source, subtitles={}, out=folder)
+    package_streams(work=Work(_PLAN), keys=KEYS, video={_RUNG.rung: source}, audio=audio, subtitles={}, out=folder)
     return Film(folder=folder, keys={key.key_id: key.secret_hex for key in KEYS})
 
 

@@ -14,7 +14,7 @@ ENCODER, PACKAGER = "encoding/EncoderRole", "encoding/PackagerRole"
 DEFINITIONS = {ENCODER: "encoding/EncodeJob", PACKAGER: "encoding/PackageJob"}
 PLAN = planned()
 IDS, WORK, RUNG = JobIds(PLAN), Workspace(version_id=PLAN.version_id), PLAN.video[0].rung
-ENCODES = (IDS.search, IDS.chunk(RUNG, 0), IDS.audio, IDS.join(RUNG), IDS.score(RUNG))
+ENCODES = (IDS.search, IDS.chunk(RUNG, 0), IDS.audio(PLAN.audio[0].name), IDS.join(RUNG), IDS.score(RUNG))
 PACKAGES = (IDS.package, IDS.verify)
 WRITTEN = {
     ENCODER: {

@@ -119,7 +119,8 @@ def test_a_workflow_whose_job_has_kept_its_evidence_announces_its_failure_and_ke
 
 def test_a_dead_batch_job_leaves_its_name_its_command_and_the_end_of_its_log(recorded, logs):
     logs(STREAM, [f"frame {n}" for n in range(TAIL_LINES + 20)])
-    evidence, event = recorded(json.dumps(JOB))
+    reads = {"source": "s3://raw/film.mov", "source_version": "7", "first_frame": 288, "frames": 96}
+    evidence, event = recorded(json.dumps(JOB), reads=reads)
     assert evidence["execution"] == EXECUTION
     assert evidence["job"] == {
         "name": JOB["JobName"],
@@ -130,6 +131,7 @@ def test_a_dead_batch_job_leaves_its_name_its_command_and_the_end_of_its_log(rec
         "command": ["encode-chunk", "--chunk", "3"],
         "attempts": 2,
         "log_stream": STREAM,
+        "reads": reads,
     }
     assert evidence["log_tail"] == [f"frame {n}" for n in range(20, TAIL_LINES + 20)]
     assert "log_tail" not in event, "studios are not told what our machines say"

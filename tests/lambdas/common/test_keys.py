@@ -19,11 +19,7 @@ VERSION = PublishedVersion(title_id="bunny", version_id="v1")
     ("path", "key"),
     [
         (VersionLayout.video("1080p"), "bunny/v1/video/1080p"),
-        (VersionLayout.audio(language="en", channels=1, bitrate_kbps=64), "bunny/v1/audio/en_mono_64k"),
-        (VersionLayout.audio(language="en", channels=2, bitrate_kbps=128), "bunny/v1/audio/en_stereo_128k"),
-        (VersionLayout.audio(language="es", channels=6, bitrate_kbps=448), "bunny/v1/audio/es_51_448k"),
-        (VersionLayout.audio(language="pt-BR", channels=8, bitrate_kbps=768), "bunny/v1/audio/pt-BR_71_768k"),
-        (VersionLayout.audio(language="en", channels=3, bitrate_kbps=192), "bunny/v1/audio/en_3ch_192k"),
+        (VersionLayout.audio("en_stereo_128k"), "bunny/v1/audio/en_stereo_128k"),
         (VersionLayout.subtitles("de"), "bunny/v1/subtitles/de"),
         (VersionLayout.playlist("video_720p"), "bunny/v1/manifests/hls/video_720p.m3u8"),
     ],

@@ -20,7 +20,7 @@ RUNGS = [recipe.rung for recipe in PLAN.video]
 JOBS = [
     IDS.search,
     *(IDS.chunk(rung, chunk.index) for rung in RUNGS for chunk in PLAN.chunks),
-    IDS.audio,
+    IDS.audio(PLAN.audio[0].name),
     *(job for rung in RUNGS for job in (IDS.join(rung), IDS.score(rung))),
     IDS.package,
     IDS.verify,

@@ -49,7 +49,7 @@ def test_another_ladder_excerpts_rules_or_target_are_another_search():
     ]
     assert len({JobIds(plan).search for plan in (PLAN, *others)}) == len(others) + 1
     # What is made of it, and where it is kept, is not.
-    assert JobIds(PLAN.model_copy(update={"media_bucket": "other", "audio": None})).search == JobIds(PLAN).search
+    assert JobIds(PLAN.model_copy(update={"media_bucket": "other", "audio": ()})).search == JobIds(PLAN).search
 
 
 def test_a_film_that_is_mostly_black_may_have_one_picture():

@@ -60,7 +60,14 @@ attempts = st.builds(
     workers,
 )
 jobs = st.sampled_from(
-    [CHUNK, OTHER_CHUNK, f"chunk/360p/00000/{DIGEST}", f"score/360p/{DIGEST}", f"join/360p/{DIGEST}", f"audio/{DIGEST}"]
+    [
+        CHUNK,
+        OTHER_CHUNK,
+        f"chunk/360p/00000/{DIGEST}",
+        f"score/360p/{DIGEST}",
+        f"join/360p/{DIGEST}",
+        f"audio/en_stereo_128k/{DIGEST}",
+    ]
 )
 records = st.lists(
     st.builds(lambda found, job: record(*found, job=job), st.lists(attempts, max_size=4), jobs), max_size=8
@@ -85,6 +92,7 @@ def planned(*, frames=600, profile=SANDBOX, ladder=None, audio=samples.FACTS.aud
         chunk_segments=profile.encoding.chunk_segments,
         segment_s=profile.encoding.segment_s,
         search=profile.encoding.search,
+        sound=profile.encoding.sound,
         work_bucket="work",
         media_bucket="media",
     )
@@ -141,7 +149,7 @@ class TestCost:
             ids.search,
             *(ids.chunk(rung, chunk.index) for rung in rungs for chunk in plan.chunks),
             *(name for rung in rungs for name in (ids.join(rung), ids.score(rung))),
-            *(ids.audio, ids.package, ids.verify),
+            *(ids.audio(plan.audio[0].name), ids.package, ids.verify),
         ]
         found = cost(*(record(attempt(1), job=name) for name in sorted(names)))
         ladder = [
@@ -160,9 +168,7 @@ class TestCost:
         ]
         assert sum(line.jobs for line in found.lines) == len(names)
 
-    @pytest.mark.parametrize(
-        "job", ["", "chunk", f"chunk/1080p/{DIGEST}", "inspect/d1", f"encode/{DIGEST}", "audio/a/b"]
-    )
+    @pytest.mark.parametrize("job", ["", "chunk", f"chunk/1080p/{DIGEST}", "inspect/d1", f"encode/{DIGEST}", "audio/a"])
     def test_a_job_of_an_unknown_stage_is_an_error_and_not_left_out(self, job):
         with pytest.raises(UnknownJobError, match="which stage"):
             cost(record(attempt(1), job=job))

@@ -121,7 +121,7 @@ class TestAtWork:
     def test_one_that_is_stuck_is_ended_soon(self):
         found = StuckJob(
             job_id="ana",
-            name=f"{samples.VERSION}-audio",
+            name=f"{samples.VERSION}-audio-eng_stereo_128k",
             queue="encoding",
             kind=StuckKind.SILENT,
             seconds=900,
@@ -244,7 +244,8 @@ def test_the_name_of_its_batch_jobs_follows_from_a_jobs_id():
     ids, size = JobIds(plan), JobSize(vcpus=1, memory_mib=4096)
     jobs = jobs_of(plan, uri="s3://work/plan.json", sizes=JobSizes(threaded=size, single=size))
     rungs = [recipe.rung for recipe in plan.video]
-    known = [ids.search, *(ids.chunk(rung, chunk.index) for rung in rungs for chunk in plan.chunks), ids.audio]
+    known = [ids.search, *(ids.chunk(rung, chunk.index) for rung in rungs for chunk in plan.chunks)]
+    known += [ids.audio(track.name) for track in plan.audio]
     named = [jobs.search.name, *(job.name for job in jobs.chunk_jobs)]
     for rung, both in zip(rungs, jobs.rung_jobs, strict=True):
         known += [ids.join(rung), ids.score(rung)]

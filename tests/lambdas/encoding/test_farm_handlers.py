@@ -23,7 +23,7 @@ from tests.lambdas.encoding.test_claims import JOB, LEASE, NOW, OUTPUT, after, w
 from tests.lambdas.encoding.test_job_store import TABLE, create_table
 from tests.lambdas.encoding.test_planning import planned
 
-AUDIO = "audio/0011223344556677"
+AUDIO = "audio/en_stereo_128k/0011223344556677"
 REQUEST = {"version_id": samples.VERSION}
 PRICES = PriceList.load()
 

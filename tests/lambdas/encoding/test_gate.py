@@ -135,7 +135,7 @@ def test_a_raised_chunk_has_more_bits_and_another_name_and_nothing_else_changes(
     assert {place for place in chunks if ids.chunk(*place) != others.chunk(*place)} == {(TOP, 1)}
     assert {rung.rung for rung in PLAN.video if ids.join(rung.rung) != others.join(rung.rung)} == {TOP}
     assert {rung.rung for rung in PLAN.video if ids.score(rung.rung) != others.score(rung.rung)} == {TOP}
-    assert (ids.audio, ids.package) == (others.audio, JobIds(PLAN).package)
+    assert (ids.audio(PLAN.audio[0].name), ids.package) == (others.audio(PLAN.audio[0].name), JobIds(PLAN).package)
     assert others.package != ids.package
 
 

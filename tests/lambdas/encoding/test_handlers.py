@@ -66,6 +66,7 @@ def plan_environment(**changes):
         "segment_s": 4.0,
         "shortcuts": SHORTCUTS.model_dump_json(),
         "search": SEARCH.model_dump_json(),
+        "sound": samples.SOUND.model_dump_json(),
         **IDS,
     }
     return PlanEnvironment(**PROSPECT | values | changes)
@@ -447,6 +448,9 @@ def test_the_reports_of_an_earlier_plan_are_not_announced(bus, context):
         {"chunk_segments": 0},
         {"segment_s": 0},
         {"search": "{}"},
+        {"sound": "{}"},
+        {"sound": samples.SOUND.model_dump_json().replace('"1":64,', "")},
+        {"sound": samples.SOUND.model_copy(update={"recipes": samples.SOUND.recipes * 2}).model_dump_json()},
         {"search": SEARCH.model_dump_json().replace('"excerpts":6', '"excerpts":0')},
         {"floors": '{"HD": 101}'},
     ],

@@ -188,7 +188,7 @@ def test_what_was_spent_before_counts_and_what_is_done_is_not_to_come(context, d
     deployed(due_in_a_day(title_cap_usd=expected))
     # A minute of Fargate is paid for at least, and the prediction says the same of each.
     step(context)
-    finish(jobs.audio, seconds=500_000)
+    finish(jobs.audio("eng_stereo_128k"), seconds=500_000)
     with pytest.raises(CostCapError, match="has cost"):
         step(context)
 
@@ -247,15 +247,15 @@ def test_between_the_phases_a_film_that_costs_more_than_it_may_is_stopped(stock,
     plan(context)
     assert stock()
     jobs = JobIds(known())
-    finish(jobs.audio, seconds=500_000)
+    finish(jobs.audio("eng_stereo_128k"), seconds=500_000)
     with pytest.raises(CostCapError, match=f"jobs retry {samples.TITLE}"):
         stock()
 
 
 def test_without_a_prediction_what_was_spent_is_held_against_the_cap(stock):
-    finish("audio/0011223344556677", seconds=10)
+    finish("audio/eng_stereo_128k/0011223344556677", seconds=10)
     assert stock()
-    finish("audio/0011223344556677", seconds=500_000)
+    finish("audio/eng_stereo_128k/0011223344556677", seconds=500_000)
     with pytest.raises(CostCapError, match=r"should cost 0\.000000 more"):
         stock()
 

@@ -35,6 +35,7 @@ def planned(accepted=None, **changes):
         "chunk_segments": 3,
         "segment_s": 4.0,
         "search": SEARCH,
+        "sound": samples.SOUND,
         "work_bucket": "work",
         "media_bucket": "media",
     }
@@ -178,7 +179,7 @@ def test_a_stretched_picture_is_planned_as_it_is_shown():
 class TestAudio:
     def test_a_source_without_sound_has_no_audio_and_no_audio_job(self):
         plan = planned(source(audio=()))
-        assert plan.audio is None
+        assert plan.audio == ()
         assert Tier.AUDIO not in {key.tier for key in plan.keys}
         names = [job.command[0] for job in jobs_of(plan, uri=URI, sizes=SIZES).chunk_jobs]
         assert "encode-audio" not in names
@@ -186,7 +187,7 @@ class TestAudio:
     @pytest.mark.parametrize(("channels", "expected"), [(1, (1, 64)), (2, (2, 128)), (6, (2, 128))])
     def test_more_than_stereo_is_mixed_down(self, channels, expected):
         track = AudioFacts(codec="pcm_s24le", channels=channels, sample_rate_hz=48_000)
-        audio = planned(source(audio=(track,))).audio
+        [audio] = planned(source(audio=(track,))).audio
         assert (audio.channels, audio.bitrate_kbps) == expected
 
     @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ class TestAudio:
     )
     def test_a_language_that_is_none_does_not_stop_a_film(self, declared, expected):
         track = AudioFacts(codec="aac", channels=2, sample_rate_hz=48_000, language=declared)
-        assert planned(source(audio=(track,))).audio.language == expected
+        assert planned(source(audio=(track,))).audio[0].language == expected
 
 
 class TestKeys:
@@ -254,7 +255,7 @@ class TestJobs:
                 for recipe in plan.video
                 for chunk in plan.chunks
             ),
-            ("encode-audio", "--plan", URI),
+            ("encode-audio", "--plan", URI, "--track", "eng_stereo_128k"),
         ]
 
     def test_only_what_uses_many_threads_is_large(self):

@@ -83,7 +83,7 @@ def left_s(*records, prediction=None):
 
 def test_the_jobs_of_a_plan_are_those_that_the_workflow_runs():
     assert len(set(JOBS)) == len(JOBS) == 1 + len(PLAN.chunks) * 4 + 1 + 2 * 4 + 2
-    silent = planned_jobs(PLAN.model_copy(update={"audio": None}))
+    silent = planned_jobs(PLAN.model_copy(update={"audio": ()}))
     assert [job for job in JOBS if job not in silent and "package" not in job and "verify" not in job] == [
         job for job in JOBS if job.startswith("audio/")
     ]

@@ -101,7 +101,7 @@ def chunk(version=samples.VERSION, number=0):
 @pytest.mark.usefixtures("half_done")
 def test_a_version_is_told_of_once_however_many_of_its_jobs_have_moved(tell, bus, batch):
     batch.jobs = {(QUEUES[0], "RUNNABLE"): 230, (QUEUES[1], "RUNNABLE"): 4, (QUEUES[1], "RUNNING"): 2}
-    assert tell(chunk(), chunk(number=1), f"{samples.VERSION}-audio") == []
+    assert tell(chunk(), chunk(number=1), f"{samples.VERSION}-audio-eng_stereo_128k") == []
     [envelope] = bus.envelopes()
     assert (envelope["source"], envelope["detail-type"]) == ("marquee.encoding", "EncodingProgressed")
     said = EncodingProgressed.model_validate(envelope["detail"])

@@ -15,7 +15,17 @@ from lambdas.encoding.cost import Prediction, Stage
 from lambdas.encoding.environment import RepackageEnvironment, StartEnvironment
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.made import keep_making, read_making
-from lambdas.encoding.models import ChunkScore, ContentKey, EncodingPlan, Making, Repackaged, RungScore, WorstFrame
+from lambdas.encoding.models import (
+    ChunkScore,
+    ContentKey,
+    EncodingPlan,
+    Loudness,
+    LoudnessReport,
+    Making,
+    Repackaged,
+    RungScore,
+    WorstFrame,
+)
 from lambdas.encoding.planning import KeyMissingError
 from lambdas.encoding.progress import planned_jobs
 from lambdas.encoding.repackaging import NotRepackageableError, repackaging_of
@@ -43,7 +53,16 @@ def score(rung):
 
 
 PLAN = planned(source(frames=600))
-MAKING = Making(plan=PLAN, scores=tuple(score(recipe.rung) for recipe in PLAN.video))
+LOUDNESS = tuple(
+    LoudnessReport(
+        track=track.name,
+        before=Loudness(integrated_lkfs=-25.5, true_peak_dbtp=-4.0),
+        gain_db=-1.5,
+        after=Loudness(integrated_lkfs=-27.1, true_peak_dbtp=-5.2),
+    )
+    for track in PLAN.audio
+)
+MAKING = Making(plan=PLAN, scores=tuple(score(recipe.rung) for recipe in PLAN.video), loudness=LOUDNESS)
 SOURCE = samples.source_accepted(version_id=ANEW, priority="campaign")
 
 
@@ -94,6 +113,9 @@ class TestMaking:
         for each in MAKING.scores:
             key = Workspace(PLAN.version_id).score(JobIds(PLAN).score(each.rung))
             put(bucket=buckets.work, key=key, body=each.model_dump_json())
+        for heard in LOUDNESS:
+            key = Workspace(PLAN.version_id).loudness(JobIds(PLAN).audio(heard.track))
+            put(bucket=buckets.work, key=key, body=heard.model_dump_json())
 
     def test_it_outlives_the_workspace(self):
         keep_making(PLAN)
@@ -145,7 +167,7 @@ class TestPlanning:
         assert executions(machine) == [{"name": ANEW, "input": SOURCE.model_dump(mode="json") | said}]
 
     @pytest.mark.usefixtures("kept")
-    def test_plan_and_scores_are_put_where_the_jobs_look_for_them(self, context):
+    def test_plan_and_measurements_are_put_where_the_jobs_look_for_them(self, context):
         plan_repackaging(self.state(**self.issued()), context)
 
         plan = EncodingPlan.model_validate_json(self.written(Workspace(ANEW).plan))
@@ -153,6 +175,9 @@ class TestPlanning:
         for each in MAKING.scores:
             key = Workspace(ANEW).score(JobIds(plan).score(each.rung))
             assert RungScore.model_validate_json(self.written(key)) == each
+        for heard in LOUDNESS:
+            key = Workspace(ANEW).loudness(JobIds(plan).audio(heard.track))
+            assert LoudnessReport.model_validate_json(self.written(key)) == heard
 
     @pytest.mark.usefixtures("kept")
     def test_its_jobs_are_answered_announced_and_predicted(self, bus, context):

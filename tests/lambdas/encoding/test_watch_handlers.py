@@ -126,7 +126,7 @@ class TestWatching:
     def test_if_the_claims_cannot_be_read_nothing_is_ended_and_the_function_says_so(
         self, batch, frozen, context, monkeypatch, capsys
     ):
-        batch.add(f"v{'0' * 16}-audio", "RUNNING", queue=ENCODING, **began(frozen, batch))
+        batch.add(f"v{'0' * 16}-audio-en_stereo_128k", "RUNNING", queue=ENCODING, **began(frozen, batch))
         monkeypatch.setattr(JobStore, "of_version", away)
         with pytest.raises(TransientError, match=f"{samples.VERSION}.* could not be read"):
             watch_farm(SCHEDULED, context)
@@ -148,11 +148,13 @@ class TestWatching:
         other = "v" + "1" * 16
         for version, hours in ((other, 3), (samples.VERSION, 2)):
             started = ago(now, hours=hours)
-            job_id = batch.add(f"{version}-audio", "RUNNING", queue=ENCODING, created=started, started=started)
-            claimed(job_id, heard=started, job="audio/0011223344556677", version=version)
+            job_id = batch.add(
+                f"{version}-audio-en_stereo_128k", "RUNNING", queue=ENCODING, created=started, started=started
+            )
+            claimed(job_id, heard=started, job="audio/en_stereo_128k/0011223344556677", version=version)
         batch.add("inspect-v1", "RUNNING", queue=INSPECTION, created=ago(now, hours=1), started=ago(now, hours=1))
         # A backlog is no error.
-        assert watch_farm(SCHEDULED, context) == {"ended": [f"{other}-audio"], "stuck": 1}
+        assert watch_farm(SCHEDULED, context) == {"ended": [f"{other}-audio-en_stereo_128k"], "stuck": 1}
         assert [job_id for job_id, _ in batch.ended] == ["job-0"]
         answer = describe_farm({}, context)
         assert (answer["unread"], answer["not_judged"]) == ([], 1)
@@ -161,8 +163,8 @@ class TestWatching:
         self, batch, frozen, claimed, context, now
     ):
         other = "v" + "1" * 16
-        young = batch.add(f"{other}-audio", "RUNNING", queue=ENCODING, **began(frozen, batch))
-        claimed(young, heard=ago(now, minutes=30), job="audio/0011223344556677", version=other)
+        young = batch.add(f"{other}-audio-en_stereo_128k", "RUNNING", queue=ENCODING, **began(frozen, batch))
+        claimed(young, heard=ago(now, minutes=30), job="audio/en_stereo_128k/0011223344556677", version=other)
         left = iter((61_000, 59_000))
         context.get_remaining_time_in_millis = lambda: next(left)
         assert watch_farm(SCHEDULED, context) == {"ended": [NAME], "stuck": 1}

@@ -10,9 +10,10 @@ def test_two_files_that_are_versions_of_one_key_are_announced_with_a_digest_each
     delivery = AcceptedDelivery.model_validate(way.judge())
     film = ObjectRef(bucket="raw", key="blender/one/file", version_id="v1")
     words = film.model_copy(update={"version_id": "v2"})
+    feature, words_of = samples.manifest()["files"]
     source = announcing.accepted(
         delivery,
-        DeliveryManifest.model_validate(samples.manifest()),
+        DeliveryManifest.model_validate(samples.manifest(files=[feature, words_of | {"kind": "sdh"}])),
         kept={samples.FEATURE: film, samples.SUBTITLES: words},
         work_bucket="work",
     )
@@ -20,3 +21,4 @@ def test_two_files_that_are_versions_of_one_key_are_announced_with_a_digest_each
         film: samples.FEATURE_SHA,
         words: samples.SUBTITLES_SHA,
     }
+    assert [(text.source, text.kind) for text in source.subtitles] == [(words, "sdh")]

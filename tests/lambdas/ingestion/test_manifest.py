@@ -125,10 +125,21 @@ def test_json_of_another_shape_is_invalid_as_a_whole(raw):
         (with_files(FEATURE, FEATURE | {"name": "b.mov"}), "files"),
         (with_files(SUBTITLES), "files"),
         (with_files(FEATURE, SUBTITLES, SUBTITLES), "files"),
+        (with_files(FEATURE, SUBTITLES, SUBTITLES | {"name": "b.vtt", "kind": "subtitles"}), "files"),
+        (with_files(FEATURE, SUBTITLES | {"kind": "karaoke"}), "files.1.kind"),
     ],
 )
 def test_a_wrong_field_is_named(manifest, subject):
     assert subjects_of(manifest) == {("MANIFEST_INVALID", subject)}
+
+
+def test_a_language_may_have_a_file_of_every_kind():
+    kinds = ("forced", "sdh", "subtitles")
+    files = [SUBTITLES | {"name": f"{kind}.vtt", "kind": kind} for kind in kinds]
+    found = read(json.dumps(with_files(FEATURE, *files)).encode(), location=LOCATION)
+    assert tuple(file.kind for file in found.files[1:]) == kinds
+    silent = read(json.dumps(with_files(FEATURE, SUBTITLES)).encode(), location=LOCATION)
+    assert silent.files[1].kind == "subtitles"
 
 
 def test_every_wrong_field_is_reported_at_once():
