@@ -15,8 +15,8 @@ from encoder.tools import Media, ffmpeg, threads, untrusted
 from encoder.window import Window
 from lambdas.encoding.models import Chunk, VideoRecipe
 
-MOST_TIGHTENINGS = 3
-"""How often a chunk with too busy a second is encoded again: noise that begins at once took three."""
+MOST_TIGHTENINGS = 5
+"""How often a chunk with too busy a second is encoded again: noise that begins at once took three, and four once."""
 _TIGHTER = 0.9
 
 # Neither the studio's tags nor the machine's date and program versions belong in what viewers receive. (The

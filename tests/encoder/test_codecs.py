@@ -140,7 +140,7 @@ def test_dash_says_the_codec_and_the_rate_that_is_there(encoded, studio, rung):
         (made.get("codecs") or choice.get("codecs"), int(made.get("bandwidth")))
         for choice in root.iterfind(f"{MPD}Period/{MPD}AdaptationSet")
         for made in choice.iterfind(f"{MPD}Representation")
-        if f"/{rung}/" in made.find(f"{MPD}SegmentTemplate").get("media")
+        if f"video/{rung}/" in made.find(f"{MPD}SegmentTemplate").get("media")
     ]
     assert re.fullmatch(encoded.said(studio, rung), codecs)
     assert bandwidth == pytest.approx(

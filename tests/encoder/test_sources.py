@@ -132,6 +132,7 @@ class Source:
             segment_s=0.16,
             work_bucket=WORK,
             media_bucket=MEDIA,
+            sound=samples.SOUND,
             search=SearchRules(excerpts=1, excerpt_s=1, most_rungs=1, floor_kbps=100),
         )
         self.work, self.uri = Work(self.plan), studio.publish_plan(self.plan)
@@ -212,7 +213,7 @@ def test_players_are_told_which_renditions_are_hdr10(encoded, studio):
     assert [studio.run(task, "--plan", source.uri) for task in ("package", "verify")] == [0, 0]
     published = PublishedVersion(title_id=source.plan.title_id, version_id=source.plan.version_id)
     master = studio.get(MEDIA, published.hls).decode()
-    offered = re.findall(r'CODECS="(\w+)\..*VIDEO-RANGE=(\w+)', master)
+    offered = re.findall(r'#EXT-X-STREAM-INF.*CODECS="(\w+)\..*VIDEO-RANGE=(\w+)', master)
     assert sorted(offered) == [("av01", "PQ"), ("avc1", "SDR"), ("hvc1", "PQ")]
     dash = ElementTree.fromstring(studio.get(MEDIA, published.dash))
     curves = {

@@ -1,5 +1,6 @@
 """The farm in degraded mode and back, and a campaign that encodes a published title anew."""
 
+import contextlib
 import json
 
 import pytest
@@ -42,7 +43,9 @@ def planned(platform, published):
 
     yield planned
     for version_id in begun:
-        states.stop_execution(executionArn=f"{machine.replace(':stateMachine:', ':execution:')}:{version_id}")
+        # Where the machine was slow, it may have come to its own end.
+        with contextlib.suppress(states.exceptions.ClientError):
+            states.stop_execution(executionArn=f"{machine.replace(':stateMachine:', ':execution:')}:{version_id}")
 
 
 @pytest.fixture
