@@ -124,7 +124,8 @@ below for the other two. To measure again, on a Graviton host above all, where n
 - ``encode_s``: the whole command of `encoder.chunk` with ``-threads 1``, less the above, over megapixels of the rung.
 - ``tone_map_s``: the filters of an SDR rung as `encoder.color` makes them of BT.2020, less the same without conversion;
   measured on ten frames of ``testsrc2``, and with noise, which takes as long, at 1080 and 720 lines (2026-11-23).
-- ``score_s``: the command of `encoder.score` with one thread.
+- ``score_s``: the command of `encoder.score` with one thread, and VMAF alone. PSNR and SSIM take a tenth more, the NEG
+  model of a best rung seven tenths; neither is counted.
 - ``audio_s`` (`low` is stereo in AAC, the other 5.1 in AC-3, of two minutes), ``join_s``, ``package_s``: a long track,
   the same way, through the commands of `encoder.audio`, `encoder.join` and `encoder.packager`; of ``verify_s`` the
   whole task.
