@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 from lambdas.common.ladder import Codec, DynamicRange
@@ -260,31 +261,8 @@ def _rung(
     )
 
 
-def _h265(*, height: int, bitrate_kbps: int, tier: Tier, hdr10: bool = False, name: str = "") -> VideoRecipe:
-    return _rung(
-        height=height,
-        bitrate_kbps=bitrate_kbps,
-        tier=tier,
-        preset="slow",
-        profile="main10",
-        codec=Codec.H265,
-        hdr10=hdr10,
-        name=name,
-    )
-
-
-def _av1(*, height: int, bitrate_kbps: int, tier: Tier, hdr10: bool = False, name: str = "") -> VideoRecipe:
-    return _rung(
-        height=height,
-        bitrate_kbps=bitrate_kbps,
-        tier=tier,
-        preset="6",
-        profile="main",
-        codec=Codec.AV1,
-        hdr10=hdr10,
-        name=name,
-    )
-
+_h265 = partial(_rung, preset="slow", profile="main10", codec=Codec.H265)
+_av1 = partial(_rung, preset="6", profile="main", codec=Codec.AV1)
 
 SANDBOX_LADDER = (
     _rung(height=1080, bitrate_kbps=6000, tier=Tier.HD, preset="veryfast", profile="high"),
