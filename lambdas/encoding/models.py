@@ -303,7 +303,12 @@ class EncodingPlan(Record):
 
     @property
     def winding(self) -> tuple[VideoRecipe, ...]:
-        """The rungs by which players wind: the smallest of each codec, as a picture that is seen so shortly needs."""
+        """The rungs by which players wind: the smallest of each codec, as a picture that is seen so shortly needs.
+
+        A film of one segment has one key frame, and nothing to wind by.
+        """
+        if self.frames <= self.segment_frames:
+            return ()
         codecs = dict.fromkeys(recipe.codec for recipe in self.video)
         return tuple(
             min(

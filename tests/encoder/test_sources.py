@@ -208,6 +208,14 @@ def test_an_sdr_rung_of_an_hdr_source_says_nothing_of_its_light(encoded):
     assert said_of_light(encoded("HDR10").rendition("h264-sdr")) == {}
 
 
+def test_a_film_of_one_frame_is_packaged_and_has_nothing_to_wind_by(encoded, studio):
+    source = encoded("one frame")
+    assert [studio.run(task, "--plan", source.uri) for task in ("package", "verify")] == [0, 0]
+    published = PublishedVersion(title_id=source.plan.title_id, version_id=source.plan.version_id)
+    assert studio.keys(MEDIA, published.within("trick/")) == []
+    assert b"I-FRAME" not in studio.get(MEDIA, published.hls)
+
+
 def test_players_are_told_which_renditions_are_hdr10(encoded, studio):
     source = encoded("HDR10")
     assert [studio.run(task, "--plan", source.uri) for task in ("package", "verify")] == [0, 0]
