@@ -16,7 +16,7 @@ from encoder.window import Window
 from lambdas.encoding.models import Chunk, VideoRecipe
 
 MOST_TIGHTENINGS = 5
-"""How often a chunk with too busy a second is encoded again: noise that begins at once took three, and four once."""
+"""How often a chunk with too busy a second is encoded again: for noise that begins at once, three were too few once."""
 _TIGHTER = 0.9
 
 # Neither the studio's tags nor the machine's date and program versions belong in what viewers receive. (The

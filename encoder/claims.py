@@ -78,6 +78,8 @@ class Claims:
         ------
         LeaseHeldError
             If another worker is at it, and remains so for longer than a lease.
+        ForeignResultError
+            If the job's record names a result that no attempt at it can have written.
         StaleClaimError
             If another worker has claimed the job meanwhile: nothing of this one's counts.
         """

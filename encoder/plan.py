@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import TypeVar
 
 from encoder.claims import Claims, Make
 from encoder.codecs import pixel_format
@@ -13,6 +15,9 @@ from lambdas.common.keys import Workspace
 from lambdas.common.media import ObjectRef
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.models import AudioTrack, Chunk, EncodingPlan, VideoRecipe
+
+Name = TypeVar("Name", str, int)
+Part = TypeVar("Part")
 
 
 class Work:
@@ -142,11 +147,7 @@ class Work:
         NotInPlanError
             If the plan has no such rung.
         """
-        for recipe in self.plan.video:
-            if recipe.rung == rung:
-                return recipe
-        known = ", ".join(recipe.rung for recipe in self.plan.video)
-        raise NotInPlanError(f"the plan has no rung {rung!r}; it has {known}")
+        return _planned("rung", rung, {recipe.rung: recipe for recipe in self.plan.video})
 
     def track(self, name: str) -> AudioTrack:
         """Return how a track of sound is encoded.
@@ -156,11 +157,7 @@ class Work:
         NotInPlanError
             If the plan has no such track.
         """
-        for track in self.plan.audio:
-            if track.name == name:
-                return track
-        known = ", ".join(track.name for track in self.plan.audio) or "no sound"
-        raise NotInPlanError(f"the plan has no track {name!r}; it has {known}")
+        return _planned("track", name, {track.name: track for track in self.plan.audio})
 
     def chunk(self, index: int) -> Chunk:
         """Return chunk `index`.
@@ -170,7 +167,11 @@ class Work:
         NotInPlanError
             If the plan has no such chunk.
         """
-        for chunk in self.plan.chunks:
-            if chunk.index == index:
-                return chunk
-        raise NotInPlanError(f"the plan has no chunk {index}; it has {len(self.plan.chunks)}")
+        return _planned("chunk", index, {chunk.index: chunk for chunk in self.plan.chunks})
+
+
+def _planned(what: str, wanted: Name, there: Mapping[Name, Part]) -> Part:
+    if wanted not in there:
+        known = ", ".join(map(str, there)) or "none"
+        raise NotInPlanError(f"the plan has no {what} {wanted!r}; it has {known}")
+    return there[wanted]

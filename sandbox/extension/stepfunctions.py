@@ -125,9 +125,14 @@ def _end_siblings() -> None:
         stepfunctions,
         "_run_distributed_map",
         run_distributed_map,
-        why="Stock children of a Distributed Map outlive their parent's stop, and the failure of another",
+        why="Stock children of a Distributed Map outlive their parent's stop",
     )
-    stock_sub_machine = patch(stepfunctions, "_run_sub_machine", run_sub_machine, why="The same")
+    stock_sub_machine = patch(
+        stepfunctions,
+        "_run_sub_machine",
+        run_sub_machine,
+        why="Stock lets the children of a Distributed Map go on when one of them has failed",
+    )
 
 
 def _keep_final_status() -> None:

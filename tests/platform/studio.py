@@ -32,7 +32,7 @@ class Clips:
 
     @classmethod
     def render(cls, folder: Path) -> Clips:
-        """Make eight seconds of a test picture, which one rung is enough for, with a tone of -27 LKFS."""
+        """Make eight seconds of a test picture, which few rungs are enough for, with a tone of -27 LKFS."""
         # The encoder overshoots what it is given: with this margin the levels stay legal.
         legal = "limiter=min=40:max=215,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
         picture = ("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=8,format=yuv420p")
