@@ -9,8 +9,11 @@ from encoder.quality import metadata
 from encoder.tools import Tool, run
 from lambdas.encoding.models import Loudness, LoudnessTarget
 
-METER = "ebur128=metadata=1:peak=true"
-"""The filter that measures, by EBU R 128 and ITU-R BS.1770: with ``ametadata=print`` behind it, it says so."""
+METER = "ebur128=metadata=1:peak=true:dualmono=true"
+"""The filter that measures, by EBU R 128 and ITU-R BS.1770: with ``ametadata=print`` behind it, it says so.
+
+Mono is measured as it is heard, on two speakers: 3 LU louder than on one.
+"""
 _GATE_LKFS = -70.0
 
 

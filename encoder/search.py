@@ -21,7 +21,8 @@ from encoder.plan import Work
 from encoder.storage import ObjectStore
 from encoder.window import Window
 from lambdas.common.ladder import Codec, CodecLadder, FixedRung, LadderReport, Probe, SearchedRung
-from lambdas.encoding.models import SearchRules, VideoRecipe
+from lambdas.common.media import EncodingMode
+from lambdas.encoding.models import EncodingPlan, SearchRules, VideoRecipe
 
 
 def search(*, plan: str, store: ObjectStore, claims: Claims) -> None:
@@ -58,7 +59,10 @@ def report_on(reel: Reel, *, work: Work, rules: SearchRules, folder: Path) -> La
     """Search the ladder of each codec of a plan's fixed ladder on a reel of excerpts, and compare it with that."""
     codecs = tuple(dict.fromkeys(recipe.codec for recipe in work.plan.fixed))
     searching, fixed = Trials(reel, work=work, folder=folder), Trials(reel, work=work, folder=folder)
-    ladders = tuple(_ladder(codec, work=work, rules=rules, searching=searching, fixed=fixed) for codec in codecs)
+    ladders = tuple(
+        _ladder(codec, work=work, rules=held_to(rules, codec=codec, plan=work.plan), searching=searching, fixed=fixed)
+        for codec in codecs
+    )
     report = LadderReport(
         vmaf_target=work.plan.vmaf_target,
         margin=rules.margin,
@@ -71,6 +75,18 @@ def report_on(reel: Reel, *, work: Work, rules: SearchRules, folder: Path) -> La
     )
     say("searched", search_frames=report.search_frames, grid_frames=report.grid_frames)
     return report
+
+
+def held_to(rules: SearchRules, *, codec: Codec, plan: EncodingPlan) -> SearchRules:
+    """Return what the search in one codec is held to.
+
+    In degraded mode it finds no more rungs than the fixed ladder has left: a codec that is there for its key alone has
+    one size, and would get a whole ladder of it.
+    """
+    if plan.mode is EncodingMode.NORMAL:
+        return rules
+    left = sum(recipe.codec is codec for recipe in plan.fixed)
+    return rules.model_copy(update={"most_rungs": min(rules.most_rungs, left)})
 
 
 def _ladder(codec: Codec, *, work: Work, rules: SearchRules, searching: Trials, fixed: Trials) -> CodecLadder:

@@ -30,7 +30,7 @@ _FFMPEG_VARIABLE = "IMAGEIO_FFMPEG_EXE"
 Media = str | Path
 """What a tool reads: a file, or the address of a window."""
 
-_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,mxf,matroska,webm,mpegts,avi"
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,mxf,matroska,webm,avi"
 
 
 class Tool(StrEnum):

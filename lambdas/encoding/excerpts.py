@@ -1,16 +1,17 @@
 """The excerpts that a title's ladder is searched on: a few seconds that stand for the film. Pure.
 
 Where a film has few shots, every one of them is looked at, and counts as much as it lasts. Of many, the film is divided
-into strata of the same length, of shots that are alike hard to encode where the analysis says how hard they are, and
-that follow each other in time where it does not; the shot in the middle of a stratum stands for it.
+into strata of the same length, of shots that are alike hard to encode where the analysis says of most how hard they are,
+and that follow each other in time where it does not; the shot in the middle of a stratum stands for it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from statistics import median
 from typing import NamedTuple
 
 from lambdas.encoding.models import Excerpt, SearchRules
@@ -76,8 +77,7 @@ def _lengths(runs: Sequence[_Run], *, frames: int) -> dict[_Run, Fraction]:
 
 def _shares(runs: Sequence[_Run], *, strata: int) -> dict[_Run, Fraction]:
     """Return the runs that stand in the middle of the strata, and of how much of the film each is typical."""
-    known = all(run.complexity is not None for run in runs)
-    ordered = sorted(runs, key=lambda run: (run.complexity or 0.0 if known else 0.0, run.first_frame))
+    ordered = sorted(runs, key=_hardness(runs))
     total = sum(run.frames for run in ordered)
     taken: Counter[_Run] = Counter()
     passed, index = 0, 0
@@ -88,3 +88,13 @@ def _shares(runs: Sequence[_Run], *, strata: int) -> dict[_Run, Fraction]:
             index += 1
         taken[ordered[index]] += 1
     return {run: Fraction(count, strata) for run, count in taken.items()}
+
+
+def _hardness(runs: Sequence[_Run]) -> Callable[[_Run], tuple[float, int]]:
+    """Return what orders runs: how hard they are, if that is known of most, and their place in the film."""
+    known = [run.complexity for run in runs if run.complexity is not None]
+    if 2 * len(known) <= len(runs):
+        return lambda run: (0.0, run.first_frame)
+    # A shot of less than half a second cannot be measured: it counts as a middling one.
+    middling = median(known)
+    return lambda run: (middling if run.complexity is None else run.complexity, run.first_frame)

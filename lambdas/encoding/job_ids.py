@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from lambdas.encoding.models import EncodingPlan
 
 _ENCODE = re.compile(r"(?P<version>[cv][0-9a-f]{16})-")
-_METHOD = 3
+_METHOD = 4
 """Jobs that are done otherwise give other results: another number is another name for each."""
 _SCORING = 2
 """The same, of scores alone."""

@@ -13,7 +13,7 @@ import m3u8
 from defusedxml import ElementTree
 
 from encoder.facts import media_facts
-from encoder.loudness import gain_db
+from encoder.loudness import gain_db, measure
 from encoder.mediainfo import MediaInfo
 from encoder.probe import probe
 from lambdas.common.keys import PublishedVersion
@@ -319,3 +319,10 @@ def test_manifests_that_say_something_else_of_a_track_are_not_verified(heard, st
     report = VerificationReport.model_validate_json(studio.get(WORK, heard.work.faults))
     told = {fault.message for fault in report.faults}
     assert {message for lies in LIES.values() for _, message in lies.values()} <= told
+
+
+def test_mono_is_as_loud_as_the_same_on_two_speakers(tmp_path):
+    for name, sound in (("mono", SOFT), ("both", f"{SOFT}|{SOFT}")):
+        ffmpeg("-f", "lavfi", "-i", f"aevalsrc={sound}:d=2", tmp_path / f"{name}.wav")
+    mono, both = (measure(tmp_path / f"{name}.wav", folder=tmp_path) for name in ("mono", "both"))
+    assert mono.integrated_lkfs == pytest.approx(both.integrated_lkfs, abs=0.1)

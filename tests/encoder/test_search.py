@@ -11,8 +11,9 @@ pytest.importorskip("scipy", reason="needs requirements-sandbox.txt: scipy")
 from encoder.ladder.excerpts import cut
 from encoder.ladder.trials import Trials
 from encoder.plan import Work
+from encoder.search import held_to
 from lambdas.common.ladder import Codec, LadderReport
-from lambdas.common.media import Tier
+from lambdas.common.media import EncodingMode, Tier
 from lambdas.encoding.models import Excerpt, SearchRules
 from tests.encoder.studio import FRAMES, WORK
 
@@ -86,6 +87,15 @@ def test_an_excerpt_beyond_the_sources_end_is_the_inputs_fault(studio, plan, cap
     beyond = plan.model_copy(update={"excerpts": (Excerpt(first_frame=FRAMES - 3, frames=6, share=1),)})
     assert studio.run("search", "--plan", studio.publish_plan(beyond)) == 65
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "FrameCountError"
+
+
+def test_degraded_mode_finds_no_more_rungs_than_the_fixed_ladder_has_left(plan):
+    for_its_key = plan.fixed[0].model_copy(update={"rung": "h265-180p", "codec": Codec.H265})
+    plan = plan.model_copy(update={"fixed": (*plan.fixed, for_its_key)})
+    degraded = plan.model_copy(update={"mode": EncodingMode.DEGRADED})
+    for codec, left in ((Codec.H264, 2), (Codec.H265, 1)):
+        assert held_to(RULES, codec=codec, plan=plan).most_rungs == 3
+        assert held_to(RULES, codec=codec, plan=degraded).most_rungs == left
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,15 @@ def test_where_it_is_known_how_hard_shots_are_the_parts_are_those_that_are_alike
     assert [excerpt.share for excerpt in halves] == [0.5, 0.5]
 
 
-def test_where_it_is_known_of_some_only_nobody_trusts_it():
-    film = [shot(second, complexity=second) for second in range(0, 40, 2)]
-    assert taken(shot(0), *film[1:]) == taken(*(shot(second) for second in range(0, 40, 2)))
+def test_a_shot_too_short_to_be_measured_does_not_hide_how_hard_the_others_are():
+    film = [shot(second, complexity=second % 4) for second in range(0, 40, 2)]
+    halves = taken(*film[:10], shot(20.2), *film[11:], excerpts=2)
+    assert sorted(int(at) // 2 % 2 for at in seconds(halves)) == [0, 1]
+
+
+def test_where_it_is_known_of_few_nobody_trusts_it():
+    film = [shot(second, complexity=second if second < 20 else None) for second in range(0, 40, 2)]
+    assert taken(*film) == taken(*(shot(second) for second in range(0, 40, 2)))
 
 
 def test_a_shot_that_several_parts_would_give_is_looked_at_once_and_counts_for_all():
