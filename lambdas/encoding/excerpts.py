@@ -1,8 +1,8 @@
 """The excerpts that a title's ladder is searched on: a few seconds that stand for the film. Pure.
 
 Where a film has few shots, every one of them is looked at, and counts as much as it lasts. Of many, the film is divided
-into strata of the same length, of shots that are alike hard to encode where the analysis says of most how hard they are,
-and that follow each other in time where it does not; the shot in the middle of a stratum stands for it.
+into strata of the same length, of shots that are alike hard to encode where the analysis says of most how hard they
+are, and that follow each other in time where it does not; the shot in the middle of a stratum stands for it.
 """
 
 from __future__ import annotations
