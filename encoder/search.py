@@ -24,6 +24,9 @@ from lambdas.common.ladder import Codec, CodecLadder, FixedRung, LadderReport, P
 from lambdas.common.media import EncodingMode
 from lambdas.encoding.models import EncodingPlan, SearchRules, VideoRecipe
 
+_NEAR = 0.02
+_CORRECTIONS = 2
+
 
 def search(*, plan: str, store: ObjectStore, claims: Claims) -> None:
     """Search the ladder of a plan and write a `LadderReport`, once.
@@ -140,5 +143,13 @@ def _named(rungs: Sequence[tuple[Size, Probe]]) -> tuple[SearchedRung, ...]:
 
 
 def _as_fixed(recipe: VideoRecipe, *, trials: Trials) -> FixedRung:
-    outcome = trials.outcome(recipe)
+    """Try a fixed rung at the bit rate that it has in a film: in a few seconds rate control misses it by a fifth."""
+    asked, outcome = recipe, trials.outcome(recipe)
+    for _ in range(_CORRECTIONS):
+        missed = outcome.kbps / recipe.bitrate_kbps
+        if abs(missed - 1) <= _NEAR:
+            break
+        wanted = min(round(asked.bitrate_kbps / missed), recipe.maxrate_kbps)
+        asked = asked.model_copy(update={"bitrate_kbps": wanted})
+        outcome = trials.outcome(asked)
     return FixedRung(rung=recipe.rung, width=recipe.width, height=recipe.height, kbps=outcome.kbps, vmaf=outcome.vmaf)

@@ -38,7 +38,7 @@ def report(studio, plan):
 
 
 def test_a_ladder_is_found_with_a_quarter_of_the_grid(report):
-    assert (report.excerpts, report.excerpt_frames, report.fixed_frames) == (3, 17, 2 * 17)
+    assert (report.excerpts, report.excerpt_frames) == (3, 17)
     assert report.grid_frames == 2 * 31 * 17
     assert report.search_frames <= report.grid_frames / 4
     [ladder] = report.ladders
@@ -66,7 +66,9 @@ def test_names_are_those_of_the_fixed_ladder_and_none_is_given_twice(report):
 def test_the_fixed_ladder_is_measured_in_the_same_way(report):
     [ladder] = report.ladders
     assert [rung.rung for rung in ladder.fixed] == ["180p", "90p"]
-    assert ladder.fixed[0].kbps == pytest.approx(1500, rel=0.3)
+    # At the bit rate that it is declared with, which rate control misses by far in so few frames.
+    assert ladder.fixed[0].kbps == pytest.approx(1500, rel=0.03)
+    assert report.fixed_frames > 2 * 17
     # Far more bits than the target takes.
     assert ladder.savings.at_target_pct > 50
     assert not ladder.savings.fixed_misses_target
