@@ -23,6 +23,7 @@ from lambdas.catalog.models import (
     RepackageRequest,
     RollbackRequest,
     ShowCampaignRequest,
+    TitleList,
     VersionsRequest,
 )
 from lambdas.catalog.overview import overview
@@ -250,7 +251,8 @@ def versions(event: Payload, _context: LambdaContext) -> Payload:
 def list_titles(_event: Payload, _context: LambdaContext) -> Answer:
     """Answer ``GET /api/catalog/titles``: what is published, by name."""
     titles = _store(ReadEnvironment.load().titles_table).published()
-    return json_answer({"titles": [title.model_dump() | {"poster": f"/{title.poster}"} for title in titles]})
+    told = (title.model_copy(update={"poster": f"/{title.poster}"}) for title in titles)
+    return json_answer(TitleList(titles=tuple(told)))
 
 
 def _announce(record: AuditRecord, *, title_id: str, store: CatalogStore, bus: str) -> None:

@@ -13,6 +13,7 @@ from lambdas.common.media import (
     MediaFacts,
     ObjectRef,
     Priority,
+    Record,
     RightsWindow,
     Slug,
     SubtitleSource,
@@ -221,3 +222,9 @@ class ListedTitle(Stored):
     duration_s: float
     version_id: str
     poster: str
+
+
+class TitleList(Record):
+    """Answer of ``GET /api/catalog/titles``."""
+
+    titles: tuple[ListedTitle, ...] = Field(description="by name; posters by their path below the site's address")

@@ -49,7 +49,8 @@ _PROBLEMS: dict[type[Exception], _Problem] = {
 def json_answer(
     body: object, *, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """Return an answer with a JSON body; not to be stored, unless `headers` say otherwise."""
+    """Return an answer with a JSON body, a model's or any other; not to be stored, unless `headers` say otherwise."""
+    told = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
     return {
         "statusCode": int(status),
         "headers": {
@@ -57,7 +58,7 @@ def json_answer(
             "cache-control": "private, no-store",
             **(headers or {}),
         },
-        "body": json.dumps(body, ensure_ascii=False),
+        "body": json.dumps(told, ensure_ascii=False),
     }
 
 

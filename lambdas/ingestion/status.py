@@ -162,8 +162,8 @@ class RenditionStatus(Record):
     vmaf_mean: float
 
 
-class Rejection(Record):
-    """A rung that is not good enough, and its worst frame."""
+class RejectedRung(Record):
+    """A rung that is not good enough, and where its worst frame is."""
 
     rung: str
     vmaf_mean: float
@@ -173,7 +173,12 @@ class Rejection(Record):
     raised: int = Field(description="chunks that were encoded again with more bits, each time counted")
     worst_timecode: str
     worst_vmaf: float
-    pictures: tuple[ObjectRef, ...] = Field(description="the worst frame, of the source and of the rendition")
+
+
+class Rejection(RejectedRung):
+    """The same, and pictures of that frame."""
+
+    pictures: tuple[ObjectRef, ...] = Field(description="of the source and of the rendition")
 
 
 class Failure(Record):

@@ -3,51 +3,101 @@
 from __future__ import annotations
 
 from posixpath import basename
-from typing import Any
+
+from pydantic import AwareDatetime, Field
 
 from lambdas.common.errors import NotFoundError
+from lambdas.common.events import Finding
 from lambdas.common.keys import Analysis, Workspace
 from lambdas.common.ladder import LadderReport
-from lambdas.common.qc import QcCheck
-from lambdas.ingestion.status import Rejection, Status
+from lambdas.common.media import Record
+from lambdas.common.qc import Complexity, QcCheck
+from lambdas.ingestion.status import (
+    EncodingStatus,
+    Failure,
+    RejectedRung,
+    Rejection,
+    RenditionStatus,
+    ReviewStatus,
+    Stage,
+    Status,
+)
 from lambdas.ingestion.status_store import HistoryEntry
 
 
-def listed(status: Status) -> dict[str, Any]:
+class ListedDelivery(Record):
+    """A version of a delivery, as one line of a list."""
+
+    delivery_id: str
+    version_id: str
+    stage: Stage
+    since: AwareDatetime = Field(description="when it came to its stage")
+    updated_at: AwareDatetime
+    delivered_at: AwareDatetime
+    title_id: str | None
+    title_name: str | None
+    priority: str | None
+    size_bytes: int | None
+    verdict: str | None = Field(description="quality control's, once it has one")
+    findings_count: int
+    encoding: EncodingStatus | None
+
+
+class Deliveries(Record):
+    """Answer of ``GET /api/ingest/deliveries``."""
+
+    deliveries: tuple[ListedDelivery, ...] = Field(description="the newest first")
+    cursor: str | None = Field(description="where the next ones begin; none: these are the last")
+
+
+class ToldRejection(RejectedRung):
+    """A rung that is not good enough, and the stills of its worst frame."""
+
+    stills: tuple[str, ...] = Field(description="by name, each asked for at its own address")
+
+
+class DeliveredVersion(ListedDelivery):
+    """All that a studio may know of one version of its delivery."""
+
+    checks: tuple[QcCheck, ...] = Field(description="stills by name, each asked for at its own address")
+    complexity: Complexity | None
+    findings: tuple[Finding, ...]
+    review: ReviewStatus | None
+    renditions: tuple[RenditionStatus, ...]
+    ladder: LadderReport | None
+    rejections: tuple[ToldRejection, ...]
+    failure: Failure | None
+    history: tuple[HistoryEntry, ...]
+
+
+class Delivery(Record):
+    """Answer of ``GET /api/ingest/deliveries/{delivery_id}``."""
+
+    delivery_id: str
+    versions: tuple[DeliveredVersion, ...] = Field(description="the newest first")
+
+
+def listed(status: Status) -> ListedDelivery:
     """Return a status as one line of a list."""
-    encoding = status.encoding
-    return {
-        "delivery_id": status.delivery_id,
-        "version_id": status.version_id,
-        "stage": status.stage.value,
-        "since": status.since.isoformat(),
-        "updated_at": status.updated_at.isoformat(),
-        "delivered_at": status.delivered_at.isoformat(),
-        "title_id": status.title_id,
-        "title_name": status.title_name,
-        "priority": status.priority,
-        "size_bytes": status.size_bytes,
-        "verdict": status.verdict,
-        "findings_count": len(status.findings),
-        "encoding": encoding and encoding.model_dump(mode="json"),
-    }
+    return ListedDelivery.model_validate(_line(status))
 
 
-def detailed(status: Status, *, history: tuple[HistoryEntry, ...], ladder: LadderReport | None) -> dict[str, Any]:
+def detailed(status: Status, *, history: tuple[HistoryEntry, ...], ladder: LadderReport | None) -> DeliveredVersion:
     """Return all that a studio may know of one version of its delivery."""
-    complexity, review, failure = status.complexity, status.review, status.failure
-    return {
-        **listed(status),
-        "checks": [_check(check) for check in status.checks],
-        "complexity": complexity and complexity.model_dump(mode="json"),
-        "findings": [finding.model_dump(mode="json") for finding in status.findings],
-        "review": review and review.model_dump(mode="json"),
-        "renditions": [rendition.model_dump(mode="json") for rendition in status.renditions],
-        "ladder": ladder and ladder.model_dump(mode="json"),
-        "rejections": [_rejection(rejection) for rejection in status.rejections],
-        "failure": failure and failure.model_dump(mode="json"),
-        "history": [entry.model_dump(mode="json") for entry in history],
-    }
+    return DeliveredVersion.model_validate(
+        {
+            **_line(status),
+            "checks": tuple(_check(check) for check in status.checks),
+            "complexity": status.complexity,
+            "findings": status.findings,
+            "review": status.review,
+            "renditions": status.renditions,
+            "ladder": ladder,
+            "rejections": tuple(_rejection(rejection) for rejection in status.rejections),
+            "failure": status.failure,
+            "history": history,
+        }
+    )
 
 
 def still_key(status: Status, name: str) -> str:
@@ -68,14 +118,30 @@ def still_key(status: Status, name: str) -> str:
     return found
 
 
-def _check(check: QcCheck) -> dict[str, Any]:
-    told = check.model_dump(mode="json")
-    for span in told["at"]:
-        # Where it lies is nobody's business: by its name it is asked for.
-        span["still"] = span["still"] and basename(span["still"])
-    return told
+def _line(status: Status) -> dict[str, object]:
+    return {
+        "delivery_id": status.delivery_id,
+        "version_id": status.version_id,
+        "stage": status.stage,
+        "since": status.since,
+        "updated_at": status.updated_at,
+        "delivered_at": status.delivered_at,
+        "title_id": status.title_id,
+        "title_name": status.title_name,
+        "priority": status.priority,
+        "size_bytes": status.size_bytes,
+        "verdict": status.verdict,
+        "findings_count": len(status.findings),
+        "encoding": status.encoding,
+    }
 
 
-def _rejection(rejection: Rejection) -> dict[str, Any]:
-    told = rejection.model_dump(mode="json", exclude={"pictures"})
-    return told | {"stills": [basename(picture.key) for picture in rejection.pictures]}
+def _check(check: QcCheck) -> QcCheck:
+    # Where a still lies is nobody's business: by its name it is asked for.
+    spans = (span.model_copy(update={"still": span.still and basename(span.still)}) for span in check.at)
+    return check.model_copy(update={"at": tuple(spans)})
+
+
+def _rejection(rejection: Rejection) -> ToldRejection:
+    facts = rejection.model_dump(exclude={"pictures"})
+    return ToldRejection(**facts, stills=tuple(basename(picture.key) for picture in rejection.pictures))

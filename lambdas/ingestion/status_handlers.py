@@ -20,7 +20,7 @@ from lambdas.common.problem import Answer, json_answer, parse_query, problem_doc
 from lambdas.common.versions import is_reencoded
 from lambdas.ingestion.identity import studio_of
 from lambdas.ingestion.status import FOLLOWED, REMEMBERED, Stage, followed
-from lambdas.ingestion.status_answers import detailed, listed, still_key
+from lambdas.ingestion.status_answers import Deliveries, Delivery, detailed, listed, still_key
 from lambdas.ingestion.status_environment import FollowEnvironment, StatusEnvironment, StillEnvironment
 from lambdas.ingestion.status_store import StatusStore
 
@@ -30,7 +30,7 @@ _STILL_SECONDS = 24 * 3600
 """A still never changes: its key has the version in it, and that of a worst frame the digest of its job."""
 
 
-class _ListQuery(Record):
+class DeliveriesQuery(Record):
     """What a list of deliveries may be asked for by."""
 
     stage: Stage | None = None
@@ -61,9 +61,9 @@ def on_event(event: Payload, _context: LambdaContext) -> None:
 def list_deliveries(event: Payload, _context: LambdaContext) -> Answer:
     """``GET /api/ingest/deliveries``: the studio's deliveries, the newest first."""
     store = _store(StatusEnvironment.load().deliveries_table)
-    studio, query = studio_of(event), parse_query(event, _ListQuery)
+    studio, query = studio_of(event), parse_query(event, DeliveriesQuery)
     page = store.newest(studio=studio, stage=query.stage, limit=query.limit, cursor=query.cursor)
-    return json_answer({"deliveries": [listed(status) for status in page.statuses], "cursor": page.cursor})
+    return json_answer(Deliveries(deliveries=tuple(map(listed, page.statuses)), cursor=page.cursor))
 
 
 @entry_point
@@ -77,11 +77,11 @@ def get_delivery(event: Payload, _context: LambdaContext) -> Answer:
         raise NotFoundError(f"there is no delivery {delivery_id!r}")
     history = store.history(studio=studio, delivery_id=delivery_id)
     ladders = store.ladders(studio=studio, delivery_id=delivery_id)
-    told = [
+    told = (
         detailed(status, history=history.get(status.version_id, ()), ladder=ladders.get(status.version_id))
         for status in versions
-    ]
-    return json_answer({"delivery_id": delivery_id, "versions": told})
+    )
+    return json_answer(Delivery(delivery_id=delivery_id, versions=tuple(told)))
 
 
 @entry_point

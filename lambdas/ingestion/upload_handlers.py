@@ -26,7 +26,8 @@ def create_upload(event: Payload, _context: LambdaContext) -> Answer:
     plan = plan_parts(request.size_bytes, least_bytes=environment.part_bytes)
     upload_id = store.create()
     logger.info("upload created", extra={"upload_id": upload_id, "parts": plan.parts})
-    return json_answer({"upload_id": upload_id, **uploads.planned(plan)}, status=HTTPStatus.CREATED)
+    created = uploads.CreatedUpload(upload_id=upload_id, part_bytes=plan.part_bytes, parts=plan.parts)
+    return json_answer(created, status=HTTPStatus.CREATED)
 
 
 @entry_point
@@ -48,8 +49,8 @@ def presign_parts(event: Payload, _context: LambdaContext) -> Answer:
     request = parse_body(event, uploads.PartsRequest)
     store = _store(event, environment=environment, file=request)
     upload_id, expires_s = _upload_id(event), environment.url_seconds
-    parts = [store.presigned(part, upload_id=upload_id, expires_s=expires_s) for part in request.parts]
-    return json_answer({"parts": parts, "expires_s": expires_s})
+    parts = (store.presigned(part, upload_id=upload_id, expires_s=expires_s) for part in request.parts)
+    return json_answer(uploads.PresignedParts(parts=tuple(parts), expires_s=expires_s))
 
 
 @entry_point
@@ -59,8 +60,10 @@ def list_parts(event: Payload, _context: LambdaContext) -> Answer:
     request = parse_query(event, uploads.PartsQuery)
     store = _store(event, environment=UploadEnvironment.load(), file=request)
     parts, after = store.parts(upload_id=_upload_id(event), after=request.after)
-    told = [{"number": part.number, "size_bytes": part.size_bytes, "checksum": part.checksum} for part in parts]
-    return json_answer({"parts": told, "next_after": after})
+    told = (
+        uploads.ArrivedPart(number=part.number, size_bytes=part.size_bytes, checksum=part.checksum) for part in parts
+    )
+    return json_answer(uploads.ArrivedParts(parts=tuple(told), next_after=after))
 
 
 @entry_point
@@ -79,7 +82,10 @@ def complete_upload(event: Payload, _context: LambdaContext) -> Answer:
             raise
         version = stored.object_version
     logger.info("upload completed", extra={"upload_id": upload_id, "size_bytes": request.size_bytes})
-    return json_answer({"size_bytes": request.size_bytes, "checksum": request.checksum, "object_version": version})
+    completed = uploads.CompletedUpload(
+        size_bytes=request.size_bytes, checksum=request.checksum, object_version=version
+    )
+    return json_answer(completed)
 
 
 @entry_point

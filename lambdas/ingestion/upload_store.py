@@ -13,7 +13,14 @@ from botocore.exceptions import ClientError
 
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.errors import ConflictError, NotFoundError
-from lambdas.ingestion.uploads import CHECKSUM_ALGORITHM, OpenUpload, PartToSend, ReceivedPart, StoredFile
+from lambdas.ingestion.uploads import (
+    CHECKSUM_ALGORITHM,
+    OpenUpload,
+    PartToSend,
+    PresignedPart,
+    ReceivedPart,
+    StoredFile,
+)
 
 _CHECKSUM = f"Checksum{CHECKSUM_ALGORITHM}"
 _ABSENT = {"NoSuchKey", "404"}
@@ -70,7 +77,7 @@ class UploadStore:
         bucket, key = self._target["Bucket"], self._target["Key"]
         pages = client("s3").get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
         return [
-            OpenUpload(upload_id=upload["UploadId"], started_at=upload["Initiated"].isoformat())
+            OpenUpload(upload_id=upload["UploadId"], started_at=upload["Initiated"])
             for page in pages
             for upload in page.get("Uploads", [])
             if upload["Key"] == key
@@ -89,10 +96,10 @@ class UploadStore:
             size_bytes=head["ContentLength"],
             checksum=head.get(_CHECKSUM),
             object_version=head.get("VersionId"),
-            arrived_at=head["LastModified"].isoformat(),
+            arrived_at=head["LastModified"],
         )
 
-    def presigned(self, part: PartToSend, *, upload_id: str, expires_s: int) -> dict[str, object]:
+    def presigned(self, part: PartToSend, *, upload_id: str, expires_s: int) -> PresignedPart:
         """Return the URL to which one part can be sent, and nothing else: its length and checksum are signed."""
         url = _signer().generate_presigned_url(
             "upload_part",
@@ -109,7 +116,7 @@ class UploadStore:
             "content-length": str(part.size_bytes),
             f"x-amz-checksum-{CHECKSUM_ALGORITHM.lower()}": part.checksum,
         }
-        return {"number": part.number, "url": url, "headers": headers}
+        return PresignedPart(number=part.number, url=url, headers=headers)
 
     @transient_errors()
     def parts(self, *, upload_id: str, after: int) -> tuple[list[ReceivedPart], int | None]:

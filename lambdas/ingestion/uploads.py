@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from lambdas.common.errors import ConflictError, FieldError, InvalidInputError
 from lambdas.common.keys import DeliveryLocation, delivery_of
@@ -13,7 +13,7 @@ from lambdas.common.media import Record
 from lambdas.ingestion.models import MAX_FILE_BYTES
 from lambdas.ingestion.parts import MAX_PART_BYTES, MAX_PARTS, PartPlan
 
-CHECKSUM_ALGORITHM = "CRC64NVME"
+CHECKSUM_ALGORITHM: Final = "CRC64NVME"
 """The checksum that can be had of each part, and of the whole from those of its parts."""
 MAX_BATCH = 100
 """Parts presigned at once: their request stays below the 8 KiB that the web ACL's managed rules let through."""
@@ -72,23 +72,81 @@ class ReceivedPart(NamedTuple):
     etag: str
 
 
-class OpenUpload(NamedTuple):
+class OpenUpload(Record):
     """An upload in progress."""
 
     upload_id: str
-    started_at: str
+    started_at: AwareDatetime
 
 
-class StoredFile(NamedTuple):
-    """A file that has arrived as a whole; the checksum is missing if it came another way.
-
-    `arrived_at` is S3's time of it: of an upload in parts, when that was begun.
-    """
+class StoredFile(Record):
+    """A file that has arrived as a whole."""
 
     size_bytes: int
-    checksum: str | None
+    checksum: str | None = Field(description="none: it came another way")
     object_version: str | None
-    arrived_at: str | None = None
+    arrived_at: AwareDatetime | None = Field(
+        default=None, description="S3's time of it: of an upload in parts, when that was begun"
+    )
+
+
+class PlannedUpload(Record):
+    """How a client cuts a file."""
+
+    part_bytes: int = Field(description="of every part but the last")
+    parts: int
+    checksum_algorithm: Literal["CRC64NVME"] = CHECKSUM_ALGORITHM
+
+
+class CreatedUpload(PlannedUpload):
+    """Answer of ``POST /api/ingest/uploads``."""
+
+    upload_id: str
+
+
+class FoundUploads(PlannedUpload):
+    """Answer of ``GET /api/ingest/uploads``: what a client that remembers nothing needs to go on."""
+
+    uploads: tuple[OpenUpload, ...] = Field(description="the newest first")
+    stored: StoredFile | None
+
+
+class PresignedPart(Record):
+    """Where one part is sent to, by ``PUT``, and nothing else: its length and checksum are signed."""
+
+    number: int
+    url: str
+    headers: dict[str, str]
+
+
+class PresignedParts(Record):
+    """Answer of ``POST /api/ingest/uploads/{upload_id}/parts``."""
+
+    parts: tuple[PresignedPart, ...]
+    expires_s: int
+
+
+class ArrivedPart(Record):
+    """A part that has arrived."""
+
+    number: int
+    size_bytes: int
+    checksum: str | None
+
+
+class ArrivedParts(Record):
+    """Answer of ``GET /api/ingest/uploads/{upload_id}/parts``."""
+
+    parts: tuple[ArrivedPart, ...]
+    next_after: int | None = Field(description="after which part to go on; none: these are the last")
+
+
+class CompletedUpload(Record):
+    """Answer of ``POST /api/ingest/uploads/{upload_id}/complete``."""
+
+    size_bytes: int
+    checksum: str
+    object_version: str | None
 
 
 def key_of(file: FileQuery, *, studio: str) -> str:
@@ -112,19 +170,10 @@ def key_of(file: FileQuery, *, studio: str) -> str:
         raise InvalidInputError(FieldError("name", str(error))) from error
 
 
-def planned(plan: PartPlan) -> dict[str, object]:
-    """Return how a client is told to cut a file."""
-    return {"part_bytes": plan.part_bytes, "parts": plan.parts, "checksum_algorithm": CHECKSUM_ALGORITHM}
-
-
-def found(uploads: Sequence[OpenUpload], *, stored: StoredFile | None, plan: PartPlan) -> dict[str, object]:
+def found(uploads: Sequence[OpenUpload], *, stored: StoredFile | None, plan: PartPlan) -> FoundUploads:
     """Return what a client that remembers nothing needs to go on: newest upload first, and the file that is there."""
     newest_first = sorted(uploads, key=lambda upload: upload.started_at, reverse=True)
-    return {
-        **planned(plan),
-        "uploads": [upload._asdict() for upload in newest_first],
-        "stored": stored._asdict() if stored else None,
-    }
+    return FoundUploads(part_bytes=plan.part_bytes, parts=plan.parts, uploads=tuple(newest_first), stored=stored)
 
 
 def chosen(received: Mapping[int, ReceivedPart], *, count: int) -> list[ReceivedPart]:

@@ -152,7 +152,7 @@ def test_a_client_that_remembers_nothing_finds_the_newest_upload_first(api):
     ]
     plan = plan_parts(12 * MIB, least_bytes=8 * MIB)
     told = uploads.found(found, stored=None, plan=plan)
-    assert [upload["upload_id"] for upload in told["uploads"]] == ["newer", "older"]
+    assert [upload.upload_id for upload in told.uploads] == ["newer", "older"]
     created = api.create()[1]
     status, answer = api.find()
     assert status == 200

@@ -1,0 +1,154 @@
+"""Write ``docs/generated/openapi.json``: every operation of the HTTP APIs, from the models of its handler.
+
+Run as ``python -m stacks.openapi``; ``make docs`` does. The page's site serves the same file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from lambdas.catalog.operations import OPERATIONS as CATALOG
+from lambdas.common.operations import JSON, PROBLEM, GatewayMessage, Operation, Problem
+from lambdas.ingestion.operations import OPERATIONS as INGESTION
+from lambdas.playback.operations import OPERATIONS as PLAYBACK
+from stacks.constructs.service_function import REPOSITORY
+
+OPERATIONS: tuple[Operation, ...] = (*CATALOG, *PLAYBACK, *INGESTION)
+DOCUMENT = REPOSITORY / "docs" / "generated" / "openapi.json"
+
+_ANY_TIME = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
+_GATEWAY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_ABOUT = (
+    "What viewers and studios reach over HTTP, both at the distribution's address. Every operation needs the ID token "
+    "of a signed-in user: of the viewers' pool, and below `/api/ingest` of the studios'. An error of a function is a "
+    'problem document (RFC 9457); API Gateway answers 401 and 429 itself, as `{"message": …}`.'
+)
+Model = tuple[type[BaseModel], JsonSchemaMode]
+Schemas = Mapping[Any, dict[str, Any]]
+"""By `Model`."""
+
+
+def document() -> dict[str, Any]:
+    """Return the description, as OpenAPI 3.1.
+
+    The models of requests are described as they are read, those of answers as they are written: there, a field with a
+    default is always present.
+    """
+    schemas, definitions = models_json_schema(
+        sorted(_models(OPERATIONS), key=lambda used: (used[0].__name__, used[1])),
+        ref_template="#/components/schemas/{model}",
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Marquee", "version": "1", "description": _ABOUT, "license": {"name": "Apache-2.0"}},
+        "servers": [{"url": "/"}],
+        "security": [{"id_token": []}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"id_token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "schemas": definitions["$defs"],
+        },
+    }
+
+
+def text() -> str:
+    """Return the description as the file has it."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write the description."""
+    DOCUMENT.write_text(text(), encoding="utf-8")
+
+
+def _models(operations: Iterable[Operation]) -> set[Model]:
+    models: set[Model] = {(Problem, "serialization"), (GatewayMessage, "serialization")}
+    for operation in operations:
+        if operation.body:
+            models.add((operation.body, "validation"))
+        if operation.answer:
+            models.add((operation.answer, "serialization"))
+    return models
+
+
+def _described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.handler.rpartition(".")[2],
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "parameters": [*_in_path(operation.path), *_in_query(operation.query)],
+        "responses": dict(_answers(operation, schemas)),
+    }
+    if operation.body:
+        described["requestBody"] = {"required": True, "content": _content(schemas[operation.body, "validation"])}
+    return described
+
+
+def _answers(operation: Operation, schemas: Schemas) -> Iterator[tuple[str, Any]]:
+    good: dict[str, Any] = {"description": operation.status.phrase}
+    if operation.answer:
+        good["content"] = _content(schemas[operation.answer, "serialization"])
+    elif operation.media:
+        good["content"] = {kind: {} for kind in operation.media}
+    yield str(int(operation.status)), good
+    for status in _GATEWAY:
+        message = _content(schemas[GatewayMessage, "serialization"])
+        yield str(int(status)), {"description": status.phrase, "content": message}
+    for status in (*operation.refusals, *_ANY_TIME):
+        problem = _content(schemas[Problem, "serialization"], kind=PROBLEM)
+        yield str(int(status)), {"description": status.phrase, "content": problem}
+
+
+def _content(schema: dict[str, Any], *, kind: str = JSON) -> dict[str, Any]:
+    return {kind: {"schema": schema}}
+
+
+def _in_path(path: str) -> Iterator[dict[str, Any]]:
+    for name in _PARAMETER.findall(path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _in_query(query: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
+    """Yield one parameter a field. What a field needs to be read stands in its own schema."""
+    if query is None:
+        return
+    schema = query.model_json_schema()
+    for name, field in schema.get("properties", {}).items():
+        whole = {**field, "$defs": schema["$defs"]} if "$ref" in json.dumps(field) else field
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "schema": _inlined(whole),
+        }
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return `schema` with what it refers to in its place: a parameter's schema has no definitions of its own."""
+    definitions = schema.get("$defs", {})
+
+    def resolve(node: Any) -> Any:  # noqa: ANN401 - a JSON value
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return resolve(definitions[node["$ref"].rpartition("/")[2]])
+            return {key: resolve(value) for key, value in node.items() if key != "$defs"}
+        return [resolve(value) for value in node] if isinstance(node, list) else node
+
+    resolved: dict[str, Any] = resolve(schema)
+    return resolved
+
+
+if __name__ == "__main__":
+    main()
