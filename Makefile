@@ -56,6 +56,7 @@ docs: $(READY) ## Build the documentation
 	$(BIN)/pip install --quiet --requirement requirements-docs.txt
 	$(BIN)/python -m stacks.report
 	$(BIN)/python -m lambdas.ingestion.schema
+	$(BIN)/python -m stacks.openapi
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove everything that the commands made

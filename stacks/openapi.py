@@ -51,8 +51,7 @@ def document() -> dict[str, Any]:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Marquee", "version": "1", "description": _ABOUT, "license": {"name": "Apache-2.0"}},
-        "servers": [{"url": "/"}],
+        "info": {"title": "Marquee API", "version": "1", "description": _ABOUT},
         "security": [{"id_token": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,

@@ -17,6 +17,7 @@ from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.service_function import REPOSITORY
 
 _DEPLOYMENT = json.loads((REPOSITORY / "player" / "deployment.json").read_text())
+_API = REPOSITORY / "docs" / "generated" / "openapi.json"
 _LIBRARY = REPOSITORY / _DEPLOYMENT["vendor"]["from"]
 
 
@@ -25,7 +26,7 @@ class PlayerLibraryError(RuntimeError):
 
 
 class PlayerSite(Construct):
-    """Deploys ``player/``, its configuration and its library to a bucket.
+    """Deploys ``player/``, its configuration, its library and the API's description to a bucket.
 
     Parameters
     ----------
@@ -59,6 +60,7 @@ class PlayerSite(Construct):
                     ignore_mode=IgnoreMode.GIT,
                 ),
                 s3_deployment.Source.json_data("config.json", dict(configuration)),
+                s3_deployment.Source.data("openapi.json", _API.read_text(encoding="utf-8")),
             ],
             destination_bucket=bucket,
             exclude=[f"{_DEPLOYMENT['vendor']['to']}/*"],
