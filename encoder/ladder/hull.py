@@ -8,20 +8,29 @@ from math import log2
 
 from lambdas.common.ladder import Probe
 
+Point = tuple[float, float]
+"""log2 of a bit rate, and VMAF."""
 
-def upper_hull(probes: Iterable[Probe]) -> tuple[Probe, ...]:
+
+def upper_hull_of(points: Iterable[Point]) -> list[Point]:
     """Return the vertices of the upper convex hull, bit rates rising, as far as VMAF rises with them.
 
     By Andrew's monotone chain: a vertex is left out that lies on or below the line between its neighbours.
     """
-    hull: list[Probe] = []
-    for probe in sorted(probes, key=lambda probe: (probe.kbps, -probe.vmaf)):
-        if hull and probe.vmaf <= hull[-1].vmaf:
+    hull: list[Point] = []
+    for point in sorted(points, key=lambda point: (point[0], -point[1])):
+        if hull and point[1] <= hull[-1][1]:
             continue
-        while len(hull) > 1 and _turn(hull[-2], hull[-1], probe) >= 0:
+        while len(hull) > 1 and _turn(hull[-2], hull[-1], point) >= 0:
             hull.pop()
-        hull.append(probe)
-    return tuple(hull)
+        hull.append(point)
+    return hull
+
+
+def upper_hull(probes: Iterable[Probe]) -> tuple[Probe, ...]:
+    """Return the trials that are vertices of their hull, bit rates rising."""
+    by_point = {(log2(probe.kbps), probe.vmaf): probe for probe in probes}
+    return tuple(by_point[point] for point in upper_hull_of(by_point))
 
 
 def rate_on(hull: Sequence[Probe], *, vmaf: float) -> float | None:
@@ -33,7 +42,7 @@ def rate_on(hull: Sequence[Probe], *, vmaf: float) -> float | None:
     return None
 
 
-def _turn(first: Probe, second: Probe, third: Probe) -> float:
+def _turn(first: Point, second: Point, third: Point) -> float:
     """Return a positive number if the way from `first` by `second` to `third` turns to the left, 0 if it does not."""
-    x, y = log2(second.kbps / first.kbps), second.vmaf - first.vmaf
-    return x * (third.vmaf - first.vmaf) - y * log2(third.kbps / first.kbps)
+    x, y = second[0] - first[0], second[1] - first[1]
+    return x * (third[1] - first[1]) - y * (third[0] - first[0])

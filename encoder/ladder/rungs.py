@@ -1,7 +1,7 @@
 """The choice of a ladder's rungs from the curves of its sizes. Pure.
 
 The best rung takes the fewest bits that reach what is aimed at, at a size of the highest tier. Below it bit rates are
-spaced evenly in their logarithm, down to the floor, and each rung has the size that looks best there.
+spaced evenly in their logarithm, down to the floor; each rung is on the upper hull of all sizes, near there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from encoder.ladder.curves import Curve, Numbers, Size
+from encoder.ladder.hull import upper_hull_of
 from lambdas.common.media import Tier
 from lambdas.encoding.models import SearchRules
 
@@ -21,8 +22,8 @@ _LEAST_GAIN = 1.0
 # A trial that was made is as good as one to be made that is nearer to where a rung should be by so many octaves of bit
 # rate: a step of CRF, or a little more.
 _TRIAL = 0.12
-# How much farther from there it may rather be than waste bits.
-_WASTE = 10.0
+# How much farther from there it may rather be than waste bits: what is 3 % above the hull is as far as an octave off.
+_WASTE = 40.0
 
 
 class Point(NamedTuple):
@@ -101,9 +102,9 @@ class _Points:
         self._vmaf = np.concatenate([curve.vmaf for curve in curves])
         self._tried = np.concatenate([curve.doubt for curve in curves]) == 0
         self._offered = self._tried if tried_only else np.full_like(self._tried, fill_value=True)
-        least = np.min([curve.octaves_of(self._vmaf) for curve in curves], axis=0)
-        # By how much another size, or another CRF, takes less for the same.
-        self._waste = np.maximum(0.0, self._octaves - least)
+        hull = upper_hull_of(zip(self._octaves, self._vmaf, strict=True))
+        # By how much more bits a point takes than the hull for the same.
+        self._waste = np.maximum(0.0, self._octaves - np.interp(self._vmaf, *reversed(np.transpose(hull))))
 
     def best(self, *, aim: float) -> Point:
         """Return the fewest bits that reach `aim`; if none do, those of the best picture."""

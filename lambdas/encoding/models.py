@@ -214,7 +214,9 @@ class SearchRules(Record):
     excerpts: Annotated[int, Field(ge=1, description="of different shots, at most")]
     excerpt_s: Annotated[float, Field(gt=0, description="how long each is, at most")]
     most_rungs: Annotated[int, Field(ge=1, description="a codec")]
-    step: Annotated[float, Field(gt=1, description="a rung's bit rate over that of the next lower one, at most")] = 2.0
+    step: Annotated[
+        float, Field(gt=1, description="a rung's bit rate over that of the next lower one, if there are rungs enough")
+    ] = 2.0
     floor_kbps: Annotated[int, Field(gt=0, description="of the lowest rung: what the slowest line carries")]
     margin: Annotated[float, Field(ge=0, description="of VMAF, above the target: excerpts are not the film")] = 0.5
     tolerance: Annotated[

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import log2
+from math import inf, log2
 
+import numpy as np
 from hypothesis import strategies as st
 
 from encoder.ladder.curves import Size
@@ -49,13 +49,23 @@ class Film:
 
     def least_kbps(self, vmaf: float, *, sizes: Sequence[Size]) -> float:
         """The bit rate at which the exhaustive grid's best size has `vmaf`; between its CRFs, by the logarithm."""
-        found = []
-        for size in sizes:
-            for better, worse in pairwise(self(size, crf) for crf in grid_of(self.codec)):
-                if worse.vmaf <= vmaf <= better.vmaf:
-                    part = (vmaf - worse.vmaf) / (better.vmaf - worse.vmaf)
-                    found.append(worse.kbps * (better.kbps / worse.kbps) ** part)
-        return min(found)
+        return min(_least_on_a_line([self(size, crf) for crf in grid_of(self.codec)], vmaf=vmaf) for size in sizes)
+
+    def hull_kbps(self, vmaf: float, *, sizes: Sequence[Size]) -> float:
+        """The bit rate at which the hull of the exhaustive grid has `vmaf`."""
+        return _least_on_a_line([self(size, crf) for size in sizes for crf in grid_of(self.codec)], vmaf=vmaf)
+
+
+def _least_on_a_line(probes: Sequence[Probe], *, vmaf: float) -> float:
+    """The least bit rate at which a line between any two of `probes` has `vmaf`; infinite beyond them."""
+    marks = np.array([probe.vmaf for probe in probes])
+    octaves = np.log2([probe.kbps for probe in probes])
+    worse, better = np.flatnonzero(marks <= vmaf), np.flatnonzero(marks >= vmaf)
+    if not worse.size or not better.size:
+        return inf
+    rise = np.maximum(marks[better] - marks[worse][:, None], 1e-12)
+    part = np.minimum((vmaf - marks[worse])[:, None] / rise, 1)
+    return float(2 ** (octaves[worse][:, None] * (1 - part) + octaves[better] * part).min())
 
 
 def films(codec: Codec, sizes: Sequence[Size]) -> st.SearchStrategy[Film]:
