@@ -15,7 +15,7 @@ from sandbox.film import FRAME_RATE, part, render_sample
 from sandbox.toolchain import PROJECT_ROOT
 
 HEIGHT, WIDTH = 720, 1280
-FRAMES = 100
+FRAMES = 50
 _SIZE = f"size={WIDTH}x{HEIGHT}:rate={FRAME_RATE}"
 _ZOOM = f"mandelbrot={_SIZE}:start_scale=1.6:end_scale=0.01:end_pts=90:maxiter=120:inner=black"
 _GENERATED = {

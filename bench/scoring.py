@@ -44,6 +44,7 @@ def figures() -> Iterator[Figure]:
                 width=WIDTH,
                 height=HEIGHT,
                 filters=f"{clock},{made(recipe.dynamic_range)},format={pixel_format(recipe)}",
+                compared_as=f"format={pixel_format(recipe)}",
                 recipe=recipe,
                 frame_clock=clock,
                 log=log,

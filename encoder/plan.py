@@ -10,8 +10,10 @@ from encoder.claims import Claims, Make
 from encoder.codecs import pixel_format
 from encoder.color import converted, means
 from encoder.errors import NotInPlanError
+from encoder.quality.clock import Clock
 from encoder.storage import ObjectStore, parse_uri
 from lambdas.common.keys import Workspace
+from lambdas.common.ladder import DynamicRange
 from lambdas.common.media import ObjectRef
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.models import AudioTrack, Chunk, EncodingPlan, VideoRecipe
@@ -101,14 +103,8 @@ class Work:
         return f"settb=1/({self.plan.frame_rate}),setpts=N"
 
     def seek_s(self, frame: int, *, coded: bool = False) -> float:
-        """Return where to seek to in the source, or in a `coded` track of this plan, to begin with `frame`.
-
-        It is a quarter of a frame before it: what the container rounded down is still found, and the frame before is
-        not. Half a frame is too much where the container counts in frames, as MXF does: it may be rounded to the frame
-        before (seen at 60000/1001).
-        """
-        start_s = 0.0 if coded else self.plan.picture_start_s
-        return max(0.0, start_s + float((frame - Fraction(1, 4)) / self.frame_rate))
+        """Return where to seek to in the source, or in a `coded` track of this plan, to begin with `frame`."""
+        return Clock(rate=self.frame_rate).seek_s(frame, start_s=0.0 if coded else self.plan.picture_start_s)
 
     @property
     def source_frames(self) -> str:
@@ -122,17 +118,29 @@ class Work:
         return self.picture(recipe, width=recipe.width, height=recipe.height)
 
     def shown_by(self, recipe: VideoRecipe) -> str:
-        """Return the filters that make of them what a recipe's picture is compared with, on the codec's screen."""
+        """Return the filters that make of them what a recipe's picture is compared with, on the codec's screen.
+
+        HDR10 is compared as SDR shows it: VMAF knows no PQ.
+        """
         width, height = self.plan.display_of(recipe.codec)
-        return self.picture(recipe, width=width, height=height)
+        return self.picture(recipe.model_copy(update={"dynamic_range": DynamicRange.SDR}), width=width, height=height)
+
+    def compared_as(self, recipe: VideoRecipe) -> str:
+        """Return the filters that make of a recipe's picture, on that screen, what it is compared as."""
+        toned = recipe.dynamic_range is DynamicRange.HDR10
+        return f"{converted(self.plan.picture, DynamicRange.SDR) if toned else ''}{self._samples(recipe)}"
 
     def picture(self, recipe: VideoRecipe, *, width: int, height: int) -> str:
         """Return the filters that make of them a picture of a size, of a recipe's dynamic range and pixel format."""
         source = self.plan.picture
         return (
             f"{means(source)},scale={width}:{height}:flags=lanczos+accurate_rnd,"
-            f"{converted(source, recipe.dynamic_range)}setsar=1,format={pixel_format(recipe)}"
+            f"{converted(source, recipe.dynamic_range)}{self._samples(recipe)}"
         )
+
+    @staticmethod
+    def _samples(recipe: VideoRecipe) -> str:
+        return f"setsar=1,format={pixel_format(recipe)}"
 
     @property
     def duration_s(self) -> float:

@@ -119,6 +119,7 @@ def _compared(
         rendition,
         (*untrusted(source), "-i", source),
         filters=f"{work.source_frames},{work.shown_by(recipe)}",
+        compared_as=work.compared_as(recipe),
         width=width,
         height=height,
         recipe=recipe,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from encoder.claims import Claims
@@ -11,6 +12,7 @@ from encoder.codecs import EIGHT_BITS, TEN_BITS, pixel_format
 from encoder.errors import NotInPlanError
 from encoder.ladder.curves import Size
 from encoder.ladder.excerpts import Reel, cut
+from encoder.ladder.hdr10 import Rung, mirrored
 from encoder.ladder.hull import upper_hull
 from encoder.ladder.savings import savings_of
 from encoder.ladder.search import grid_of
@@ -20,7 +22,7 @@ from encoder.log import say
 from encoder.plan import Work
 from encoder.storage import ObjectStore
 from encoder.window import Window
-from lambdas.common.ladder import Codec, CodecLadder, FixedRung, LadderReport, Probe, SearchedRung
+from lambdas.common.ladder import Codec, CodecLadder, DynamicRange, FixedRung, LadderReport, Probe, SearchedRung
 from lambdas.common.media import EncodingMode
 from lambdas.encoding.models import EncodingPlan, SearchRules, VideoRecipe
 
@@ -60,12 +62,16 @@ def search(*, plan: str, store: ObjectStore, claims: Claims) -> None:
 
 def report_on(reel: Reel, *, work: Work, rules: SearchRules, folder: Path) -> LadderReport:
     """Search the ladder of each codec of a plan's fixed ladder on a reel of excerpts, and compare it with that."""
-    codecs = tuple(dict.fromkeys(recipe.codec for recipe in work.plan.fixed))
-    searching, fixed = Trials(reel, work=work, folder=folder), Trials(reel, work=work, folder=folder)
-    ladders = tuple(
-        _ladder(codec, work=work, rules=held_to(rules, codec=codec, plan=work.plan), searching=searching, fixed=fixed)
-        for codec in codecs
+    codecs = tuple(
+        dict.fromkeys(recipe.codec for recipe in work.plan.fixed if recipe.dynamic_range is DynamicRange.SDR)
     )
+    searching, fixed, hdr10 = (Trials(reel, work=work, folder=folder) for _ in range(3))
+    ladders = []
+    for codec in codecs:
+        held = held_to(rules, codec=codec, plan=work.plan)
+        ladder = _ladder(codec, work=work, rules=held, searching=searching, fixed=fixed)
+        found = _hdr10(ladder, work=work, rules=rules, trials=hdr10)
+        ladders.append(ladder.model_copy(update={"hdr10": found}))
     report = LadderReport(
         vmaf_target=work.plan.vmaf_target,
         margin=rules.margin,
@@ -73,8 +79,9 @@ def report_on(reel: Reel, *, work: Work, rules: SearchRules, folder: Path) -> La
         excerpt_frames=reel.frames,
         search_frames=searching.frames,
         fixed_frames=fixed.frames,
+        hdr10_frames=hdr10.frames,
         grid_frames=reel.frames * sum(len(_sizes(work, codec)) * len(grid_of(codec)) for codec in codecs),
-        ladders=ladders,
+        ladders=tuple(ladders),
     )
     say("searched", search_frames=report.search_frames, grid_frames=report.grid_frames)
     return report
@@ -95,16 +102,15 @@ def held_to(rules: SearchRules, *, codec: Codec, plan: EncodingPlan) -> SearchRu
 def _ladder(codec: Codec, *, work: Work, rules: SearchRules, searching: Trials, fixed: Trials) -> CodecLadder:
     recipes = _sizes(work, codec)
 
-    def measure(size: Size, crf: float) -> Probe:
-        outcome = searching.at_crf(recipes[size], crf)
-        probe = Probe(width=size.width, height=size.height, crf=crf, **outcome._asdict())
-        say("tried", codec=codec, **probe.model_dump())
-        return probe
-
+    measure = partial(_measure, recipes=recipes, trials=searching)
     target = work.plan.vmaf_target
     found = find(codec, tuple(recipes), aim=target + rules.margin, rules=rules, measure=measure)
     rungs = _named(found.rungs)
-    compared = tuple(_as_fixed(recipe, trials=fixed) for recipe in work.plan.fixed if recipe.codec is codec)
+    compared = tuple(
+        _as_fixed(recipe, trials=fixed)
+        for recipe in work.plan.fixed
+        if recipe.codec is codec and recipe.dynamic_range is DynamicRange.SDR
+    )
     hull = upper_hull(found.probes)
     for rung in rungs:
         say("chose", codec=codec, **rung.model_dump(mode="json"))
@@ -118,11 +124,33 @@ def _ladder(codec: Codec, *, work: Work, rules: SearchRules, searching: Trials, 
     )
 
 
-def _sizes(work: Work, codec: Codec) -> dict[Size, VideoRecipe]:
+def _hdr10(found: CodecLadder, *, work: Work, rules: SearchRules, trials: Trials) -> tuple[SearchedRung, ...]:
+    """Return the HDR10 rungs that go with a ladder: of its sizes, those that the fixed ladder has in HDR10."""
+    recipes = _sizes(work, found.codec, DynamicRange.HDR10)
+    sizes = {(size.width, size.height): size for size in recipes}
+    places = ((sizes.get((rung.width, rung.height)), rung.crf) for rung in found.rungs)
+    rungs = mirrored(
+        [Rung(size, crf) for size, crf in places if size is not None],
+        codec=found.codec,
+        aim=work.plan.vmaf_target + rules.margin,
+        measure=partial(_measure, recipes=recipes, trials=trials),
+    )
+    return _named(rungs)
+
+
+def _measure(size: Size, crf: float, *, recipes: Mapping[Size, VideoRecipe], trials: Trials) -> Probe:
+    recipe = recipes[size]
+    outcome = trials.at_crf(recipe, crf)
+    probe = Probe(width=size.width, height=size.height, crf=crf, **outcome._asdict())
+    say("tried", codec=recipe.codec, dynamic_range=recipe.dynamic_range, **probe.model_dump())
+    return probe
+
+
+def _sizes(work: Work, codec: Codec, dynamic_range: DynamicRange = DynamicRange.SDR) -> dict[Size, VideoRecipe]:
     """Return the sizes of a codec's fixed rungs, and how each is encoded: as the first rung of that size."""
     first: dict[tuple[int, int], VideoRecipe] = {}
     for recipe in work.plan.fixed:
-        if recipe.codec is codec:
+        if recipe.codec is codec and recipe.dynamic_range is dynamic_range:
             first.setdefault((recipe.width, recipe.height), recipe)
     return {
         Size(rung=recipe.rung, width=recipe.width, height=recipe.height, tier=recipe.tier): recipe

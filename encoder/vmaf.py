@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
-from encoder.codecs import pixel_format
 from encoder.color import made
 from encoder.tools import ffmpeg, threads
 from lambdas.encoding.models import VideoRecipe
@@ -49,6 +48,7 @@ def compare(
     meant: Sequence[str | Path],
     *,
     filters: str,
+    compared_as: str,
     width: int,
     height: int,
     recipe: VideoRecipe,
@@ -68,9 +68,12 @@ def compare(
     meant
         ffmpeg's options and the input of the source.
     filters
-        What makes of the source's frames the picture that was to be coded, on this screen, and counts them.
+        What makes of the source's frames the picture that was to be coded, on this screen, and counts them
+        (`Work.shown_by`).
+    compared_as
+        What makes the same of the coded picture, when it has the screen's size (`Work.compared_as`).
     recipe
-        How it was coded: both are compared in its dynamic range and pixel format.
+        How it was coded.
     frame_clock
         The filters of `Work.frame_clock`.
     log
@@ -91,7 +94,7 @@ def compare(
     # Both sides get the frame's number as their clock: timestamps that a container rounded pair frame n with
     # frame n+1 (53.5 was read where 98.9 is true). 10-bit sources come down to what the rendition has, and colours
     # are converted as they were for it: only what coding has cost is a loss.
-    enlarged = f"scale={width}:{height}:flags=bicubic,setsar=1,format={pixel_format(recipe)}"
+    enlarged = f"scale={width}:{height}:flags=bicubic,{compared_as}"
     graph = (
         f"[0:v:0]{frame_clock},{made(recipe.dynamic_range)},{enlarged}[seen];"
         f"[1:v:0]{filters}[meant];"

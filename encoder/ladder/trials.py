@@ -72,6 +72,7 @@ class Trials:
             encoded,
             reel.input,
             filters=f"{self._work.frame_clock},{self._work.shown_by(recipe)}",
+            compared_as=self._work.compared_as(recipe),
             width=width,
             height=height,
             recipe=recipe,

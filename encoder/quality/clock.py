@@ -25,6 +25,15 @@ class Clock:
         """Return the frame that begins nearest to `seconds`."""
         return round(seconds * self.rate)
 
+    def seek_s(self, frame: int, *, start_s: float) -> float:
+        """Return where to seek to in a picture that begins at `start_s`, to find `frame` first.
+
+        It is a quarter of a frame before it: what the container rounded down is still found, and the frame before is
+        not. Half a frame is too much where the container counts in frames, as MXF does: it may be rounded to the frame
+        before (seen at 60000/1001).
+        """
+        return max(0.0, start_s + float((frame - Fraction(1, 4)) / self.rate))
+
     def timecode(self, frame: int) -> str:
         """Return HH:MM:SS:FF, counted as the nominal rate counts and without dropping numbers."""
         second, rest = divmod(frame, round(self.rate))

@@ -28,6 +28,8 @@ class Source:
     sound: tuple[Stream, ...]
     duration_s: float
     """What the container says."""
+    start_s: float
+    """Where ffmpeg begins to count: by the container's clock, when the first of its streams begins."""
 
     @classmethod
     def open(cls, media: Media) -> Source:
@@ -43,7 +45,10 @@ class Source:
         if picture is None or not picture.width or not picture.height or picture.avg_frame_rate.startswith("0/"):
             raise ToolFailedError(tool=Tool.FFPROBE, exit_code=0, stderr=("the file has no picture with a frame rate",))
         duration_s = picture.duration or found.format.duration
-        return cls(media=media, picture=picture, sound=found.sound, duration_s=duration_s)
+        starts = [stream.start_time or 0.0 for stream in (picture, *found.sound)]
+        # A time code's track counts as well: it may begin before picture and sound.
+        start_s = min(starts) if found.format.start_time is None else found.format.start_time
+        return cls(media=media, picture=picture, sound=found.sound, duration_s=duration_s, start_s=start_s)
 
     @property
     def clock(self) -> Clock:
@@ -52,7 +57,7 @@ class Source:
 
     @property
     def picture_start_s(self) -> float:
-        """When the picture begins, on the clock that begins with whichever stream is first."""
+        """When the picture begins, on ffmpeg's clock, which begins with whichever stream is first."""
         return self._start_s(self.picture)
 
     @property
@@ -100,5 +105,4 @@ class Source:
         return _PATIENCE_AT_LEAST_S + _PATIENCE * max(0.0, self.duration_s)
 
     def _start_s(self, stream: Stream) -> float:
-        streams = (self.picture, *self.sound)
-        return (stream.start_time or 0.0) - min(each.start_time or 0.0 for each in streams)
+        return max(0.0, (stream.start_time or 0.0) - self.start_s)

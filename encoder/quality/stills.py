@@ -46,8 +46,7 @@ class Stills:
 
 
 def _make(source: Source, path: Path, *, frame: int) -> None:
-    # Half a frame early: a timestamp that the container rounded up is still behind the seek point.
-    start_s = source.picture_start_s + max(0.0, float((frame - 0.5) / source.clock.rate))
+    start_s = source.clock.seek_s(frame, start_s=source.picture_start_s)
     size = f"scale='min({_WIDTH},iw)':-2:flags=area"
     ffmpeg(
         *(*untrusted(source.media), "-threads", "1", "-ss", f"{start_s:.6f}", "-i", source.media, "-map", "0:v:0"),

@@ -97,6 +97,14 @@ class CodecLadder(Record):
     rungs: tuple[SearchedRung, ...] = Field(description="the best first")
     fixed: tuple[FixedRung, ...]
     savings: Savings
+    hdr10: tuple[SearchedRung, ...] = Field(
+        default=(), description="the same for HDR10, the best first; VMAF is that of its tone-mapped picture"
+    )
+
+    @property
+    def made(self) -> tuple[SearchedRung, ...]:
+        """Every rung that is encoded."""
+        return (*self.rungs, *self.hdr10)
 
 
 class LadderReport(Record):
@@ -109,6 +117,7 @@ class LadderReport(Record):
     excerpt_frames: Annotated[int, Field(ge=1, description="of all excerpts")]
     search_frames: int = Field(description="encoded by the search")
     fixed_frames: int = Field(description="encoded to compare with the fixed ladder")
+    hdr10_frames: int = Field(default=0, description="encoded to find the qualities of HDR10 rungs")
     grid_frames: int = Field(description="that every size at every whole CRF would have encoded")
     ladders: tuple[CodecLadder, ...]
 

@@ -21,7 +21,7 @@ class ForeignLadderError(PermanentError):
 
 
 def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, float]) -> EncodingPlan:
-    """Return `plan` with the ladder that its search has found, beside its HDR10 rungs. Chosen again, it is the same.
+    """Return `plan` with the ladder that its search has found. Chosen again, it is the same.
 
     Parameters
     ----------
@@ -37,13 +37,11 @@ def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, fl
         raise ForeignLadderError(f"the plan of {plan.version_id} searches nothing: retry the version")
     return plan.model_copy(
         update={
-            "video": (
-                *(
-                    _recipe(plan, codec=ladder.codec, rung=rung, least_peak_kbps=plan.search.floor_kbps)
-                    for ladder in report.ladders
-                    for rung in ladder.rungs
-                ),
-                *(recipe for recipe in plan.video if recipe.dynamic_range is DynamicRange.HDR10),
+            "video": tuple(
+                _recipe(plan, like=(ladder.codec, dynamic_range), rung=rung, least_peak_kbps=plan.search.floor_kbps)
+                for dynamic_range in DynamicRange
+                for ladder in report.ladders
+                for rung in (ladder.rungs if dynamic_range is DynamicRange.SDR else ladder.hdr10)
             ),
             "ladder": report,
             "floors": floors_of(report, vmaf_p5=floors, tolerance=plan.search.tolerance),
@@ -51,17 +49,20 @@ def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, fl
     )
 
 
-def _recipe(plan: EncodingPlan, *, codec: Codec, rung: SearchedRung, least_peak_kbps: int) -> VideoRecipe:
+def _recipe(
+    plan: EncodingPlan, *, like: tuple[Codec, DynamicRange], rung: SearchedRung, least_peak_kbps: int
+) -> VideoRecipe:
     """Return how a rung is encoded: at its quality, with `_PEAK` times its rate, and a second of that as buffer.
 
     What the slowest line carries is never too much of a peak: a film that is mostly black may have one picture.
     """
-    place = (codec, rung.width, rung.height)
-    of_size = next((fixed for fixed in plan.fixed if (fixed.codec, fixed.width, fixed.height) == place), None)
+    size = (rung.width, rung.height)
+    of_kind = (fixed for fixed in plan.fixed if (fixed.codec, fixed.dynamic_range) == like)
+    of_size = next((fixed for fixed in of_kind if (fixed.width, fixed.height) == size), None)
     if of_size is None:
         raise ForeignLadderError(
-            f"the ladder of {plan.version_id} has a rung {rung.rung} in {codec} of {rung.width} x {rung.height}, and "
-            f"its plan no recipe of that size: the report is of another plan; remove it, and retry the version"
+            f"the ladder of {plan.version_id} has a rung {rung.rung} in {' '.join(like)} of {rung.width} x "
+            f"{rung.height}, and its plan no recipe of that size: the report is of another plan; remove it, and retry the version"
         )
     kbps = max(1, round(rung.kbps))
     peak_kbps = max(round(_PEAK * kbps), least_peak_kbps)

@@ -265,19 +265,18 @@ def predict(
 
     hdr = plan.picture.hdr
 
-    def mapped(recipe: VideoRecipe, mpx: float) -> Span:
-        if hdr is None or recipe.dynamic_range is not DynamicRange.SDR:
-            return Span(low=0, expected=0)
-        return speed.tone_map_s[hdr.transfer] * mpx
+    tone_map_s = speed.tone_map_s[hdr.transfer] if hdr else Span(low=0, expected=0)
 
     def frame_of(recipe: VideoRecipe) -> Span:
         rung_mpx = recipe.width * recipe.height / _PIXELS_A_MEGAPIXEL
-        return speed.read_s * source_mpx + speed.encode(recipe) * rung_mpx + mapped(recipe, rung_mpx)
+        mapped_mpx = rung_mpx if recipe.dynamic_range is DynamicRange.SDR else 0
+        return speed.read_s * source_mpx + speed.encode(recipe) * rung_mpx + tone_map_s * mapped_mpx
 
     def meant_of(recipe: VideoRecipe) -> Span:
-        """What a frame is compared with."""
+        """What a frame is compared with; of HDR10 what it is compared as, too."""
         width, height = plan.display_of(recipe.codec)
-        return mapped(recipe, width * height / _PIXELS_A_MEGAPIXEL)
+        sides = 1 if recipe.dynamic_range is DynamicRange.SDR else 2
+        return tone_map_s * (sides * width * height / _PIXELS_A_MEGAPIXEL)
 
     def line(stage: Stage, *works: tuple[int, Span], rung: str | None = None) -> PredictedLine:
         size = sizes.of(stage)
@@ -309,7 +308,8 @@ def predict(
         return line(Stage.ENCODE, *((count, frame * frames) for frames, count in lengths.items()), rung=recipe.rung)
 
     def searching() -> PredictedLine:
-        of_size = {(recipe.codec, recipe.width, recipe.height): recipe for recipe in reversed(plan.fixed)}
+        searched = [recipe for recipe in plan.fixed if recipe.dynamic_range is DynamicRange.SDR]
+        of_size = {(recipe.codec, recipe.width, recipe.height): recipe for recipe in reversed(searched)}
         trials = [*plan.fixed, *(recipe for recipe in of_size.values() for _ in range(_PROBES_A_SIZE))]
         frames = sum(excerpt.frames for excerpt in plan.excerpts)
         cut = speed.read_s * source_mpx

@@ -1,9 +1,9 @@
 """The quality gate: what stands between an encode and its packaging. Pure.
 
 The best rung of a title is held to what the ladder was searched for: its mean VMAF, and the 5th percentile of its
-frames. Every other is held to what was predicted of it, within a tolerance. Where a rung falls short, the chunks that
-are at fault are encoded again with more bits, twice at most; then the version is rejected. Chunks that are good enough
-are left alone, and so are their results.
+frames; so is the best in HDR10, by its tone-mapped picture. Every other is held to what was predicted of it, within a
+tolerance. Where a rung falls short, the chunks that are at fault are encoded again with more bits, twice at most; then
+the version is rejected. Chunks that are good enough are left alone, and so are their results.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Judgement(Record):
 def floors_of(report: LadderReport, *, vmaf_p5: Mapping[Tier, float], tolerance: float) -> tuple[QualityFloor, ...]:
     """Return what the rungs of a searched ladder have to reach.
 
-    The best rung of each codec has to reach the target, if its tier is one of those that are held to it. Any other is
-    as good as its size and rate allow, and that was predicted: viewers get it because their line is slow, and see it
-    enlarged.
+    The best rung of each codec, and its best in HDR10, has to reach the target, if its tier is one of those that are
+    held to it. Any other is as good as its size and rate allow, and that was predicted: viewers get it because their
+    line is slow, and see it enlarged.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ def floors_of(report: LadderReport, *, vmaf_p5: Mapping[Tier, float], tolerance:
     """
     return tuple(
         QualityFloor(rung=rung.rung, vmaf_mean=report.vmaf_target, vmaf_p5=vmaf_p5[rung.tier])
-        if rung == ladder.rungs[0] and rung.tier in vmaf_p5
+        if rung in {*ladder.rungs[:1], *ladder.hdr10[:1]} and rung.tier in vmaf_p5
         else QualityFloor(rung=rung.rung, vmaf_mean=max(0.0, round(rung.vmaf - tolerance, 2)), vmaf_p5=0.0)
         for ladder in report.ladders
-        for rung in ladder.rungs
+        for rung in ladder.made
     )
 
 

@@ -278,12 +278,10 @@ class EncodingPlan(Record):
     segment_frames: int = Field(description="frames a segment, and the distance of key frames")
     segment_s: float = Field(description="seconds a segment, exactly: segment_frames over frame_rate")
     chunks: tuple[Chunk, ...]
-    video: tuple[VideoRecipe, ...] = Field(
-        description="until the search is done, the fixed ladder; HDR10 rungs stay fixed"
-    )
+    video: tuple[VideoRecipe, ...] = Field(description="until the search is done, the fixed ladder")
     fixed: tuple[VideoRecipe, ...] = Field(
         default=(),
-        description="the fixed ladder, but for HDR10: it gives the search its sizes, and something to be compared with",
+        description="the fixed ladder: it gives the search its sizes, and of SDR something to be compared with",
     )
     excerpts: tuple[Excerpt, ...] = Field(default=(), description="what is tried on")
     search: SearchRules | None = Field(default=None, description="none: nothing is searched")

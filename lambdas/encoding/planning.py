@@ -126,7 +126,7 @@ def plan_of(
             unseen_frames=int(UNSEEN_S * frame_rate),
         ),
         video=rungs,
-        fixed=tuple(rung for rung in rungs if rung.dynamic_range is DynamicRange.SDR),
+        fixed=rungs,
         excerpts=excerpts_of(shots, frames=video.frames, frame_rate=frame_rate, rules=search),
         search=search,
         audio=audio,

@@ -12,6 +12,8 @@ from encoder.ladder.excerpts import cut
 from encoder.mediainfo import MediaInfo
 from encoder.plan import Work
 from encoder.probe import probe
+from encoder.quality.source import Source
+from encoder.quality.stills import Stills
 from encoder.tools import Tool
 from lambdas.common.media import ObjectRef
 from lambdas.encoding.models import Chunk, Excerpt, QualityFloor, RungScore
@@ -113,6 +115,16 @@ def test_an_excerpt_begins_with_its_first_frame(film, tmp_path):
     cut(film, excerpts, work=Work(planned(film)), pixel_format="yuv420p", folder=tmp_path)
     found = [first_number(piece) for piece in sorted(tmp_path.glob("*.nut"))]
     assert found == [excerpt.first_frame for excerpt in excerpts]
+
+
+def test_a_still_of_the_analysis_is_of_its_frame(film, tmp_path):
+    source, stills = Source.open(film), Stills(key=str)
+    frames = (0, 1, 47)
+    spans = [source.clock.spans([range(frame, frame + 1)]) for frame in frames]
+    for frame, span in zip(frames, spans, strict=True):
+        stills.of(f"{frame}", span)
+    stills.make(source, tmp_path)
+    assert [first_number(tmp_path / f"{frame}-0.jpg") for frame in frames] == [*frames]
 
 
 def test_the_pictures_of_the_worst_frame_are_of_that_frame(studio, tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 from defusedxml import ElementTree
 
 from encoder import mediainfo
+from encoder.codecs import video_options
 from encoder.color import converted, means
 from encoder.facts import frame_rate, media_facts, video_facts
 from encoder.plan import Work
@@ -19,10 +20,12 @@ from encoder.poster import make_poster
 from encoder.probe import constant_rate, first_frame, presentation_times, probe
 from encoder.quality.source import Source as Analysed
 from encoder.quality.stills import Stills
+from encoder.vmaf import compare
 from lambdas.common.keys import PublishedVersion
-from lambdas.common.ladder import Codec, DynamicRange
+from lambdas.common.ladder import Codec, DynamicRange, LadderReport
 from lambdas.common.media import HdrFacts, ObjectRef, Tier, Transfer
 from lambdas.common.qc import TimeSpan
+from lambdas.encoding.chosen import chosen
 from lambdas.encoding.models import RungScore, SearchRules, SourcePicture, VideoRecipe
 from lambdas.encoding.planning import plan_of
 from lambdas.encoding.source_picture import PictureNotTakenError, source_picture
@@ -202,6 +205,68 @@ def test_an_hdr10_rung_has_the_sources_light_and_says_what_its_master_said(encod
     frames = decoded(source.rendition(rung.rung), width=rung.width, height=rung.height, matrix="bt2020nc")
     assert np.abs(patches(frames) - expected("smpte2084", "bt2020")).max() < 4 * LEVEL
     assert source.score(rung.rung).vmaf_min > 90
+
+
+@pytest.fixture(scope="module")
+def searched(encoded, studio):
+    """The HDR10 film with a ladder of its own in H.265: the plan, and what the search has found."""
+    sdr, hdr = (recipe(Codec.H265, dynamic_range, rung=f"180p-{dynamic_range}") for dynamic_range in DynamicRange)
+    small = (sdr, hdr)
+    plan = encoded("HDR10").plan.model_copy(update={"version_id": "searched-hdr10", "video": small, "fixed": small})
+    assert studio.run("search", "--plan", studio.publish_plan(plan)) == 0
+    return plan, LadderReport.model_validate_json(studio.get(WORK, Work(plan).ladder_file.key))
+
+
+def test_hdr10_is_searched_encoded_and_held_to_what_sdr_shows_of_it(searched, studio):
+    plan, report = searched
+    [ladder] = report.ladders
+    [found] = ladder.hdr10
+    assert (found.rung, found.width, found.tier) == ("180p-hdr10", 320, Tier.HD)
+    assert report.excerpt_frames <= report.hdr10_frames <= 5 * report.excerpt_frames
+    made = chosen(plan, report, floors={Tier.HD: 50})
+    [floor] = [floor for floor in made.floors if floor.rung == found.rung]
+    assert (floor.vmaf_mean, floor.vmaf_p5) == (plan.vmaf_target, 50)
+    uri, work = studio.publish_plan(made), Work(made)
+    for chunk in made.chunks:
+        assert studio.run("encode-chunk", "--plan", uri, "--rung", found.rung, "--chunk", str(chunk.index)) == 0
+    for task in ("join", "score"):
+        assert studio.run(task, "--plan", uri, "--rung", found.rung) == 0
+    score = RungScore.model_validate_json(studio.get(WORK, work.score_file(found.rung).key))
+    assert score.frames == made.frames
+    assert score.vmaf_neg_mean is not None
+    # The trial had no peak, and its key frame at another place.
+    assert score.vmaf_mean == pytest.approx(found.vmaf, abs=2)
+
+
+def test_hdr10_is_compared_frame_by_frame_and_the_coarser_it_is_the_less_it_has(searched, encoded, tmp_path):
+    plan, _ = searched
+    work, film = Work(plan), encoded("HDR10").film
+    _, hdr = plan.fixed
+
+    def vmaf(coded, *, late=0):
+        found = compare(
+            coded,
+            ("-i", film),
+            filters=f"{work.source_frames},{work.shown_by(hdr)}",
+            compared_as=work.compared_as(hdr),
+            width=320,
+            height=180,
+            recipe=hdr,
+            frame_clock=f"select='gte(n,{late})',{work.frame_clock}",
+            log=tmp_path / "vmaf.json",
+        )
+        assert len(found) == plan.frames - late
+        return sum(each.metrics["vmaf"] for each in found) / len(found)
+
+    coded = []
+    for crf in (8, 30, 42, 50):
+        coded.append(tmp_path / f"{crf}.mp4")
+        options = video_options(hdr.model_copy(update={"crf": crf}), gop=8, hdr=plan.picture.hdr)
+        ffmpeg("-i", film, "-vf", f"{work.source_frames},{work.picture_of(hdr)}", *options, coded[-1])
+    scores = [vmaf(each) for each in coded]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] - scores[-1] > 5
+    assert vmaf(coded[0], late=1) < scores[0] - 10
 
 
 def test_an_sdr_rung_of_an_hdr_source_says_nothing_of_its_light(encoded):

@@ -1,5 +1,6 @@
 import pytest
 
+from lambdas.common.ladder import Codec
 from lambdas.common.media import Tier
 from lambdas.encoding.chosen import ForeignLadderError, chosen
 from lambdas.encoding.job_ids import JobIds
@@ -29,15 +30,21 @@ def test_chosen_again_it_is_the_same_and_so_is_the_search():
     assert JobIds(once).search == JobIds(PLAN).search
 
 
-def test_hdr10_rungs_stay_as_they_were_fixed_beside_what_was_found():
-    plan = planned(source(**samples.PQ), ladder=[*samples.LADDER, samples.HDR10_RUNG])
-    assert samples.HDR10_RUNG in plan.video
-    assert samples.HDR10_RUNG not in plan.fixed
-    once = chosen(plan, REPORT, floors={Tier.HD: 85})
-    assert [recipe.rung for recipe in once.video] == [*(rung.rung for rung in FOUND), samples.HDR10_RUNG.rung]
-    assert once.video[-1] == samples.HDR10_RUNG
-    assert samples.HDR10_RUNG.rung not in {floor.rung for floor in once.floors}
-    assert chosen(once, REPORT, floors={Tier.HD: 85}) == once
+def test_hdr10_rungs_are_those_that_were_found_in_the_way_of_their_fixed_ones():
+    like = samples.HDR10_RUNG
+    plan = planned(source(**samples.PQ), ladder=[*samples.LADDER, like])
+    assert like in plan.video
+    found = FOUND[0].model_copy(update={"rung": like.rung, "crf": 19.5, "kbps": 4800, "vmaf": 95.7})
+    h265 = samples.codec_ladder(codec=Codec.H265, rungs=(), hdr10=(found,))
+    report = samples.ladder_report(ladders=(samples.codec_ladder(), h265))
+    once = chosen(plan, report, floors={Tier.HD: 85})
+    assert [recipe.rung for recipe in once.video] == [*(rung.rung for rung in FOUND), like.rung]
+    rates = {"crf": 19.5, "bitrate_kbps": 4800, "maxrate_kbps": 12_000, "buffer_kbits": 12_000}
+    assert once.video[-1] == like.model_copy(update=rates)
+    # VMAF's target holds for its tone-mapped picture.
+    [floor] = [floor for floor in once.floors if floor.rung == like.rung]
+    assert (floor.vmaf_mean, floor.vmaf_p5) == (95, 85)
+    assert chosen(once, report, floors={Tier.HD: 85}) == once
 
 
 def test_another_ladder_excerpts_rules_or_target_are_another_search():
@@ -61,7 +68,7 @@ def test_a_film_that_is_mostly_black_may_have_one_picture():
 
 
 def test_a_ladder_of_another_plan_is_refused():
-    with pytest.raises(ForeignLadderError, match="1080p in h264 of 1920 x 1080"):
+    with pytest.raises(ForeignLadderError, match="1080p in h264 sdr of 1920 x 1080"):
         chosen(planned(source(width=1280, height=720)), REPORT, floors={})
     with pytest.raises(ForeignLadderError, match="searches nothing"):
         chosen(PLAN.model_copy(update={"search": None}), REPORT, floors={})
