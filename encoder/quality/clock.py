@@ -36,7 +36,7 @@ class Clock:
 
     def timecode(self, frame: int) -> str:
         """Return HH:MM:SS:FF, counted as the nominal rate counts and without dropping numbers."""
-        second, rest = divmod(frame, round(self.rate))
+        second, rest = divmod(frame, max(1, round(self.rate)))
         return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}:{rest:02}"
 
     def span(self, first: int, last: int) -> TimeSpan:

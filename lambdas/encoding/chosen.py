@@ -62,7 +62,8 @@ def _recipe(
     if of_size is None:
         raise ForeignLadderError(
             f"the ladder of {plan.version_id} has a rung {rung.rung} in {' '.join(like)} of {rung.width} x "
-            f"{rung.height}, and its plan no recipe of that size: the report is of another plan; remove it, and retry the version"
+            f"{rung.height}, and its plan no recipe of that size: the report is of another plan; remove it, "
+            "and retry the version"
         )
     kbps = max(1, round(rung.kbps))
     peak_kbps = max(round(_PEAK * kbps), least_peak_kbps)
