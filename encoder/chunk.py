@@ -17,7 +17,8 @@ from lambdas.encoding.models import Chunk, VideoRecipe
 
 MOST_TIGHTENINGS = 5
 """How often a chunk with too busy a second is encoded again: for noise that begins at once, three were too few once."""
-_TIGHTER = 0.9
+TIGHTER = 0.9
+"""By how much less than what would just do it then gets."""
 
 # Neither the studio's tags nor the machine's date and program versions belong in what viewers receive. (The
 # pictures themselves are not the same to the byte twice: x264's rate control with a VBV depends on the timing
@@ -47,16 +48,21 @@ def encode_chunk(*, plan: str, rung: str, chunk: int, store: ObjectStore, claims
     def make(folder: Path) -> Path:
         encoded = folder / "chunk.mp4"
         with Window(store, work.plan.source) as source:
-            _encode_below_peak(source.url, encoded, work=work, recipe=recipe, chunk=piece)
+            encode_below_peak(source.url, encoded, work=work, recipe=recipe, chunk=piece)
         return encoded
 
     work.once(work.jobs.chunk(rung, chunk), target=work.chunk_file(rung, chunk), claims=claims, make=make)
 
 
-def _encode_below_peak(source: Media, target: Path, *, work: Work, recipe: VideoRecipe, chunk: Chunk) -> None:
+def encode_below_peak(source: Media, target: Path, *, work: Work, recipe: VideoRecipe, chunk: Chunk) -> None:
     """Encode a chunk so that no second of it takes more than the recipe's peak.
 
     x264 and x265 see to that by themselves. SVT-AV1 has no VBV: it holds whole GOPs to a rate, and not quite.
+
+    Raises
+    ------
+    FrameCountError, PeakError, ToolFailedError
+        As in `encode_chunk`.
     """
     factor = 1.0
     for tightenings_left in range(MOST_TIGHTENINGS, -1, -1):
@@ -70,7 +76,7 @@ def _encode_below_peak(source: Media, target: Path, *, work: Work, recipe: Video
         busiest, peak = track.busiest_second.kbits, recipe.peak_kbits
         if busiest <= peak or not tightenings_left:
             break
-        factor *= _TIGHTER * peak / busiest
+        factor *= TIGHTER * peak / busiest
         say("tightened", rung=recipe.rung, chunk=chunk.index, busiest_kbits=busiest, peak_kbits=peak)
     check_peak(track, rung=recipe.rung, peak_kbits=recipe.peak_kbits)
 

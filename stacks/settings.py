@@ -117,6 +117,10 @@ class IngestionSettings:
     api_burst: int
 
 
+def _kind(rung: VideoRecipe) -> tuple[Codec, int, int]:
+    return rung.codec, rung.width, rung.height
+
+
 @dataclass(frozen=True, kw_only=True)
 class EncodingSettings:
     """The farm and the ladder."""
@@ -160,8 +164,9 @@ class EncodingSettings:
     chunk_segments: int
     ladder: tuple[VideoRecipe, ...]
     floors: Mapping[Tier, float]
-    """What the 5th percentile of VMAF over the frames of a title's best rung must reach, by the tier of that rung; its
-    mean has to reach 95. A tier that is not there is held to nothing: so small a picture loses by being enlarged."""
+    """What the 5th percentile of VMAF over the frames of a title's best rung must reach, in SDR and in HDR10 (as SDR
+    shows it), by the tier of that rung; its mean has to reach 95. A tier that is not there is held to nothing: so small
+    a picture loses by being enlarged."""
     shortcuts: Shortcuts
     """What degraded mode leaves out: rungs, and the care of x264; what the best rung's mean has to reach instead."""
     sound: SoundRules
@@ -172,6 +177,22 @@ class EncodingSettings:
     """Jobs that wait: if fewer do, there is no backlog, and a degraded mode ends before its time."""
     off_peak: OffPeak | None
     """When campaigns are encoded; none: at any time."""
+
+    def __post_init__(self) -> None:
+        """Hold the ladder against what the search needs of it.
+
+        Raises
+        ------
+        SettingsError
+            If a rung in HDR10 has no SDR rung of its codec and size: its quality is found from that one's.
+        """
+        sdr = {_kind(rung) for rung in self.ladder if rung.dynamic_range is DynamicRange.SDR}
+        for rung in self.ladder:
+            if _kind(rung) not in sdr:
+                raise SettingsError(
+                    f"the ladder has {rung.rung} in HDR10, and no SDR rung in {rung.codec} of {rung.height} lines: add "
+                    "one, from which the search finds its quality"
+                )
 
     @property
     def sizes(self) -> JobSizes:
@@ -392,7 +413,7 @@ PRODUCTION = Settings(
         small_job_memory_mib=3500,
         attempts=5,
         most_memory_mib=56_000,
-        title_cap_usd=200.0,
+        title_cap_usd=220.0,
         spot_max_vcpus=10_000,
         on_demand_max_vcpus=2_000,
         instance_families=("c7g", "c8g", "m7g", "m8g"),

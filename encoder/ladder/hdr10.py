@@ -1,8 +1,9 @@
 """The HDR10 rungs of a title: those of its SDR ladder, at qualities of their own. Pure but for the trials.
 
-PQ's code values are spaced otherwise than SDR's, so that a CRF means another quality. By how much, the best rung is
-asked: it is tried until its picture, tone-mapped as SDR shows it, reaches what the best SDR rung reaches. The others
-keep their distance from it, and each is tried once, so that what it gives is known.
+PQ's code values are spaced otherwise than SDR's, so that a CRF means another quality and other bits, for each film
+others. What it means, the best rung is asked: it is tried until its picture, tone-mapped as SDR shows it, reaches what
+the best SDR rung reaches. The others keep their distance from it, and each is tried once, so that what it gives is
+known.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ _MOST_TRIALS = 5
 """Of the best rung."""
 _TOO_GOOD = 0.5
 """Of VMAF: so much above what is aimed at, and no more, is near enough."""
-# What one CRF less brings, before two trials have said it; x265 brought 0.7 where it is near the target.
+# Where the trials begin, below the CRF of SDR, and what one CRF less brings, before two trials have said it.
+_FINER = {Codec.H264: 6.0, Codec.H265: 6.0, Codec.AV1: 10.0}
 _VMAF_OF_CRF = {Codec.H264: 0.7, Codec.H265: 0.7, Codec.AV1: 0.35}
+_FIRST_CRF = 8.0
+"""Lower than what is worth trying in SDR."""
 
 
 class Rung(NamedTuple):
@@ -60,7 +64,7 @@ def _best(rung: Rung, *, codec: Codec, aim: float, measure: Measure) -> Probe:
     """Return the trial of the highest CRF that reaches `aim`; if none does, that of the best picture."""
     crfs = CRF_RANGE[codec]
     tried: dict[float, Probe] = {}
-    crf, slope = rung.crf, _VMAF_OF_CRF[codec]
+    crf, slope = rung.crf - _FINER[codec], _VMAF_OF_CRF[codec]
     for _ in range(_MOST_TRIALS):
         crf = _nearest(crf, codec=codec)
         if crf in tried:
@@ -83,4 +87,4 @@ def _best(rung: Rung, *, codec: Codec, aim: float, measure: Measure) -> Probe:
 
 def _nearest(crf: float, *, codec: Codec) -> float:
     crfs = CRF_RANGE[codec]
-    return min(crfs.last, max(crfs.first, round(crf / crfs.step) * crfs.step))
+    return min(crfs.last, max(_FIRST_CRF, round(crf / crfs.step) * crfs.step))

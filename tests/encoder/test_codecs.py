@@ -206,17 +206,17 @@ def noise(studio, tmp_path_factory):
     source = ObjectRef(bucket=RAW, key="blender/d1/noise.mkv")
     studio.s3.upload_file(str(film), source.bucket, source.key)
 
-    def plan(version_id, rung):
-        return studio.plan(
-            version_id,
-            source=source,
-            frame_rate="24/1",
-            frames=72,
-            width=160,
-            height=90,
-            video=(rung,),
-            chunks=(Chunk(index=0, first_frame=0, frames=72),),
-        )
+    def plan(version_id, rung, **changes):
+        values = {
+            "source": source,
+            "frame_rate": "24/1",
+            "frames": 72,
+            "width": 160,
+            "height": 90,
+            "video": (rung,),
+            "chunks": (Chunk(index=0, first_frame=0, frames=72),),
+        }
+        return studio.plan(version_id, **{**values, **changes})
 
     return plan
 
@@ -272,17 +272,26 @@ def test_no_second_is_busier_than_the_busiest(sizes, ticks):
     assert track.busiest_second.kbits == pytest.approx(max(seconds))
 
 
-def test_chunks_that_keep_the_peak_each_must_keep_it_where_they_meet(studio, encoded, capsys):
-    """The same chunks, under a plan that allows them less: `join` looks at the rendition, and not at its parts."""
-    rung = RUNGS["h265-90p"]
-    thinner = rung.model_copy(update={"maxrate_kbps": 50, "buffer_kbits": 50})
-    plan = encoded.plan.model_copy(update={"version_id": "codecs-thin", "video": (thinner,)})
-    ours, uri = Keys(plan), studio.publish_plan(plan)
-    for index in (0, 1):
-        theirs = encoded.work.chunk(rung.rung, index)
-        studio.s3.copy_object(Bucket=WORK, Key=ours.chunk(rung.rung, index), CopySource=f"{WORK}/{theirs}")
-    assert studio.run("join", "--plan", uri, "--rung", rung.rung) == 65
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "PeakError"
+def test_chunks_that_keep_the_peak_each_keep_it_where_they_meet(studio, noise, capsys):
+    """Noise begins shortly before a border: what is before it fills its buffer, and what is behind it another."""
+    rates = {"bitrate_kbps": 75, "maxrate_kbps": 100, "buffer_kbits": 300}
+    rung = recipe(Codec.H264, rung="noisy", width=160, height=90, crf=20.0, **rates)
+    borders = tuple(Chunk(index=index, first_frame=30 * index, frames=(30, 30, 12)[index]) for index in range(3))
+    plan = noise("noise-border", rung, segment_frames=30, chunks=borders)
+    run = ("--plan", studio.publish_plan(plan), "--rung", rung.rung)
+    alone = []
+    for piece in borders:
+        assert studio.run("encode-chunk", "--chunk", str(piece.index), *run) == 0
+        coded = picture_track(studio.download(WORK, Keys(plan).chunk(rung.rung, piece.index)))
+        alone.append(coded.busiest_second.kbits)
+    assert max(alone) <= rung.peak_kbits
+    capsys.readouterr()
+    assert studio.run("join", *run) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["chunk"] for line in said if line["message"] == "tightened"]
+    track = picture_track(studio.download(WORK, Keys(plan).rendition(rung.rung)))
+    assert len(track.packets) == plan.frames
+    assert rung.peak_kbits / 2 < track.busiest_second.kbits <= rung.peak_kbits
 
 
 def test_a_raised_chunk_may_take_the_more_that_it_was_given():
