@@ -49,14 +49,17 @@ def _report(version: Mapping[str, Any], *, title: str) -> LadderReport:
 
 
 def _rungs(found: CodecLadder, renditions: Sequence[Rendition]) -> Table:
-    """Return the rungs as they were searched, on the excerpts, and as they were measured, on the film."""
+    """Return the rungs as they were searched, on the excerpts, and as they were measured, on the film.
+
+    VMAF of HDR10 is that of its tone-mapped picture.
+    """
     table = _table(
         f"{NAMES[found.codec]}: rungs of this title",
         *("rung", "picture", "key", "CRF", "kbit/s", "VMAF", "kbit/s, film", "VMAF, film"),
         left={"rung", "picture", "key"},
     )
     measured = {rendition.rung: rendition for rendition in renditions}
-    for rung in found.rungs:
+    for rung in found.made:
         film = measured.get(rung.rung)
         table.add_row(
             rung.rung,

@@ -129,6 +129,7 @@ import { SignedInClient } from "../api.js";
  * @property {(Probe & {rung: string})[]} rungs  the best first
  * @property {FixedRung[]} fixed
  * @property {Savings} savings
+ * @property {(Probe & {rung: string})[]} hdr10  the best first
  */
 
 /**

@@ -46,7 +46,7 @@ export function ladderSection(ladder, renditions) {
     ),
     ...ladders.map((found) => {
       const names = found.rungs.map(({ rung }) => rung);
-      // HDR10 rungs are not searched for, and their VMAF is another scale's.
+      // HDR10 rungs are judged as SDR shows them, and take other bits for it: they are not in the picture.
       return codecOf(
         found,
         vmaf_target,
@@ -68,7 +68,13 @@ function codecOf(found, target, renditions) {
     { class: "codec", "data-key": `ladder-${found.codec}`, "data-codec": found.codec },
     el("h3", {}, name),
     figure(found, target, renditions, name),
-    el("div", { class: "tables" }, rungsOf(found, name), fixedOf(found, name)),
+    el(
+      "div",
+      { class: "tables" },
+      rungTable(`${name}, chosen for this title`, found.rungs),
+      fixedOf(found, name),
+      ...(found.hdr10.length ? [rungTable(`${name} in HDR10, VMAF as SDR shows it`, found.hdr10)] : []),
+    ),
     savingsOf(found, target),
   );
 }
@@ -96,16 +102,11 @@ function figure(found, target, renditions, name) {
     ...path(rising(fixed), scale, "fixed"),
     ...sizes.flatMap((height, index) => path(own(height), scale, `curve size-${index}`)),
     ...path(hull, scale, "hull"),
-    ...sizes.flatMap((height, index) => [
-      ...own(height).map((probe) =>
+    ...sizes.flatMap((height, index) =>
+      own(height).map((probe) =>
         mark("probe", `size-${index}`, probe, scale, `${height}p, CRF ${probe.crf}: ${told(probe)}`),
       ),
-      ...own(height)
-        .slice(0, 1)
-        .map(({ kbps, vmaf }) =>
-          text({ x: scale.x(kbps), y: scale.y(vmaf), dx: 7, dy: 14, class: `size-${index}` }, `${height}p`),
-        ),
-    ]),
+    ),
     ...fixed.map((rung) => mark("fixed", "", rung, scale, `fixed ladder, ${rung.rung}: ${told(rung)}`)),
     ...rungs.map((rung) => mark("rung", "", rung, scale, `${rung.rung}, chosen, CRF ${rung.crf}: ${told(rung)}`)),
     ...rungs.map((rung) =>
@@ -127,7 +128,8 @@ function figure(found, target, renditions, name) {
       el(
         "ul",
         { class: "key", role: "list" },
-        keyOf("probe", "tried, by size of the picture"),
+        // Beside the curves the names would stand on each other, where sizes end near one rate.
+        ...sizes.map((height, index) => keyOf("probe", `${index ? "" : "tried: "}${height}p`, `size-${index}`)),
         el("li", {}, sample(svg("line", { class: "hull", x1: -9, x2: 9, y1: 0, y2: 0 })), "hull of what was tried"),
         keyOf("rung", "chosen"),
         ...(film.length ? [keyOf("film", "measured, on the whole film")] : []),
@@ -213,9 +215,10 @@ function mark(kind, more, { kbps, vmaf }, { x, y }, title) {
 /**
  * @param {keyof typeof MARKS} kind
  * @param {string} label
+ * @param {string} more
  */
-function keyOf(kind, label) {
-  return el("li", {}, sample(svg("path", { class: `mark ${kind}`, d: MARKS[kind] })), label);
+function keyOf(kind, label, more = "") {
+  return el("li", {}, sample(svg("path", { class: `mark ${kind} ${more}`.trim(), d: MARKS[kind] })), label);
 }
 
 /** @param {SVGElement} shape */
@@ -224,12 +227,12 @@ function sample(shape) {
 }
 
 /**
- * @param {CodecLadder} found
- * @param {string} name
+ * @param {string} caption
+ * @param {CodecLadder["rungs"]} rungs
  */
-function rungsOf({ rungs }, name) {
+function rungTable(caption, rungs) {
   return table(
-    `${name}, chosen for this title`,
+    caption,
     ["Rung", "Picture", "CRF", "Mbit/s", "VMAF"],
     rungs.map(({ rung, width, height, crf, kbps, vmaf }) => [
       rung,

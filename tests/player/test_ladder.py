@@ -110,6 +110,43 @@ def test_a_title_that_needs_more_than_the_fixed_ladder_is_told_as_such(dashboard
     assert section.get_by_text("not on it", exact=True).count() == 4
 
 
+def test_no_word_stands_on_another_where_sizes_end_near_one_rate(dashboard, desk):
+    ends = [(1080, 400.0, 70.0), (720, 402.0, 71.0), (480, 398.0, 70.5), (360, 401.0, 69.5)]
+    low = [samples.PROBES[0].model_copy(update={"height": h, "kbps": rate, "vmaf": vmaf}) for h, rate, vmaf in ends]
+    desk.versions = {"reel-2": [published(ladders=(samples.codec_ladder(probes=(*samples.PROBES, *low)),))]}
+    sign_in(dashboard, address=ADDRESS)
+    dashboard.get_by_role("region", name="The ladder of this title").wait_for()
+    boxes = dashboard.locator(".plot text").evaluate_all(
+        "(words) => words.map((word) => { const { left, right, top, bottom } = word.getBoundingClientRect();"
+        " return [left, right, top, bottom]; })"
+    )
+    overlapping = [
+        (one, other)
+        for number, one in enumerate(boxes)
+        for other in boxes[:number]
+        if one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
+    ]
+    assert overlapping == []
+
+
+def test_the_key_says_which_size_has_which_colour(section):
+    colour = "(mark) => getComputedStyle(mark).fill"
+    for size in ("1080p", "720p", "480p", "360p"):
+        named = section.locator(".key li").filter(has_text=size).locator(".mark").evaluate(colour)
+        drawn = section.locator(".plot .probe.mark").filter(has_text=f"{size}, CRF").first.evaluate(colour)
+        assert named == drawn
+
+
+def test_hdr10_rungs_have_a_table_that_says_how_they_were_judged(dashboard, desk):
+    rung = samples.codec_ladder().rungs[0].model_copy(update={"rung": "h265-1080p-hdr10", "crf": 18.5, "vmaf": 95.6})
+    desk.versions = {"reel-2": [published(ladders=(samples.codec_ladder(codec="h265", hdr10=(rung,)),))]}
+    sign_in(dashboard, address=ADDRESS)
+    told = dashboard.get_by_role("table", name="H.265 in HDR10, VMAF as SDR shows it").get_by_role("row").nth(1)
+    told.wait_for()
+    cells = ["h265-1080p-hdr10", "1920 × 1080", "18.5", "4.12", "95.6"]  # noqa: RUF001
+    assert told.locator("th, td").all_text_contents() == cells
+
+
 def test_every_codec_has_its_own_picture_with_the_renditions_of_its_own_rungs(dashboard, desk):
     one = samples.codec_ladder()
     newer = [rung.model_copy(update={"rung": f"av1-{rung.rung}"}) for rung in one.rungs]
