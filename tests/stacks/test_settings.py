@@ -1,6 +1,7 @@
 import ast
 import inspect
 import re
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -103,3 +104,10 @@ def test_ladders_descend_and_fit_their_players(name):
         assert rung.width % 2 == rung.height % 2 == 0
         assert abs(rung.width / rung.height - 16 / 9) < 0.01
         assert rung.bitrate_kbps < rung.maxrate_kbps <= 2 * rung.bitrate_kbps
+
+
+def test_a_ladder_whose_hdr10_has_no_rung_in_sdr_is_refused():
+    encoding = profile("production").encoding
+    without = tuple(rung for rung in encoding.ladder if rung.rung != "av1-1440p")
+    with pytest.raises(SettingsError, match="av1-1440p-hdr10 in HDR10, and no SDR rung in av1 of 1440 lines"):
+        replace(encoding, ladder=without)

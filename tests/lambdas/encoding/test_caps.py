@@ -9,6 +9,7 @@ from lambdas.encoding.claims import JobRecord, JobState, Outcome
 from lambdas.encoding.cost import JobSizes, cost_of, predict
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.models import JobSize
+from stacks.settings import PROFILES
 from tests.lambdas import samples
 from tests.lambdas.encoding.test_cost import PRICES, attempt, planned
 
@@ -77,6 +78,20 @@ def test_as_much_as_the_cap_is_allowed_and_no_more():
     held(2.0, 3.0, 5.0)
     with pytest.raises(CostCapError, match=r"has cost 2\.000000 USD and should cost 3\.010000 more, .* cap is 5\.0"):
         held(2.0, 3.01, 5.0)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_three_hours_are_encoded_under_the_cap_and_what_costs_more_is_refused_with_the_remedy(profile):
+    encoding = profile.encoding
+
+    def predicted(rate):
+        plan = planned(frames=3 * 3600 * rate, profile=profile, frame_rate=f"{rate}/1")
+        return predict(plan, worker_capacity=encoding.first_capacity, sizes=encoding.sizes, prices=PRICES).usd_expected
+
+    held(0.0, predicted(24), encoding.title_cap_usd)
+    with pytest.raises(CostCapError, match="marquee cap raise"):
+        held(0.0, predicted(24), predicted(24) / 2)
+    assert predicted(60) > 2 * predicted(24)
 
 
 @given(st.floats(0, 1000), st.floats(0, 1000), st.floats(1e-6, 1000))
