@@ -1,4 +1,4 @@
-"""Clips of several kinds of picture, each as long as a segment: one of real footage, and four that ffmpeg draws.
+"""Clips of several kinds of picture, each of two seconds: one of real footage, and four that ffmpeg draws.
 
 What is drawn is pristine: nothing was ever lost of it. The footage was delivered in H.264 before, and an encoder that
 works alike finds it easier than it was.

@@ -1,6 +1,6 @@
 """A clip's own ladder beside the fixed one, and beside one CRF at each size, which follows complexity alone.
 
-Each clip is as long as a segment, and tried as a whole. At the target: what the best rung takes that reaches VMAF 95.5,
+Each clip is tried as a whole, as a film of one segment. At the target: what the best rung takes that reaches VMAF 95.5,
 beside the peer's best rung, whatever VMAF that has. At equal VMAF: what the hull of the clip's trials takes for what a
 rung of the peer gives; above the hull's best picture nothing is said.
 """
