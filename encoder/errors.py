@@ -100,5 +100,9 @@ class ManifestUnreadableError(PermanentError):
     """A packaged manifest does not parse, or lacks what a player needs of it."""
 
 
+class TextUnreadableError(PermanentError):
+    """A packaged document of text is not what IMSC1's text profile allows."""
+
+
 class VerificationFailedError(PermanentError):
     """A packaged version is not fit to be published: a player would stumble. The report names every fault."""

@@ -18,9 +18,11 @@ from lambdas.common.keys import MisplacedReferenceError, PublishedVersion, refer
 _MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 _KID = "{urn:mpeg:cenc:2013}default_KID"
 _PSSH = "{urn:mpeg:cenc:2013}pssh"
-_PURPOSE, _FOR_THE_BLIND = "urn:tva:metadata:cs:AudioPurposeCS:2007", "1"
-_DESCRIBES = "public.accessibility.describes-video"
+_PURPOSE, _FOR_THE_BLIND, _FOR_THE_DEAF = "urn:tva:metadata:cs:AudioPurposeCS:2007", "1", "2"
+_DESCRIBES, _TRANSCRIBES = "public.accessibility.describes-video", "public.accessibility.transcribes-spoken-dialog"
+_FORCED_ROLE = "forced-subtitle"
 _SOUND_CODECS = ("mp4a.", "ac-3", "ec-3")
+_TEXT_CODECS = ("stpp",)
 _TRICK_MODE = "http://dashif.org/guidelines/trickmode"
 _FAIRPLAY = "com.apple.streamingkeydelivery"
 _FAIRPLAY_KEY = re.compile(r"skd://(?P<key_id>[0-9a-f]{32})")
@@ -57,11 +59,26 @@ class Sound(NamedTuple):
     """Whether it is for those who do not see the picture."""
 
 
+class Text(NamedTuple):
+    """What a manifest says of a track of text."""
+
+    language: str | None
+    codecs: str | None
+    """As RFC 6381 has it; in HLS, of the variants with its group: none of WebVTT."""
+    called: str | None
+    """Its role in DASH, its name in HLS."""
+    forced: bool
+    """Whether it is shown although subtitles are off."""
+    transcribes: bool
+    """Whether it is for those who do not hear the sound."""
+
+
 class Listed(NamedTuple):
     """A media playlist, as the multivariant playlist names it."""
 
     kind: Kind
     sound: Sound | None = None
+    text: Text | None = None
     trick: bool = False
 
 
@@ -77,6 +94,7 @@ class Track(NamedTuple):
     """By which the manifest names the key: ``schemeIdUri`` in DASH, ``KEYFORMAT`` in HLS."""
     playlist: str | None = None
     sound: Sound | None = None
+    text: Text | None = None
     trick: bool = False
     """Whether it has key frames alone, by which a player winds."""
 
@@ -134,7 +152,12 @@ def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, List
     parsed = _playlist(text)
     kinds = {"AUDIO": Kind.AUDIO, "SUBTITLES": Kind.TEXT}
     try:
-        named = {media.uri: Listed(kinds[media.type], _hls_sound(media, parsed.playlists)) for media in parsed.media}
+        named = {
+            media.uri: Listed(
+                kinds[media.type], _hls_sound(media, parsed.playlists), _hls_text(media, parsed.playlists)
+            )
+            for media in parsed.media
+        }
         named |= {variant.uri: Listed(Kind.VIDEO) for variant in parsed.playlists}
         named |= {key_frames.uri: Listed(Kind.VIDEO, trick=True) for key_frames in parsed.iframe_playlists}
         found = {referenced(published.hls, uri, within=published.prefix): listed for uri, listed in named.items()}
@@ -175,6 +198,7 @@ def hls_track(text: bytes, *, key: str, listed: Listed, published: PublishedVers
             key_formats=frozenset(found.keyformat for found in parsed.keys if found),
             playlist=key,
             sound=listed.sound,
+            text=listed.text,
             trick=listed.trick,
         )
     except ValueError as error:
@@ -220,6 +244,7 @@ def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track
             if found.find(_PSSH) is not None or found.get("schemeIdUri") == CLEAR_KEY
         ),
         sound=_dash_sound(choice, made),
+        text=_dash_text(choice, made),
         trick=any(found.get("schemeIdUri") == _TRICK_MODE for found in choice.iterfind(f"{_MPD}EssentialProperty")),
     )
 
@@ -232,26 +257,60 @@ def _dash_sound(choice: Any, made: Any) -> Sound | None:  # noqa: ANN401 - XML e
         language=choice.get("lang"),
         codecs=made.get("codecs"),
         channels=None if channels is None else channels.get("value"),
-        called=",".join(role.get("value", "") for role in choice.iterfind(f"{_MPD}Role")) or None,
-        describes=any(
-            (found.get("schemeIdUri"), found.get("value")) == (_PURPOSE, _FOR_THE_BLIND)
-            for found in choice.iterfind(f"{_MPD}Accessibility")
-        ),
+        called=_roles(choice),
+        describes=_serves(choice, _FOR_THE_BLIND),
     )
+
+
+def _dash_text(choice: Any, made: Any) -> Text | None:  # noqa: ANN401 - XML elements
+    if choice.get("contentType") != Kind.TEXT:
+        return None
+    return Text(
+        language=choice.get("lang"),
+        codecs=made.get("codecs"),
+        called=_roles(choice),
+        forced=_roles(choice) == _FORCED_ROLE,
+        transcribes=_serves(choice, _FOR_THE_DEAF),
+    )
+
+
+def _roles(choice: Any) -> str | None:  # noqa: ANN401 - an XML element
+    return ",".join(role.get("value", "") for role in choice.iterfind(f"{_MPD}Role")) or None
+
+
+def _serves(choice: Any, purpose: str) -> bool:  # noqa: ANN401 - an XML element
+    told = ((found.get("schemeIdUri"), found.get("value")) for found in choice.iterfind(f"{_MPD}Accessibility"))
+    return (_PURPOSE, purpose) in told
 
 
 def _hls_sound(media: Any, variants: Any) -> Sound | None:  # noqa: ANN401 - the library has no types
     if media.type != "AUDIO":
         return None
-    told = {variant.stream_info.codecs or "" for variant in variants if variant.stream_info.audio == media.group_id}
-    codecs = {codec for codecs in told for codec in codecs.split(",") if codec.startswith(_SOUND_CODECS)}
     return Sound(
         language=media.language,
-        codecs=",".join(sorted(codecs)) or None,
+        codecs=_codecs((variant for variant in variants if variant.stream_info.audio == media.group_id), _SOUND_CODECS),
         channels=media.channels,
         called=media.name,
         describes=_DESCRIBES in (media.characteristics or "").split(","),
     )
+
+
+def _hls_text(media: Any, variants: Any) -> Text | None:  # noqa: ANN401 - the library has no types
+    if media.type != "SUBTITLES":
+        return None
+    offered = (variant for variant in variants if variant.stream_info.subtitles == media.group_id)
+    return Text(
+        language=media.language,
+        codecs=_codecs(offered, _TEXT_CODECS),
+        called=media.name,
+        forced=media.forced == "YES",
+        transcribes=_TRANSCRIBES in (media.characteristics or "").split(","),
+    )
+
+
+def _codecs(variants: Any, known: tuple[str, ...]) -> str | None:  # noqa: ANN401 - the library has no types
+    told = {codec for variant in variants for codec in (variant.stream_info.codecs or "").split(",")}
+    return ",".join(sorted(codec for codec in told if codec.startswith(known))) or None
 
 
 def _fairplay_key(keys: Any) -> str | None:  # noqa: ANN401 - the library has no types

@@ -133,7 +133,7 @@ def _fetch_rendition(recipe: VideoRecipe, *, work: Work, store: ObjectStore, tra
 def _without_metadata(rendition: Path, *, work: Work) -> Path:
     """Leave the metadata OBUs out of an AV1 track: Shaka Packager 3.8.0 cannot encrypt it with them.
 
-    Its pull request 1611 mends that; then what a rendition says of its master can reach viewers in AV1 as well.
+    Its pull request 1611 mends that. What they say of the master stands in the initialisation (`encoder.light`).
     """
     bare = rendition.with_name(f"bare-{rendition.name}")
     ffmpeg(

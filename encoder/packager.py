@@ -8,14 +8,19 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
+from encoder import imsc
+from encoder.cues import cues_of
 from encoder.errors import PackagingError
 from encoder.keys import OpenKey
+from encoder.light import with_light
 from encoder.plan import Work
 from encoder.protection import CLEAR_KEY, System
 from encoder.tools import Tool, run
 from lambdas.common.keys import VersionLayout
-from lambdas.common.media import UNDETERMINED, AudioRole, SubtitleKind, SubtitleSource, Tier
+from lambdas.common.ladder import Codec, DynamicRange
+from lambdas.common.media import UNDETERMINED, AudioRole, HdrFacts, SubtitleKind, SubtitleSource, Tier
 from lambdas.encoding.models import AudioTrack, VideoRecipe
 
 # What stands in the initialisation of picture and sound, and in the DASH manifest; in HLS, FairPlay beside it.
@@ -34,16 +39,25 @@ _TRANSCRIBES, _MUSIC = (
     "public.accessibility.describes-music-and-sound",
 )
 # Text that is shown although subtitles are off, and text for those who do not hear the sound.
-_DASH_TEXT: Mapping[SubtitleKind, Sequence[str]] = {
+_TEXT: Mapping[SubtitleKind, Sequence[str]] = {
     SubtitleKind.SUBTITLES: (),
     SubtitleKind.FORCED: ("forced_subtitle=1",),
-    SubtitleKind.SDH: ("dash_roles=caption", "dash_accessibilities=urn:tva:metadata:cs:AudioPurposeCS:2007=2"),
+    SubtitleKind.SDH: (
+        *("dash_roles=caption", "dash_accessibilities=urn:tva:metadata:cs:AudioPurposeCS:2007=2"),
+        f"hls_characteristics={_TRANSCRIBES};{_MUSIC}",
+    ),
 }
-_HLS_TEXT: Mapping[SubtitleKind, Sequence[str]] = {
-    SubtitleKind.SUBTITLES: (),
-    SubtitleKind.FORCED: ("forced_subtitle=1",),
-    SubtitleKind.SDH: (f"hls_characteristics={_TRANSCRIBES};{_MUSIC}",),
-}
+TEXT_ROLES: Mapping[SubtitleKind, str] = MappingProxyType(
+    {SubtitleKind.SUBTITLES: "subtitle", SubtitleKind.FORCED: "forced-subtitle", SubtitleKind.SDH: "caption"}
+)
+"""The roles of text in the DASH manifest (ISO/IEC 23009-1, 5.8.5.5)."""
+# In HLS, each format is a group, and each rung is offered with either: WebVTT first, which every player knows.
+_WEBVTT_GROUP, _IMSC1_GROUP = "subtitles", "subtitles-imsc1"
+_TTML = re.compile(
+    r'bandwidth="\d+" codecs="stpp"(?P<rest>[^>]*>\s*<SegmentTemplate[^>]* initialization="(?P<init>[^"]+)")'
+)
+# The packager writes an adaptation set's label behind what it is for; the standard has it before.
+_LABELS = re.compile(r"(?P<said>(?:\s*<(?:Accessibility|Role) [^>]*/>)+)(?P<label>\s*<Label>[^<]*</Label>)")
 _FAIRPLAY_URI = re.compile(r'(?<=URI="skd://)[A-Za-z0-9+/=]+(?=")')
 _MEDIA_URI = re.compile(r'(^|URI=")(?=\.\./)', re.MULTILINE)
 
@@ -100,11 +114,34 @@ def package_streams(
         extra_environment={"FLAGS_keys": labels},
         secrets=[key.secret_hex for key in keys],
     )
+    _tell_light(work, out=out)
+    peaks = {
+        _relative(f"{folder}/{VersionLayout.INIT}"): imsc.write_samples(
+            out / folder, cues_of(subtitles[text.track].read_text(encoding="utf-8-sig")), language=text.language
+        )
+        for text in work.plan.subtitles
+        for folder in [VersionLayout.subtitles(text.track)]
+    }
     dash = out / VersionLayout.DASH
     # dash.js would hand the common box of the manifest to ClearKey as a list of key ids.
-    dash.write_text(_COMMON_PROTECTION.sub(_CLEAR_KEY_PROTECTION, dash.read_text(encoding="utf-8")), encoding="utf-8")
+    told = _COMMON_PROTECTION.sub(_CLEAR_KEY_PROTECTION, dash.read_text(encoding="utf-8"))
+    told = _TTML.sub(lambda ttml: f'bandwidth="{peaks[ttml["init"]]}" codecs="{imsc.CODECS}"{ttml["rest"]}', told)
+    dash.write_text(_LABELS.sub(r"\g<label>\g<said>", told), encoding="utf-8")
     for playlist in (out / VersionLayout.MEDIA_PLAYLISTS).glob("*.m3u8"):
         playlist.write_text(_corrected(playlist.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def told_light(work: Work) -> Iterator[tuple[str, HdrFacts]]:
+    """Yield the folders whose initialisation says what the master was, and that: of AV1 in HDR10.
+
+    H.265 carries it in its own initialisation; from AV1 it is taken before packaging.
+    """
+    hdr = work.plan.picture.hdr
+    for recipe in work.plan.video:
+        if hdr is not None and recipe.codec is Codec.AV1 and recipe.dynamic_range is DynamicRange.HDR10:
+            yield VersionLayout.video(recipe.rung), hdr
+            if recipe in work.plan.winding:
+                yield VersionLayout.trick(recipe.rung), hdr
 
 
 def dash_role(track: AudioTrack, *, first: AudioTrack) -> str:
@@ -115,6 +152,17 @@ def dash_role(track: AudioTrack, *, first: AudioTrack) -> str:
     if track.role is not AudioRole.MAIN:
         return track.role.value
     return "main" if track.label == first.label else "alternate"
+
+
+def _tell_light(work: Work, *, out: Path) -> None:
+    for folder, hdr in told_light(work):
+        init = out / folder / VersionLayout.INIT
+        init.write_bytes(with_light(init.read_bytes(), hdr))
+
+
+def hls_name(subtitle: SubtitleSource) -> str:
+    """Return what a track of text is called in the HLS playlist: no two of a group are called the same."""
+    return subtitle.track.replace("_", " ")
 
 
 def _options(work: Work) -> Iterator[str]:
@@ -181,20 +229,25 @@ def _audio(track: AudioTrack, path: Path, *, role: str) -> str:
 
 
 def _subtitles(subtitle: SubtitleSource, path: Path) -> Iterator[str]:
-    # DASH carries text in MP4; Apple's players want WebVTT files. Both are a few bytes.
-    folder, language = VersionLayout.subtitles(subtitle.track), f"language={subtitle.language}"
-    yield _stream(path, "text", *_segments(folder), language, "dash_only=1", *_DASH_TEXT[subtitle.kind])
+    folder = VersionLayout.subtitles(subtitle.track)
+    same = (f"language={subtitle.language}", f"hls_name={hls_name(subtitle)}", *_TEXT[subtitle.kind])
+    yield _stream(
+        path,
+        "text",
+        "format=ttml+mp4",
+        *_segments(folder),
+        _playlist(f"imsc1_{subtitle.track}"),
+        f"hls_group_id={_IMSC1_GROUP}",
+        *same,
+    )
     yield _stream(
         path,
         "text",
         f"segment_template={_relative(f'{folder}/{VersionLayout.SEGMENT}.vtt')}",
-        language,
         _playlist(f"subtitles_{subtitle.track}"),
-        "hls_group_id=subtitles",
-        # No two of a group may be called the same.
-        f"hls_name={subtitle.track.replace('_', ' ')}",
+        f"hls_group_id={_WEBVTT_GROUP}",
         "hls_only=1",
-        *_HLS_TEXT[subtitle.kind],
+        *same,
     )
 
 

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-_HEADER = 8
-_SAMPLE_ENTRIES = ("moov", "trak", "mdia", "minf", "stbl", "stsd")
-_FULL_BOX = 4
-# Version and flags, then the number of entries.
-_STSD_FIELDS = _FULL_BOX + 4
-# What stands in a protected sample entry before its boxes (ISO/IEC 14496-12: VisualSampleEntry, AudioSampleEntry).
-_ENTRY_FIELDS = {"encv": 78, "enca": 28}
+from encoder.boxes import FIELDS, FULL_BOX, boxes, within
+
+SAMPLE_ENTRIES = ("moov", "trak", "mdia", "minf", "stbl", "stsd")
+"""Where the sample entries of an initialisation segment stand."""
+_ENCRYPTED = ("encv", "enca")
 # In `tenc` (ISO/IEC 23001-7): two bytes, then whether samples are protected, the size of their IV, and the key id.
-_IS_PROTECTED = _FULL_BOX + 2
-_KEY_ID = slice(_FULL_BOX + 4, _FULL_BOX + 20)
+_IS_PROTECTED = FULL_BOX + 2
+_KEY_ID = slice(FULL_BOX + 4, FULL_BOX + 20)
 # In `pssh` (ISO/IEC 23001-7, 8.1), behind version and flags.
-_SYSTEM = slice(_FULL_BOX, _FULL_BOX + 16)
+_SYSTEM = slice(FULL_BOX, FULL_BOX + 16)
 _WIDEVINE_KEY_ID = b"\x12\x10"
 """Before each of the key ids of Widevine's message: field 2, 16 bytes."""
 
@@ -68,19 +65,16 @@ class SampleEntry(NamedTuple):
 
 def sample_entries(init: bytes) -> tuple[SampleEntry, ...]:
     """Return the sample entries of an initialisation segment; none of one that is damaged."""
-    tables = [init]
-    for name in _SAMPLE_ENTRIES:
-        tables = [body for table in tables for found, body in boxes(table) if found == name]
     return tuple(
         SampleEntry(coding=coding, key_id=_key_id(coding, body))
-        for table in tables
-        for coding, body in boxes(table[_STSD_FIELDS:])
+        for table in within(init, SAMPLE_ENTRIES)
+        for coding, body in boxes(table[FIELDS["stsd"] :])
     )
 
 
 def announced(init: bytes, *, key_id: str) -> frozenset[System]:
     """Return the systems whose ``pssh`` box in an initialisation segment names the key `key_id` (hexadecimal)."""
-    headers = [body for name, movie in boxes(init) if name == "moov" for found, body in boxes(movie) if found == "pssh"]
+    headers = [*within(init, ("moov", "pssh"))]
     return frozenset(
         system
         for system in System
@@ -100,20 +94,7 @@ def _named(system: System, key_id: str) -> bytes:
 
 
 def _key_id(coding: str, entry: bytes) -> str | None:
-    if coding not in _ENTRY_FIELDS:
+    if coding not in _ENCRYPTED:
         return None
-    nested = [entry[_ENTRY_FIELDS[coding] :]]
-    for name in ("sinf", "schi", "tenc"):
-        nested = [body for box in nested for found, body in boxes(box) if found == name]
+    nested = within(entry[FIELDS[coding] :], ("sinf", "schi", "tenc"))
     return next((box[_KEY_ID].hex() for box in nested if box[_IS_PROTECTED : _IS_PROTECTED + 1] == b"\x01"), None)
-
-
-def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield the boxes that follow each other in `data`, up to one that is damaged."""
-    start = 0
-    while start + _HEADER <= len(data):
-        size = int.from_bytes(data[start : start + 4], "big")
-        if not _HEADER <= size <= len(data) - start:
-            return
-        yield data[start + 4 : start + _HEADER].decode("latin-1"), data[start + _HEADER : start + size]
-        start += size

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from encoder.boxes import boxes, within
 from encoder.errors import ToolFailedError
 from encoder.keys import OpenKey
 from encoder.manifests import Kind
-from encoder.protection import boxes
 from encoder.tools import Tool, run
 
 _TICK = re.compile(r"^#tb 0: (?P<numerator>\d+)/(?P<denominator>\d+)$", re.MULTILINE)
@@ -65,10 +65,7 @@ def first_sample_ends(segment: bytes, start: int) -> int | None:
     fragment = next(iter(boxes(segment[start:])), None)
     if fragment is None or fragment[0] != "moof":
         return None
-    runs = (
-        run for name, track in boxes(fragment[1]) if name == "traf" for found, run in boxes(track) if found == "trun"
-    )
-    run = next(runs, b"")
+    run = next(within(fragment[1], ("traf", "trun")), b"")
     flags = int.from_bytes(run[1:4], "big")
     if not flags & _DATA_OFFSET or not flags & _SAMPLE_SIZE:
         return None

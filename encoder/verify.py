@@ -6,26 +6,38 @@ does not count.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from encoder.audio import BLOCK, SAMPLE_RATE_HZ
 from encoder.claims import Claims
-from encoder.errors import ManifestUnreadableError, ObjectMissingError, ToolFailedError, VerificationFailedError
+from encoder.cues import Cue, cues_of
+from encoder.errors import (
+    ManifestUnreadableError,
+    ObjectMissingError,
+    TextUnreadableError,
+    ToolFailedError,
+    VerificationFailedError,
+)
+from encoder.imsc import CODECS as IMSC1
+from encoder.imsc import paragraphs
 from encoder.keys import KeyOpener, OpenKey
+from encoder.languages import shortest
+from encoder.light import light_boxes, light_of
 from encoder.log import say
-from encoder.manifests import Kind, Listed, Segment, Sound, Track, dash_tracks, hls_playlists, hls_track
-from encoder.packager import dash_role
+from encoder.manifests import Kind, Listed, Segment, Sound, Text, Track, dash_tracks, hls_playlists, hls_track
+from encoder.mpd import mpd_complaints
+from encoder.packager import TEXT_ROLES, dash_role, hls_name, told_light
 from encoder.plan import Work
+from encoder.playlists import media_complaints, multivariant_complaints
 from encoder.protection import KEY_FORMATS, System, announced, sample_entries
 from encoder.samples import Decoded, decode, first_sample_ends
 from encoder.storage import ObjectStore
 from encoder.thumbnails import sprites_of
 from encoder.tools import ffmpeg
 from lambdas.common.keys import MisplacedReferenceError, PublishedVersion, VersionLayout, referenced
-from lambdas.common.media import UNDETERMINED, AudioRole, ObjectRef, Tier
+from lambdas.common.media import UNDETERMINED, AudioRole, ObjectRef, SubtitleKind, SubtitleSource, Tier
 from lambdas.encoding.models import (
     AudioTrack,
     CheckedTrack,
@@ -37,14 +49,12 @@ from lambdas.encoding.models import (
 )
 
 _FAULTS_TOLD = 5
+_DASH, _HLS = "the DASH manifest", "the HLS playlists"
 _BEST_VMAF = 100.0
 _SOUND_CODECS = {SoundCodec.AAC: "mp4a.40.2", SoundCodec.AC3: "ac-3", SoundCodec.EAC3: "ec-3"}
-_SHORT_LANGUAGE = 2
 _TEXT_TOLERANCE_S = 0.002
 # A playlist rounds each segment to a millisecond; a timeline counts ticks.
 _PLAYLIST_ROUNDING_S = 0.0005
-_TIME = r"(?:(\d+):)?(\d\d):(\d\d\.\d{3})"
-_CUE = re.compile(rf"^{_TIME}[ \t]+-->[ \t]+{_TIME}", re.MULTILINE)
 
 
 def verify(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener) -> None:
@@ -94,6 +104,7 @@ class _Verification:
         keys = (opener.open(key, title_id=work.plan.title_id) for key in work.plan.keys)
         self._keys: Mapping[Tier, OpenKey] = {key.tier: key for key in keys}
         self._faults: list[Fault] = []
+        self._delivered: dict[ObjectRef, tuple[Cue, ...]] = {}
 
     def report(self) -> VerificationReport:
         """Look at everything."""
@@ -102,10 +113,11 @@ class _Verification:
         self._poster()
         present = self._present(named)
         self._encrypted((*dash, *hls), present=present)
-        self._announced(dash, formats=frozenset(system.scheme for system in System), of="the DASH manifest")
-        self._announced(hls, formats=KEY_FORMATS, of="the HLS playlist")
-        self._complete(dash, of="the DASH manifest")
-        self._complete(hls, of="the HLS playlists")
+        self._announced(dash, formats=frozenset(system.scheme for system in System), of=_DASH)
+        self._announced(hls, formats=KEY_FORMATS, of=_HLS)
+        self._complete(dash, of=_DASH)
+        self._complete(hls, of=_HLS)
+        self._light(present)
         for recipe in self._work.plan.video:
             self._scored(recipe.rung)
         # Both manifests speak of the same segments of picture and sound; each has its own of text.
@@ -129,8 +141,11 @@ class _Verification:
         key = self._package.dash
         if not self._present({key}):
             return ()
+        manifest = self._read(key)
+        for complaint in mpd_complaints(manifest):
+            self._fault(key, complaint)
         try:
-            return dash_tracks(self._read(key), published=self._published)
+            return dash_tracks(manifest, published=self._published)
         except ManifestUnreadableError as error:
             self._fault(key, str(error))
             return ()
@@ -139,19 +154,27 @@ class _Verification:
         key = self._package.hls
         if not self._present({key}):
             return ()
+        text = self._read(key)
         try:
-            playlists = hls_playlists(self._read(key), published=self._published)
+            playlists = hls_playlists(text, published=self._published)
         except ManifestUnreadableError as error:
             self._fault(key, str(error))
             return ()
+        for complaint in multivariant_complaints(text.decode()):
+            self._fault(key, complaint)
         return tuple(self._media_playlists(playlists))
 
     def _media_playlists(self, playlists: Mapping[str, Listed]) -> Iterator[Track]:
         for key in sorted(self._present(set(playlists))):
+            text = self._read(key)
             try:
-                yield hls_track(self._read(key), key=key, listed=playlists[key], published=self._published)
+                track = hls_track(text, key=key, listed=playlists[key], published=self._published)
             except ManifestUnreadableError as error:
                 self._fault(key, str(error))
+                continue
+            for complaint in media_complaints(text.decode(), listed=playlists[key]):
+                self._fault(key, complaint)
+            yield track
 
     def _thumbnails(self) -> Iterator[str]:
         key = self._package.thumbnails
@@ -200,6 +223,13 @@ class _Verification:
                     names = ", ".join(sorted(system.name for system in missing))
                     self._fault(init, f"it does not announce its key to {names}")
 
+    def _light(self, present: set[str]) -> None:
+        """See that the initialisation of AV1 in HDR10 says of the master what the source said."""
+        for folder, hdr in told_light(self._work):
+            init = self._published.within(f"{folder}/{VersionLayout.INIT}")
+            if init in present and light_of(self._read(init)) != light_boxes(hdr):
+                self._fault(init, "it does not say of the mastering display and of its light what the source said")
+
     def _announced(self, tracks: tuple[Track, ...], *, formats: frozenset[str], of: str) -> None:
         """See that a manifest names the key of picture and sound to every protection system."""
         for track in tracks:
@@ -221,7 +251,7 @@ class _Verification:
         """See that every track of the plan is there, as long as the plan says, and under its own key."""
         plan = self._work.plan
         self._winds([track for track in tracks if track.trick], of=of)
-        found = {self._path(track): track for track in tracks if not track.trick}
+        found = {self._path(track): track for track in tracks if track.kind is not Kind.TEXT and not track.trick}
         expected = [(VersionLayout.video(recipe.rung), recipe.tier) for recipe in plan.video]
         sounds = {VersionLayout.audio(sound.name): sound for sound in plan.audio}
         expected += [(folder, Tier.AUDIO) for folder in sounds]
@@ -235,13 +265,38 @@ class _Verification:
                 self._fault(folder, f"{of} lists {len(track.segments)} segments, and the plan says {self._segments}")
             elif folder in sounds:
                 self._sounds(track, sounds[folder], of=of)
+        texts = {(self._path(track), track.init is not None): track for track in tracks if track.kind is Kind.TEXT}
         for subtitle in plan.subtitles:
             folder = VersionLayout.subtitles(subtitle.track)
-            text = found.get(folder)
-            if text is None:
-                self._fault(folder, f"{of} lacks it")
-            elif (listed_s := _listed_s(text)) < self._last_cue_s(subtitle.source) - _slack_s(text, _TEXT_TOLERANCE_S):
-                self._fault(folder, f"{of} ends it at {listed_s:.3f} s, before the last cue that was delivered does")
+            # Text in MP4 is IMSC1; HLS has it in files of WebVTT as well.
+            for in_mp4 in (True, False) if of is _HLS else (True,):
+                text = texts.get((folder, in_mp4))
+                if text is None:
+                    self._fault(folder, f"{of} lacks it in {'IMSC1' if in_mp4 else 'WebVTT'}")
+                else:
+                    self._says(text, subtitle, of=of)
+
+    def _says(self, track: Track, subtitle: SubtitleSource, *, of: str) -> None:
+        """See that a track of text lasts until its last cue, and that a manifest says the truth of it."""
+        folder = VersionLayout.subtitles(subtitle.track)
+        listed_s = _listed_s(track)
+        # The packager writes text up to there, and not to the film's end.
+        last_s = max((cue.ends_ms for cue in self._cues(subtitle.source)), default=0) / 1000
+        if listed_s < last_s - _slack_s(track, _TEXT_TOLERANCE_S):
+            self._fault(folder, f"{of} ends it at {listed_s:.3f} s, before the last cue that was delivered does")
+        expected = Text(
+            language=shortest(subtitle.language),
+            codecs=IMSC1 if track.init else None,
+            called=hls_name(subtitle) if track.playlist else TEXT_ROLES[subtitle.kind],
+            forced=subtitle.kind is SubtitleKind.FORCED,
+            transcribes=subtitle.kind is SubtitleKind.SDH,
+        )
+        self._told(folder, track.text, expected, of=of)
+
+    def _told(self, folder: str, said: Sound | Text | None, expected: Sound | Text, *, of: str) -> None:
+        for name, should in expected._asdict().items():
+            if (is_said := getattr(said, name, None)) != should:
+                self._fault(folder, f"{of}: {name} {is_said!r}, where the plan has {should!r}")
 
     def _path(self, track: Track) -> str:
         return track.folder.removeprefix(self._published.prefix)
@@ -275,30 +330,22 @@ class _Verification:
         listed_s, film_s = _listed_s(track), self._work.duration_s
         if abs(listed_s - film_s) > _slack_s(track, BLOCK[sound.codec] / SAMPLE_RATE_HZ):
             self._fault(folder, f"{of} lists {listed_s:.3f} s of sound, and the film lasts {film_s:.3f} s")
-        said = track.sound
-        if said is None:
-            self._fault(folder, f"{of} does not call it sound")
-            return
         expected = Sound(
-            language=None if sound.language == UNDETERMINED else sound.language,
+            language=None if sound.language == UNDETERMINED else shortest(sound.language),
             codecs=_SOUND_CODECS[sound.codec],
             channels=str(sound.channels),
             called=sound.label if track.playlist else dash_role(sound, first=self._work.plan.audio[0]),
             describes=sound.role is AudioRole.DESCRIPTION,
         )
-        # The packager writes the shortest code of a language, which need not begin as a longer one does.
-        if len(sound.language.partition("-")[0]) > _SHORT_LANGUAGE:
-            expected = expected._replace(language=said.language)
-        for name, is_said, should in zip(Sound._fields, said, expected, strict=True):
-            if is_said != should:
-                self._fault(folder, f"{of}: {name} {is_said!r}, where the plan has {should!r}")
+        self._told(folder, track.sound, expected, of=of)
 
-    def _last_cue_s(self, source: ObjectRef) -> float:
-        """Return when the last cue of a delivered file ends: the packager writes text up to there, not to the end."""
-        path = self._folder / "subtitles"
-        self._store.fetch(source, path)
-        cues = (_seconds(found.groups()) for found in _CUE.finditer(path.read_text(encoding="utf-8-sig")))
-        return max((until_s for from_s, until_s in cues if from_s < until_s), default=0.0)
+    def _cues(self, source: ObjectRef) -> tuple[Cue, ...]:
+        """Return the cues of a delivered file."""
+        if source not in self._delivered:
+            path = self._folder / "subtitles"
+            self._store.fetch(source, path)
+            self._delivered[source] = cues_of(path.read_text(encoding="utf-8-sig"))
+        return self._delivered[source]
 
     @property
     def _segments(self) -> int:
@@ -342,7 +389,25 @@ class _Verification:
             self._fault(segment.key, f"it does not decode: {error.complaint}")
             return None
         self._measured(track, segment, index=index, decoded=decoded)
+        if track.kind is Kind.TEXT and track.init:
+            self._reads(track, index)
         return decoded.samples
+
+    def _reads(self, track: Track, index: int) -> None:
+        """See that a segment of IMSC1 says what was delivered for its time."""
+        segment = track.segments[index]
+        delivered = {VersionLayout.subtitles(text.track): text.source for text in self._work.plan.subtitles}
+        source = delivered.get(self._path(track))
+        try:
+            found = paragraphs(self._read(segment.key))
+        except TextUnreadableError as error:
+            self._fault(segment.key, str(error))
+            return
+        begins_ms = round(1000 * sum(before.duration_s for before in track.segments[:index]))
+        ends_ms = round(begins_ms + 1000 * segment.duration_s)
+        cues = self._cues(source) if source else ()
+        if found != tuple(cue.words for cue in cues if cue.shown(begins_ms, ends_ms)):
+            self._fault(segment.key, "it does not show what was delivered for its time")
 
     def _key_of(self, track: Track) -> OpenKey | None:
         """Return the key of a track: by its tier, and not by what the manifest says of it."""
@@ -386,12 +451,3 @@ def _listed_s(track: Track) -> float:
 def _slack_s(track: Track, tolerance_s: float) -> float:
     """Return `tolerance_s`, and what rounding can add up to if a playlist lists the track."""
     return tolerance_s + (_PLAYLIST_ROUNDING_S * len(track.segments) if track.playlist else 0.0)
-
-
-def _seconds(found: Sequence[str | None]) -> tuple[float, float]:
-    """Return the two times of a cue: each of hours (which may lack), minutes and seconds."""
-    start, end = (
-        int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0)
-        for hours, minutes, seconds in (found[:3], found[3:])
-    )
-    return start, end

@@ -155,6 +155,14 @@ class SoundRules(Record):
         if len({recipe.name for recipe in recipes}) != len(recipes):
             message = "two recipes have one name"
             raise ValueError(message)
+        rates = [(recipe.codec, channels, kbps) for recipe in recipes for channels, kbps in recipe.kbps.items()]
+        twice = next((rate for rate in rates if rates.count(rate) > 1), None)
+        if twice is not None:
+            codec, channels, kbps = twice
+            message = (
+                f"two recipes have {kbps} kbit/s of {channels} channels in {codec}: their tracks would be called alike"
+            )
+            raise ValueError(message)
         return recipes
 
 
