@@ -6,6 +6,7 @@ text lost that is not Latin, and with regions that IMSC1 does not allow. Its tim
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from io import BytesIO
@@ -13,6 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import defusedxml.ElementTree
+import ttconv
 from defusedxml import DefusedXmlException
 from ttconv import model
 from ttconv.filters.doc.imsc11text import IMSC11TextFilter
@@ -111,7 +113,7 @@ def document(cues: Iterable[Cue], *, language: str) -> bytes:
 
 
 def paragraphs(segment: bytes) -> tuple[str, ...]:
-    """Return what the document of a segment says, cue by cue, as W3C's own reading of IMSC1 (``ttconv``) finds it.
+    """Return what the document of a segment says, cue by cue, as another reader of IMSC1 (``ttconv``) finds it.
 
     Raises
     ------
@@ -119,16 +121,33 @@ def paragraphs(segment: bytes) -> tuple[str, ...]:
         If it is no document of the text profile.
     """
     sample = dict(boxes(segment)).get("mdat", b"")
+    heard = _Complaints()
+    log = logging.getLogger(ttconv.__name__)
+    log.addHandler(heard)
     try:
         document = reader.to_model(defusedxml.ElementTree.parse(BytesIO(sample)))
-        if document is None:
-            raise TextUnreadableError("it is no TTML")
-        IMSC11TextFilter().process(document)
+        if document is not None:
+            IMSC11TextFilter().process(document)
     except (ET.ParseError, DefusedXmlException, ValueError) as error:
         raise TextUnreadableError(f"it is no IMSC1: {error}") from error
+    finally:
+        log.removeHandler(heard)
+    if document is None or heard.said:
+        raise TextUnreadableError(f"it is no IMSC1: {'; '.join(heard.said) or 'it has no tt'}")
     body = document.get_body()
     found = body.dfs_iterator() if body else ()
     return tuple(_said(element) for element in found if isinstance(element, model.P))
+
+
+class _Complaints(logging.Handler):
+    """What the reader passes over with a word in its log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
 
 
 def _said(paragraph: model.P) -> str:

@@ -15,6 +15,7 @@ from encoder.cues import cues_of
 from encoder.errors import PackagingError
 from encoder.keys import OpenKey
 from encoder.light import with_light
+from encoder.mpd import in_order
 from encoder.plan import Work
 from encoder.protection import CLEAR_KEY, System
 from encoder.tools import Tool, run
@@ -56,8 +57,6 @@ _WEBVTT_GROUP, _IMSC1_GROUP = "subtitles", "subtitles-imsc1"
 _TTML = re.compile(
     r'bandwidth="\d+" codecs="stpp"(?P<rest>[^>]*>\s*<SegmentTemplate[^>]* initialization="(?P<init>[^"]+)")'
 )
-# The packager writes an adaptation set's label behind what it is for; the standard has it before.
-_LABELS = re.compile(r"(?P<said>(?:\s*<(?:Accessibility|Role) [^>]*/>)+)(?P<label>\s*<Label>[^<]*</Label>)")
 _FAIRPLAY_URI = re.compile(r'(?<=URI="skd://)[A-Za-z0-9+/=]+(?=")')
 _MEDIA_URI = re.compile(r'(^|URI=")(?=\.\./)', re.MULTILINE)
 
@@ -126,7 +125,7 @@ def package_streams(
     # dash.js would hand the common box of the manifest to ClearKey as a list of key ids.
     told = _COMMON_PROTECTION.sub(_CLEAR_KEY_PROTECTION, dash.read_text(encoding="utf-8"))
     told = _TTML.sub(lambda ttml: f'bandwidth="{peaks[ttml["init"]]}" codecs="{imsc.CODECS}"{ttml["rest"]}', told)
-    dash.write_text(_LABELS.sub(r"\g<label>\g<said>", told), encoding="utf-8")
+    dash.write_bytes(in_order(told.encode()))
     for playlist in (out / VersionLayout.MEDIA_PLAYLISTS).glob("*.m3u8"):
         playlist.write_text(_corrected(playlist.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -163,6 +163,17 @@ function resumeAt(position, duration) {
   return position > 0 && position < duration * COMPLETED ? position : null;
 }
 
+/**
+ * Tell subtitles for those who do not hear the sound from the others of their language; forced ones are told by Shaka.
+ *
+ * @param {string | null} language
+ * @param {{roles: string[]}} track
+ * @returns {string}  empty: what Shaka calls it
+ */
+function labelled(language, track) {
+  return language && track.roles.includes("caption") ? `${language} (SDH)` : "";
+}
+
 /** @param {string} uri */
 function isApi(uri) {
   const { origin, pathname } = new URL(uri, location.href);
@@ -173,6 +184,7 @@ const CONTROLS = {
   controlPanelElements: ["play_pause", "mute_volume", "time_and_duration", "spacer", "captions", "overflow_menu", "fullscreen"],
   topControlPanelElements: [],
   overflowMenuButtons: ["captions", "language", "quality", "playback_rate", "picture_in_picture", "statistics"],
+  customTrackLabel: labelled,
   // No "save video frame" on a protected film.
   customContextMenu: false,
   // Picture-in-picture by a document of its own copies styles into it, which the page's policy forbids.

@@ -288,13 +288,28 @@ def test_the_ends_and_the_middle_of_every_track_are_decoded(heard, studio):
 LIES = {
     PUBLISHED.dash: {
         rb'codecs="ac-3"': (rb'codecs="ec-3"', "the DASH manifest: codecs 'ec-3', where the plan has 'ac-3'"),
+        rb'value="forced-subtitle"': (
+            rb'value="subtitle"',
+            "the DASH manifest: called 'subtitle', where the plan has 'forced-subtitle'",
+        ),
+        rb'lang="de"': (rb'lang="fr"', "the DASH manifest: language 'fr', where the plan has 'de'"),
+        rb'AudioPurposeCS:2007" value="2"': (
+            rb'AudioPurposeCS:2007" value="1"',
+            "the DASH manifest: transcribes False, where the plan has True",
+        ),
         rb'value="commentary"': (rb'value="main"', "the DASH manifest: called 'main', where the plan has 'commentary'"),
         rb'(ChannelConfiguration" value=)"6"': (rb'\1"2"', "the DASH manifest: channels '2', where the plan has '6'"),
     },
     PUBLISHED.hls: {
         rb'NAME="deu"': (rb'NAME="eng"', "the HLS playlists: called 'eng', where the plan has 'deu'"),
         rb'CHANNELS="6"': (rb'CHANNELS="1"', "the HLS playlists: channels '1', where the plan has '6'"),
-        rb',ac-3"': (rb',mp4a.40.2"', "the HLS playlists: codecs 'mp4a.40.2', where the plan has 'ac-3'"),
+        rb"FORCED=YES": (rb"FORCED=NO", "the HLS playlists: forced False, where the plan has True"),
+        rb'LANGUAGE="de"': (rb'LANGUAGE="fr"', "the HLS playlists: language 'fr', where the plan has 'de'"),
+        rb"stpp.ttml.im1t": (
+            rb"stpp.ttml.im2t",
+            "the HLS playlists: codecs 'stpp.ttml.im2t', where the plan has 'stpp.ttml.im1t'",
+        ),
+        rb",ac-3\b": (rb",mp4a.40.2", "the HLS playlists: codecs 'mp4a.40.2', where the plan has 'ac-3'"),
     },
 }
 

@@ -20,6 +20,9 @@ from defusedxml import ElementTree
 from encoder import tools
 from encoder.errors import ToolFailedError
 from encoder.keys import KeyOpener
+from encoder.manifests import Kind, Listed
+from encoder.mpd import mpd_complaints
+from encoder.playlists import media_complaints, multivariant_complaints
 from encoder.storage import ObjectStore
 from lambdas.common.keys import Analysis, PublishedVersion
 from lambdas.common.media import ObjectRef, Tier
@@ -292,7 +295,111 @@ def test_a_cue_is_in_every_segment_in_which_it_is_shown_with_its_own_times(made,
     text = studio.get(MEDIA, f"{PUBLISHED.prefix}subtitles/en/seg_{number}.vtt").decode()
     time = r"00:00:(\d\d\.\d{3})"
     found = {words: (float(start), float(end)) for start, end, words in re.findall(rf"{time} --> {time}.*\n(.+)", text)}
-    assert found == {words: (start, end) for words, (start, end) in cues.items() if start < ends and end > begins}
+    expected = {words: (start, end) for words, (start, end) in cues.items() if start < ends and end > begins}
+    assert found == expected
+    imsc = studio.get(MEDIA, f"{PUBLISHED.prefix}subtitles/en/seg_{number}.m4s").decode(errors="replace")
+    said = re.findall(rf'<p begin="{time}" end="{time}"[^>]*><span[^>]*>([^<]+)</span></p>', imsc)
+    assert {words: (float(start), float(end)) for start, end, words in said} == expected
+
+
+def test_imsc1_says_what_it_is_in_its_initialisation_and_in_both_manifests(made, studio, playlists):
+    init = studio.get(MEDIA, f"{PUBLISHED.prefix}subtitles/en/init.mp4")
+    assert b"im1t" in init[: int.from_bytes(init[:4])]
+    assert b"application/ttml+xml;codecs=im1t\0" in init
+    [said] = re.findall(r'<Representation [^>]*codecs="stpp[^>]*>', studio.get(MEDIA, PUBLISHED.dash).decode())
+    assert 'codecs="stpp.ttml.im1t"' in said
+    sizes = [studio.head(MEDIA, f"{PUBLISHED.prefix}subtitles/en/seg_{n}.m4s")["ContentLength"] for n in range(1, 5)]
+    assert int(re.search(r'bandwidth="(\d+)"', said)[1]) == pytest.approx(max(sizes) * 8 / 1.001, rel=0.01)
+    offers = re.findall(r'CODECS="([^"]*)".*SUBTITLES="([^"]*)"', playlists[PUBLISHED.hls])
+    assert {("stpp.ttml.im1t" in codecs, group) for codecs, group in offers} == {
+        (True, "subtitles-imsc1"),
+        (False, "subtitles"),
+    }
+    # Who takes the first variant gets what every player knows.
+    assert offers[0][1] == "subtitles"
+
+
+DISORDERS = {
+    "an attribute that there is not": (r'segmentAlignment="true"', 'segmentAlignment="true" colour="red"'),
+    "an attribute of another type": (r'bandwidth="\d+"', 'bandwidth="much"'),
+    "an attribute that lacks": (r' startNumber="1"', ""),
+    "nothing a segment lasts": (r' d="\d+"', ' d="0"'),
+    "another order": (r"(<SegmentTimeline>)((?s:.)*?)(</SegmentTimeline>)", r"\2\1\3"),
+    "a role before the protection": (
+        r"(<ContentProtection)",
+        r'<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>\1',
+    ),
+    "a role that there is not": (r'value="subtitle"', 'value="subtitles"'),
+    "a label behind the role": (r'(<Role [^>]*"subtitle"/>)', r"\1<Label>English</Label>"),
+    "text without a language": (r'contentType="text" lang="en"', 'contentType="text"'),
+    "no scheme": (r'value="cbcs"', 'value="cenc"'),
+    "a box that is no base64": (r"(<cenc:pssh>)", r"\1 not base64 !"),
+    "an id twice": (r'<Representation id="\d+"', '<Representation id="1"'),
+}
+
+
+def test_the_manifest_keeps_to_its_schema(made, studio):
+    assert [*mpd_complaints(studio.get(MEDIA, PUBLISHED.dash))] == []
+
+
+@pytest.mark.parametrize(("pattern", "replacement"), DISORDERS.values(), ids=DISORDERS)
+def test_a_manifest_that_does_not_keep_to_its_schema_is_told_where(made, studio, pattern, replacement):
+    manifest = studio.get(MEDIA, PUBLISHED.dash).decode()
+    assert re.search(pattern, manifest)
+    [complaint] = mpd_complaints(re.sub(pattern, replacement, manifest).encode())
+    assert re.search(r"^line \d+: .*(element|attribute|Type|Element|value)|have the id '1'", complaint)
+
+
+RULES = {
+    "two groups of different members": (
+        r'(GROUP-ID="subtitles",LANGUAGE="en",NAME=)"en"',
+        r'\1"other"',
+        "not the same members",
+    ),
+    "a group that there is not": (r'AUDIO="[^"]*"', 'AUDIO="none"', "which there is not"),
+    "a variant without its sound": (r',AUDIO="[^"]*"', "", "offered without AUDIO"),
+    "sound without channels": (r',CHANNELS="2"', "", "no CHANNELS"),
+    "sound that is forced": (r'(CHANNELS="2")', r"\1,FORCED=YES", "forced, and no subtitles"),
+    "a default that is not selected": (r"DEFAULT=YES,AUTOSELECT=YES", "DEFAULT=YES,AUTOSELECT=NO", "not selected"),
+    "a variant without codecs": (r'CODECS="[^"]*",', "", "has no CODECS"),
+    "a variant without its size": (r"RESOLUTION=[^,]*,", "", "has no RESOLUTION"),
+}
+
+
+def test_the_playlists_keep_to_the_rules(made, playlists):
+    assert [*multivariant_complaints(playlists[PUBLISHED.hls])] == []
+    trick = PUBLISHED.within("manifests/hls/trick_90p.m3u8")
+    for key, text in playlists.items():
+        if key != PUBLISHED.hls:
+            assert [*media_complaints(text, listed=Listed(Kind.VIDEO, trick=key == trick))] == []
+
+
+@pytest.mark.parametrize(("pattern", "replacement", "told"), RULES.values(), ids=RULES)
+def test_a_multivariant_playlist_that_breaks_a_rule_is_found(made, playlists, pattern, replacement, told):
+    changed = re.sub(pattern, replacement, playlists[PUBLISHED.hls], count=1)
+    assert any(told in complaint for complaint in multivariant_complaints(changed))
+
+
+def test_two_of_a_group_with_one_name_or_two_defaults_are_found(made, playlists):
+    text = playlists[PUBLISHED.hls]
+    [sound] = re.findall(r"#EXT-X-MEDIA:TYPE=AUDIO.*\n", text)
+    told = " ".join(multivariant_complaints(text.replace(sound, sound * 2)))
+    assert "are called 'en'" in told
+    assert "two defaults" in told
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "told"),
+    [
+        (r"TARGETDURATION:\d+", "TARGETDURATION:0", "TARGETDURATION says 0"),
+        (r"#EXT-X-TARGETDURATION:\d+\n", "", "no EXT-X-TARGETDURATION"),
+        (r"#EXT-X-VERSION:\d+", "#EXT-X-VERSION:5", "needs 6"),
+        (r"(#EXT-X-VERSION)", r"#EXT-X-I-FRAMES-ONLY\n\1", "not of one mind"),
+    ],
+)
+def test_a_media_playlist_that_breaks_a_rule_is_found(made, playlists, pattern, replacement, told):
+    text = re.sub(pattern, replacement, playlists[PUBLISHED.within("manifests/hls/video_90p.m3u8")])
+    assert any(told in complaint for complaint in media_complaints(text, listed=Listed(Kind.VIDEO)))
 
 
 def test_every_object_has_its_type_and_its_cache_time(made, studio):

@@ -301,6 +301,29 @@ def test_players_are_told_which_renditions_are_hdr10(encoded, studio):
     at = rendition.index(b"hvcC") - 4
     told = rendition[at : at + int.from_bytes(rendition[at : at + 4])]
     assert told in studio.get(MEDIA, published.within("video/h265-hdr10/init.mp4"))
+    # AV1 in boxes of it; so has the track by which players wind.
+    for folder in ("video", "trick"):
+        key = published.within(f"{folder}/av1-hdr10/init.mp4")
+        [stream] = ffprobe(studio.download(MEDIA, key), "-show_streams")["streams"]
+        display, light = stream["side_data_list"]
+        assert (light["max_content"], light["max_average"]) == (800, 300)
+        assert (display["red_x"], display["green_y"]) == ("34000/50000", "34500/50000")
+        assert (display["min_luminance"], display["max_luminance"]) == ("50/10000", "10000000/10000")
+
+
+def test_an_initialisation_that_says_something_else_of_the_master_is_found(encoded, studio):
+    source = encoded("HDR10")
+    assert studio.run("package", "--plan", source.uri) == 0
+    init = PublishedVersion(title_id=source.plan.title_id, version_id=source.plan.version_id).within(
+        "video/av1-hdr10/init.mp4"
+    )
+    whole = studio.get(MEDIA, init)
+    studio.s3.put_object(Bucket=MEDIA, Key=init, Body=whole.replace(b"mdcv", b"free"))
+    studio.forget(source.plan.version_id, source.work.jobs.verify)
+    assert studio.run("verify", "--plan", source.uri) == 65
+    report = json.loads(studio.get(source.plan.work_bucket, source.work.faults_file.key))
+    assert [fault["subject"] for fault in report["faults"]] == ["video/av1-hdr10/init.mp4"]
+    studio.s3.put_object(Bucket=MEDIA, Key=init, Body=whole)
 
 
 @pytest.mark.parametrize("name", ["HDR10", "BT.601 of 625 lines", "4:4:4, at 30000/1001"])

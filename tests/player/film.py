@@ -7,7 +7,7 @@ from pathlib import Path
 from encoder.keys import OpenKey
 from encoder.plan import Work
 from lambdas.common.keys import PublishedVersion
-from lambdas.common.media import ObjectRef, Tier
+from lambdas.common.media import ObjectRef, SubtitleKind, SubtitleSource, Tier
 from lambdas.encoding.models import AudioTrack, Chunk, EncodingPlan, LoudnessTarget, SoundCodec, VideoRecipe
 
 PUBLISHED = PublishedVersion(title_id="the-gradient", version_id="v1")
@@ -47,6 +47,18 @@ _SOUNDS = tuple(
     )
     for name, codec in (("en_mono_64k", SoundCodec.AAC), ("en_eac3_mono_64k", SoundCodec.EAC3))
 )
+_WORDS = ObjectRef(bucket="raw", key="example/d1/the-gradient.en.vtt")
+_TEXTS = tuple(
+    SubtitleSource(source=_WORDS, language=language, kind=kind)
+    for language, kind in (
+        ("en", SubtitleKind.SUBTITLES),
+        ("en", SubtitleKind.SDH),
+        ("en", SubtitleKind.FORCED),
+        ("ja", SubtitleKind.SUBTITLES),
+    )
+)
+# Across the border of two segments.
+WORDS = "<i>From amber</i> 夜\nto night"
 _FRAMES = DURATION_S * FRAME_RATE
 _PLAN = EncodingPlan(
     studio="example",
@@ -65,6 +77,7 @@ _PLAN = EncodingPlan(
     chunks=(Chunk(index=0, first_frame=0, frames=_FRAMES),),
     video=(_RUNG,),
     audio=_SOUNDS,
+    subtitles=_TEXTS,
     keys=(),
 )
 
@@ -98,7 +111,13 @@ def package(folder: Path) -> Film:
         coded = ("-map", "0:a", "-c:a", sound.codec.value, "-b:a", "64k", str(audio[sound.name]))
         _run(ffmpeg, "-v", "error", "-y", "-i", str(source), *coded)
     _thumbnails(ffmpeg, source=source, folder=folder / "thumbnails")
-    package_streams(work=Work(_PLAN), keys=KEYS, video={_RUNG.rung: source}, audio=audio, subtitles={}, out=folder)
+    subtitles = {text.track: folder / f"{text.track}.vtt" for text in _TEXTS}
+    for path in subtitles.values():
+        cue = f"00:00:00.500 --> {_time(DURATION_S - 1)}\n{WORDS}\n"
+        path.write_text(f"WEBVTT\n\n{cue}", encoding="utf-8")
+    package_streams(
+        work=Work(_PLAN), keys=KEYS, video={_RUNG.rung: source}, audio=audio, subtitles=subtitles, out=folder
+    )
     return Film(folder=folder, keys={key.key_id: key.secret_hex for key in KEYS})
 
 

@@ -235,6 +235,29 @@ def test_pointing_at_the_seek_bar_shows_the_film_at_that_time(page, house, tmp_p
     assert {request.authorization for request in house.asked("/media/")} == {None}
 
 
+def test_subtitles_are_offered_once_each_and_shown_across_segments(page, house):
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.6)
+    page.evaluate("document.querySelector('video').pause()")
+    page.locator("video").hover(force=True)
+    page.get_by_role("button", name="Captions").first.click()
+    menu = page.locator(".shaka-text-languages:visible")
+    entries = menu.locator("button:not(.shaka-back-to-overflow-button)")
+    entries.first.wait_for()
+    offered = [entry.strip() for entry in entries.all_inner_texts()]
+    assert sorted(offered) == ["English", "English (Forced)", "English (SDH)", "Japanese", "Off"]
+    menu.get_by_role("menuitemradio", name="English", exact=True).click()
+    spoken = page.locator(".shaka-text-container")
+    wait_until(page, lambda: "".join(spoken.all_inner_texts()).split() == ["From", "amber", "夜", "to", "night"])
+    assert spoken.get_by_text("From amber").evaluate("element => getComputedStyle(element).fontStyle") == "italic"
+    # Behind the first border it is still there, and there once.
+    page.evaluate("document.querySelector('video').play()")
+    wait_for_position(page, 2.2)
+    page.evaluate("document.querySelector('video').pause()")
+    assert "".join(spoken.all_inner_texts()).split() == ["From", "amber", "夜", "to", "night"]
+    assert any("/subtitles/en/seg_2.m4s" in request.path for request in house.asked("/media/"))
+
+
 @pytest.mark.parametrize("thumbnails", [None, f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/none.vtt"])
 def test_a_film_without_thumbnails_plays_all_the_same(page, house, thumbnails):
     house.thumbnails = thumbnails
