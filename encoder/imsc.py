@@ -6,23 +6,14 @@ text lost that is not Latin, and with regions that IMSC1 does not allow. Its tim
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Sequence
-from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import defusedxml.ElementTree
-import ttconv
-from defusedxml import DefusedXmlException
-from ttconv import model
-from ttconv.filters.doc.imsc11text import IMSC11TextFilter
-from ttconv.imsc import reader
-
 from encoder.boxes import FULL_BOX, box, boxes, rewritten
 from encoder.cues import Cue, Run
-from encoder.errors import PackagingError, TextUnreadableError
+from encoder.errors import PackagingError
 from encoder.protection import SAMPLE_ENTRIES
 
 CODECS = "stpp.ttml.im1t"
@@ -110,52 +101,6 @@ def document(cues: Iterable[Cue], *, language: str) -> bytes:
                 _child(paragraph, "span", _looks(run)).text = _NO_XML.sub("\ufffd", run.text)
     written: bytes = ET.tostring(tt, encoding="utf-8", xml_declaration=True)
     return written
-
-
-def paragraphs(segment: bytes) -> tuple[str, ...]:
-    """Return what the document of a segment says, cue by cue, as another reader of IMSC1 (``ttconv``) finds it.
-
-    Raises
-    ------
-    TextUnreadableError
-        If it is no document of the text profile.
-    """
-    sample = dict(boxes(segment)).get("mdat", b"")
-    heard = _Complaints()
-    log = logging.getLogger(ttconv.__name__)
-    log.addHandler(heard)
-    try:
-        document = reader.to_model(defusedxml.ElementTree.parse(BytesIO(sample)))
-        if document is not None:
-            IMSC11TextFilter().process(document)
-    except (ET.ParseError, DefusedXmlException, ValueError) as error:
-        raise TextUnreadableError(f"it is no IMSC1: {error}") from error
-    finally:
-        log.removeHandler(heard)
-    if document is None or heard.said:
-        raise TextUnreadableError(f"it is no IMSC1: {'; '.join(heard.said) or 'it has no tt'}")
-    body = document.get_body()
-    found = body.dfs_iterator() if body else ()
-    return tuple(_said(element) for element in found if isinstance(element, model.P))
-
-
-class _Complaints(logging.Handler):
-    """What the reader passes over with a word in its log."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
-
-
-def _said(paragraph: model.P) -> str:
-    parts = (
-        "\n" if isinstance(element, model.Br) else element.get_text() if isinstance(element, model.Text) else ""
-        for element in paragraph.dfs_iterator()
-    )
-    return "".join(parts)
 
 
 def _child(parent: ET.Element, name: str, attributes: dict[str, str] | None = None) -> ET.Element:

@@ -21,7 +21,7 @@ from encoder.errors import (
     VerificationFailedError,
 )
 from encoder.imsc import CODECS as IMSC1
-from encoder.imsc import paragraphs
+from encoder.imsc_reading import paragraphs
 from encoder.keys import KeyOpener, OpenKey
 from encoder.languages import shortest
 from encoder.light import light_boxes, light_of

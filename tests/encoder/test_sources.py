@@ -1,5 +1,6 @@
 """Every kind of picture comes out right: its frames, its shape, and its colours; or it is refused with the reason."""
 
+import json
 import re
 
 import pytest

@@ -6,6 +6,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lambdas.common.media import AudioFacts, AudioRole
 from lambdas.encoding.models import LoudnessTarget, SoundCodec, SoundRecipe, SoundRules
@@ -149,3 +150,10 @@ def test_eight_delivered_languages_in_surround_are_forty_tracks_in_production():
 @pytest.mark.parametrize("rules", [SANDBOX_SOUND, PRODUCTION_SOUND])
 def test_recipes_pass_through_an_environment(rules):
     assert SoundRules.model_validate_json(json.dumps(json.loads(rules.model_dump_json()))) == rules
+
+
+def test_recipes_whose_tracks_would_be_called_alike_are_refused():
+    rates = {"codec": "eac3", "kbps": {1: 64, 2: 128}}
+    recipes = [{"name": "eac3-256", **rates}, {"name": "eac3-448", **rates, "kbps": {1: 96, 2: 128}}]
+    with pytest.raises(ValidationError, match="128 kbit/s of 2 channels in eac3"):
+        SoundRules.model_validate({"recipes": recipes, "loudness": PRODUCTION_SOUND.loudness})
