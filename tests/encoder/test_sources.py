@@ -306,7 +306,8 @@ def test_players_are_told_which_renditions_are_hdr10(encoded, studio):
     for folder in ("video", "trick"):
         key = published.within(f"{folder}/av1-hdr10/init.mp4")
         [stream] = ffprobe(studio.download(MEDIA, key), "-show_streams")["streams"]
-        display, light = stream["side_data_list"]
+        told = {found["side_data_type"]: found for found in stream["side_data_list"]}
+        display, light = (told[kind] for kind in ("Mastering display metadata", "Content light level metadata"))
         assert (light["max_content"], light["max_average"]) == (800, 300)
         assert (display["red_x"], display["green_y"]) == ("34000/50000", "34500/50000")
         assert (display["min_luminance"], display["max_luminance"]) == ("50/10000", "10000000/10000")

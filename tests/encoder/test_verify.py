@@ -330,7 +330,7 @@ def test_a_manifest_that_ends_early_is_found(verify, spoil):
 def test_a_manifest_that_names_another_tiers_key_is_found(verify, spoil):
     def swap(body):
         first, second = re.findall(rb'default_KID="([^"]+)"', body)[:2]
-        return body.replace(first, b"X").replace(second, first).replace(b"X", second)
+        return body.replace(first, b"-first-").replace(second, first).replace(b"-first-", second)
 
     spoil.change("manifests/manifest.mpd", swap)
     code, report = verify()
