@@ -9,7 +9,9 @@ sandbox_opt_ins
 encoder_image
     The encoder's image URI; without one, the deployment builds it with Docker.
 sign_in_endpoint
-    Where the player signs viewers in, if not at Cognito's own endpoint.
+    Where the dashboard signs studios in, if not at Cognito's own endpoint.
+sign_in_domain
+    Where the player signs viewers in, if not at the domain of their user pool: an address that ends with a slash.
 loopback_webhooks
     ``true``: a studio's webhook may be on the machine itself, as it is in the embedded cloud.
 first_retry_pause_s
@@ -37,6 +39,8 @@ def settings_of(app: App, name: str) -> Settings:
         settings = replace(settings, encoding=replace(settings.encoding, image=image))
     if endpoint := app.node.try_get_context("sign_in_endpoint"):
         settings = replace(settings, delivery=replace(settings.delivery, sign_in_endpoint=endpoint))
+    if domain := app.node.try_get_context("sign_in_domain"):
+        settings = replace(settings, delivery=replace(settings.delivery, sign_in_domain=domain))
     if app.node.try_get_context("loopback_webhooks") == "true" and name == "sandbox":
         settings = replace(settings, ingestion=replace(settings.ingestion, loopback_webhooks=True))
     if pause := app.node.try_get_context("first_retry_pause_s"):

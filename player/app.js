@@ -1,10 +1,11 @@
 /** The page's composition root: who is signed in and which address decide what is shown. */
 
 import { Api } from "./api.js";
-import { Auth, SignedOutError } from "./auth.js";
+import { Auth, SignedOutError, SignInError } from "./auth.js";
 import { showLoading, showNotice, showTitles } from "./catalog.js";
 import { byId } from "./dom.js";
 import { describe } from "./faults.js";
+import { ManagedLogin } from "./oauth.js";
 import { Playback } from "./playback.js";
 import { wireSignIn } from "./signin.js";
 import { wireWatch } from "./watch.js";
@@ -20,7 +21,7 @@ function show(view) {
 
 /**
  * @typedef {object} Configuration
- * @property {string} cognito_endpoint
+ * @property {string} sign_in_domain
  * @property {string} client_id
  * @property {string} region
  * @property {string} environment
@@ -54,13 +55,14 @@ async function adoptControlsStyle() {
 
 async function main() {
   const [configuration] = await Promise.all([loadConfiguration(), adoptControlsStyle()]);
-  const auth = new Auth({ endpoint: configuration.cognito_endpoint, clientId: configuration.client_id });
+  const login = new ManagedLogin({ domain: configuration.sign_in_domain, clientId: configuration.client_id });
+  const auth = new Auth({ issuer: login });
   const api = new Api(auth);
   /** @type {HTMLVideoElement} */
   const video = byId("video");
   const playback = new Playback({ video, stage: byId("stage"), api, auth });
   const watch = wireWatch({ playback, video, onLeave: () => go("/") });
-  const askToSignIn = wireSignIn({ auth, onSignedIn: () => route() });
+  const askToSignIn = wireSignIn({ begin: (again) => login.begin(location.pathname + location.search, again) });
   // What the demo's check and the browser tests look at.
   window.marquee = {
     player: playback.player,
@@ -127,6 +129,7 @@ async function main() {
     // The last progress beat still needs the token.
     await playback.stop();
     auth.signOut();
+    login.leave();
   });
   window.addEventListener("popstate", route);
   document.addEventListener("click", (event) => {
@@ -137,7 +140,18 @@ async function main() {
     go(link.href);
   });
 
+  let reason = "";
+  if (login.isBack) {
+    try {
+      const { granted, username } = await login.complete();
+      auth.accept(granted, username);
+    } catch (error) {
+      if (!(error instanceof SignInError)) throw error;
+      reason = error.message;
+    }
+  }
   await route();
+  if (reason && !auth.username) askToSignIn(reason);
 }
 
 try {

@@ -1,14 +1,14 @@
-/** Sign-in with Amazon Cognito's own JSON API, without its SDK. */
+/** Who is signed in: the tokens, and their renewal. How one signs in is the matter of whoever gives them. */
 
 // A token this close to its end is renewed first, so that no request starts with one that ends on the way.
 const RENEW_BEFORE_MS = 60_000;
 
-/** The viewer has to sign in (again). */
+/** One has to sign in (again). */
 export class SignedOutError extends Error {
   name = "SignedOutError";
 }
 
-/** Cognito refused: `code` is its error type, the message is fit to be shown. */
+/** The sign-in service refused, or was not reached: `code` is its error type, the message is fit to be shown. */
 export class SignInError extends Error {
   name = "SignInError";
 
@@ -20,44 +20,46 @@ export class SignInError extends Error {
     super(message);
     this.code = code;
   }
+
+  /** @returns {SignInError} */
+  static unreachable() {
+    return new SignInError("Unreachable", "The sign-in service cannot be reached. Check your connection.");
+  }
+
+  /** Whether the service itself said no: a network that is away for a moment is no refusal. */
+  get refused() {
+    return this.code !== "Unreachable";
+  }
 }
 
 /**
+ * What the sign-in service gives.
+ *
+ * @typedef {object} Granted
+ * @property {string} idToken         what the API's JWT authorizer reads: its `aud` is the client id
+ * @property {string} [refreshToken]  a renewal sends another one, or lets the one in use be used again
+ * @property {number} expiresIn       seconds
+ */
+
+/**
  * @typedef {object} Tokens
- * @property {string} idToken       what the API's JWT authorizer reads: its `aud` is the client id
+ * @property {string} idToken
  * @property {string} refreshToken
- * @property {number} expiresAt     milliseconds since 1970
+ * @property {number} expiresAt  milliseconds since 1970
  * @property {string} username
  */
 
 /**
- * What Cognito asks for before it lets somebody in.
+ * Renews tokens, and takes them back.
  *
- * @typedef {object} Challenge
- * @property {"NEW_PASSWORD_REQUIRED" | "SOFTWARE_TOKEN_MFA" | "MFA_SETUP"} name
- * @property {string} session   Cognito's handle of the half-finished sign-in
- * @property {string} username
- * @property {string} [secret]  of MFA_SETUP: what an authenticator app is to be given
+ * @typedef {object} Issuer
+ * @property {(refreshToken: string) => Promise<Granted>} refresh
+ * @property {(refreshToken: string) => void} revoke
  */
-
-/** @type {Record<string, string>} */
-const MESSAGES = {
-  NotAuthorizedException: "That user name and password do not match.",
-  UserNotFoundException: "That user name and password do not match.",
-  PasswordResetRequiredException: "This password has to be reset. Ask whoever gave you the account.",
-  UserNotConfirmedException: "This account is not confirmed yet. Ask whoever gave it to you.",
-  CodeMismatchException: "That code is not the one of this moment. Wait for the next one.",
-  EnableSoftwareTokenMFAException: "That code is not the one of this moment. Wait for the next one.",
-  ExpiredCodeException: "That code has ended. Wait for the next one.",
-  InvalidPasswordException: "That password is too weak: make it longer and mix letters, digits and signs.",
-  TooManyRequestsException: "Too many attempts. Wait a minute, then try again.",
-  LimitExceededException: "Too many attempts. Wait a minute, then try again.",
-};
 
 /** Holds a user's tokens and renews them. Emits "signedout". */
 export class Auth extends EventTarget {
-  #endpoint;
-  #clientId;
+  #issuer;
   #storeKey;
   /** @type {Tokens | null} */
   #tokens;
@@ -66,60 +68,38 @@ export class Auth extends EventTarget {
 
   /**
    * @param {object} options
-   * @param {string} options.endpoint  the Cognito endpoint of the region, or the embedded cloud's
-   * @param {string} options.clientId  the user pool's public client
-   * @param {string} [options.storeKey]  where the session is kept: each user pool has its own
+   * @param {Issuer} options.issuer
+   * @param {string} [options.storeKey]  where the tokens are kept: each user pool has its own
    */
-  constructor({ endpoint, clientId, storeKey = "marquee.session" }) {
+  constructor({ issuer, storeKey = "marquee.session" }) {
     super();
-    this.#endpoint = endpoint;
-    this.#clientId = clientId;
+    this.#issuer = issuer;
     this.#storeKey = storeKey;
     this.#tokens = JSON.parse(sessionStorage.getItem(storeKey) ?? "null");
   }
 
-  /** The user name of whoever is signed in, else null. */
+  /** The name of whoever is signed in, else null. */
   get username() {
     return this.#tokens?.username ?? null;
   }
 
   /**
-   * Sign in.
+   * Take the tokens of whoever has signed in, or of a renewal.
    *
+   * @param {Granted} granted
    * @param {string} username
-   * @param {string} password
-   * @returns {Promise<Challenge | null>}  what has to be answered first, if anything
+   * @param {string} [refreshToken]  the one in use
+   * @returns {string}  the ID token
    */
-  async signIn(username, password) {
-    const answer = await this.#call("InitiateAuth", {
-      AuthFlow: "USER_PASSWORD_AUTH",
-      ClientId: this.#clientId,
-      AuthParameters: { USERNAME: username, PASSWORD: password },
-    });
-    return this.#next(answer, username);
-  }
-
-  /**
-   * Answer a challenge.
-   *
-   * @param {Challenge} challenge
-   * @param {string} text  the new password, or the authenticator app's code
-   * @returns {Promise<Challenge | null>}  the next one, if there is one
-   */
-  async answer({ name, session, username }, text) {
-    /** @type {Record<string, string>} */
-    const responses = { USERNAME: username };
-    let handle = session;
-    if (name === "NEW_PASSWORD_REQUIRED") responses.NEW_PASSWORD = text;
-    else if (name === "SOFTWARE_TOKEN_MFA") responses.SOFTWARE_TOKEN_MFA_CODE = text;
-    else handle = (await this.#call("VerifySoftwareToken", { Session: session, UserCode: text })).Session;
-    const answer = await this.#call("RespondToAuthChallenge", {
-      ChallengeName: name,
-      ClientId: this.#clientId,
-      Session: handle,
-      ChallengeResponses: responses,
-    });
-    return this.#next(answer, username);
+  accept(granted, username, refreshToken = "") {
+    this.#tokens = {
+      idToken: granted.idToken,
+      refreshToken: granted.refreshToken ?? refreshToken,
+      expiresAt: Date.now() + granted.expiresIn * 1000,
+      username,
+    };
+    sessionStorage.setItem(this.#storeKey, JSON.stringify(this.#tokens));
+    return granted.idToken;
   }
 
   /**
@@ -149,16 +129,15 @@ export class Auth extends EventTarget {
     return renewal;
   }
 
-  /** @param {string} [reason] shown on the sign-in form */
+  /** @param {string} [reason] shown where one signs in */
   signOut(reason = "") {
     const refreshToken = this.#tokens?.refreshToken;
     this.#end(reason);
-    if (!refreshToken) return;
     // The page has forgotten the token either way; that nobody else can use it is worth one attempt.
-    this.#call("RevokeToken", { ClientId: this.#clientId, Token: refreshToken }).catch(() => {});
+    if (refreshToken) this.#issuer.revoke(refreshToken);
   }
 
-  /** @param {string} reason shown on the sign-in form */
+  /** @param {string} reason */
   #end(reason) {
     this.#tokens = null;
     // Whoever signs in next does not share a renewal of the one before.
@@ -171,90 +150,18 @@ export class Auth extends EventTarget {
     const current = this.#tokens;
     if (!current) throw new SignedOutError("Sign in to continue.");
     try {
-      const answer = await this.#call("InitiateAuth", {
-        AuthFlow: "REFRESH_TOKEN_AUTH",
-        ClientId: this.#clientId,
-        AuthParameters: { REFRESH_TOKEN: current.refreshToken },
-      });
-      // Whoever signed out meanwhile stays so, and whoever signed in since is not renewed into the one before.
-      if (this.#tokens !== current) throw new SignedOutError("You have signed out.");
-      return this.#accept(answer, current.username, current.refreshToken);
+      const granted = await this.#issuer.refresh(current.refreshToken);
+      // Whoever signed out meanwhile stays so, and whoever signed in since is not renewed into the one before. What
+      // has come too late is taken back: it may be another refresh token than the one that was revoked.
+      if (this.#tokens !== current) {
+        if (granted.refreshToken) this.#issuer.revoke(granted.refreshToken);
+        throw new SignedOutError("You have signed out.");
+      }
+      return this.accept(granted, current.username, current.refreshToken);
     } catch (error) {
-      // Only Cognito's own refusal ends the sign-in: a network that is away for a moment must not.
-      if (!(error instanceof SignInError) || error.code === "Unreachable") throw error;
+      if (!(error instanceof SignInError) || !error.refused) throw error;
       if (this.#tokens === current) this.#end("Your sign-in has ended. Sign in again to continue.");
       throw new SignedOutError(error.message);
     }
-  }
-
-  /**
-   * Take the tokens in, or return what is asked for before there are any.
-   *
-   * @param {any} answer
-   * @param {string} username
-   * @returns {Promise<Challenge | null>}
-   */
-  async #next(answer, username) {
-    switch (answer.ChallengeName) {
-      case "NEW_PASSWORD_REQUIRED":
-      case "SOFTWARE_TOKEN_MFA":
-        return { name: answer.ChallengeName, session: answer.Session, username };
-      case "MFA_SETUP": {
-        const token = await this.#call("AssociateSoftwareToken", { Session: answer.Session });
-        return { name: "MFA_SETUP", session: token.Session, username, secret: token.SecretCode };
-      }
-      default:
-        this.#accept(answer, username);
-        return null;
-    }
-  }
-
-  /**
-   * @param {any} answer
-   * @param {string} username
-   * @param {string} [refreshToken]  the one in use: a renewal does not always send another
-   */
-  #accept(answer, username, refreshToken = "") {
-    const result = answer.AuthenticationResult;
-    if (!result) {
-      throw new SignInError(
-        answer.ChallengeName ?? "NoTokens",
-        `This account asks for ${answer.ChallengeName ?? "a step"}, which Marquee does not offer.`,
-      );
-    }
-    this.#tokens = {
-      idToken: result.IdToken,
-      refreshToken: result.RefreshToken ?? refreshToken,
-      expiresAt: Date.now() + result.ExpiresIn * 1000,
-      username,
-    };
-    sessionStorage.setItem(this.#storeKey, JSON.stringify(this.#tokens));
-    return this.#tokens.idToken;
-  }
-
-  /**
-   * @param {string} action
-   * @param {object} body
-   * @returns {Promise<any>}
-   */
-  async #call(action, body) {
-    let response;
-    try {
-      response = await fetch(this.#endpoint, {
-        method: "POST",
-        headers: {
-          "Content-Type": "application/x-amz-json-1.1",
-          "X-Amz-Target": `AWSCognitoIdentityProviderService.${action}`,
-        },
-        body: JSON.stringify(body),
-      });
-    } catch {
-      throw new SignInError("Unreachable", "The sign-in service cannot be reached. Check your connection.");
-    }
-    const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
-    // Either "NotAuthorizedException" or "prefix#NotAuthorizedException".
-    const code = String(answer.__type ?? `HTTP ${response.status}`).split("#").pop() ?? "";
-    throw new SignInError(code, MESSAGES[code] ?? `Sign-in failed: ${answer.message ?? code}`);
   }
 }

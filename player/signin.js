@@ -1,101 +1,28 @@
-/** The sign-in form, and the forms for what Cognito may ask next: a new password, a code of an authenticator app. */
+/** The view of whoever is not signed in: why, and the way to the managed login. */
 
-import { SignInError } from "./auth.js";
 import { byId } from "./dom.js";
 
 /**
- * Wire the forms.
+ * Wire the view.
  *
  * @param {object} options
- * @param {import("./auth.js").Auth} options.auth
- * @param {() => void} options.onSignedIn
- * @returns {(reason: string) => void}  shows the form anew, with the reason why
+ * @param {(again: boolean) => Promise<void>} options.begin  leaves for the managed login; `again` asks for the password
+ * @returns {(reason: string) => void}  shows why one has to sign in, if there is a reason
  */
-export function wireSignIn({ auth, onSignedIn }) {
-  /** @type {HTMLFormElement} */
-  const credentials = byId("credentials");
-  /** @type {HTMLFormElement} */
-  const newPassword = byId("new-password");
-  /** @type {HTMLFormElement} */
-  const oneTimeCode = byId("one-time-code");
-  const forms = [credentials, newPassword, oneTimeCode];
-  /** @type {import("./auth.js").Challenge | null} */
-  let challenge = null;
-
-  /** @param {import("./auth.js").Challenge | null} asked */
-  function goOn(asked) {
-    challenge = asked;
-    if (!asked) return onSignedIn();
-    if (asked.name === "NEW_PASSWORD_REQUIRED") {
-      only(newPassword);
-      newPassword.username.value = asked.username;
-      newPassword.chosen.focus();
-      return;
-    }
-    only(oneTimeCode);
-    byId("enrolment").hidden = !asked.secret;
-    byId("enrolment-key").textContent = asked.secret ?? "";
-    oneTimeCode.code.focus();
-  }
-
-  /** @param {HTMLFormElement} shown */
-  function only(shown) {
-    for (const form of forms) {
-      form.reset();
-      form.hidden = form !== shown;
-      complain(form, "");
-    }
-  }
-
-  onSubmit(credentials, async ({ username, password }) => goOn(await auth.signIn(username, password)));
-  onSubmit(newPassword, async ({ chosen }) => {
-    if (challenge) goOn(await auth.answer(challenge, chosen));
-  });
-  onSubmit(oneTimeCode, async ({ code }) => {
-    if (challenge) goOn(await auth.answer(challenge, code.replaceAll(/\s/g, "")));
-  });
-
-  return (reason) => {
-    only(credentials);
-    complain(credentials, reason);
-    credentials.username.focus();
-  };
-}
-
-/**
- * @param {HTMLFormElement} form
- * @param {(fields: Record<string, string>) => Promise<void>} act
- */
-function onSubmit(form, act) {
-  const button = /** @type {HTMLButtonElement} */ (form.querySelector("button[type=submit]"));
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const fields = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]));
-    const empty = [...form.querySelectorAll("input")].find((input) => input.required && !fields[input.name]);
-    if (empty) {
-      complain(form, `${empty.labels?.[0]?.textContent} is missing.`);
-      empty.focus();
-      return;
-    }
-    complain(form, "");
+export function wireSignIn({ begin }) {
+  const button = /** @type {HTMLButtonElement} */ (byId("begin"));
+  let again = false;
+  button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      await act(fields);
-    } catch (error) {
-      if (!(error instanceof SignInError)) throw error;
-      complain(form, error.message);
-      /** @type {HTMLInputElement} */ (form.querySelector("[data-secret]")).select();
+      await begin(again);
     } finally {
       button.disabled = false;
     }
   });
-}
-
-/**
- * @param {HTMLFormElement} form
- * @param {string} text
- */
-function complain(form, text) {
-  const line = form.querySelector("[data-complaint]");
-  if (line) line.textContent = text;
+  return (reason) => {
+    again = reason !== "";
+    byId("signin-reason").textContent = reason;
+    button.focus();
+  };
 }

@@ -73,7 +73,6 @@ class Visit(ABC, Generic[_Seen]):
     """One person's visit, and what it left behind for a report."""
 
     _page: Page
-    _user_label: str
     _signed_in: str
     """What is there once the sign-in has worked."""
     _failed: type[CheckError]
@@ -135,14 +134,16 @@ class Visit(ABC, Generic[_Seen]):
     async def _sign_in(self) -> None:
         await self._page.goto(self._url)
         self._step = "sign in"
-        await self._page.get_by_label(self._user_label, exact=True).fill(self._username)
-        await self._page.get_by_label("Password", exact=True).fill(self._password)
-        await self._page.get_by_role("button", name="Sign in").click()
-        # Whichever comes first: what one signs in for, or the form's complaint.
-        await self._page.wait_for_selector(f"{self._signed_in}, #credentials .complaint:not(:empty)")
-        complaint = await self._page.locator("#credentials .complaint").text_content()
-        if complaint:
-            raise UnexpectedError(complaint)
+        complaints = await self._give_credentials()
+        # Whichever comes first: what one signs in for, or a complaint.
+        await self._page.wait_for_selector(f"{self._signed_in}, {complaints}")
+        complaint = self._page.locator(complaints)
+        if await complaint.count():
+            raise UnexpectedError(await complaint.first.inner_text())
+
+    @abstractmethod
+    async def _give_credentials(self) -> str:
+        """Say who one is; return the selector of what a complaint would be shown in."""
 
     async def _failure(self, error: Exception, *, screenshot: Path) -> CheckError:
         reason = "took too long" if isinstance(error, TimeoutError) else str(error).splitlines()[0]
@@ -170,13 +171,21 @@ class Visit(ABC, Generic[_Seen]):
 class ViewerVisit(Visit[_Seen]):
     """A viewer's visit, to watch some seconds of a title."""
 
-    _user_label = "Email or user name"
     _signed_in = "#catalog:not([hidden]) h1"
 
     def __init__(self, *, url: str, username: str, password: str, title_id: str, seconds: float) -> None:
         super().__init__(url=url, username=username, password=password)
         self._title_id = title_id
         self._seconds = seconds
+
+    async def _give_credentials(self) -> str:
+        await self._page.get_by_role("button", name="Sign in").click()
+        # From here on it is Cognito's page. Its button has no name that could be relied on: Enter sends the form.
+        await self._page.locator("[name=username]").fill(self._username)
+        password = self._page.locator("[name=password]")
+        await password.fill(self._password)
+        await password.press("Enter")
+        return ".error, #signin:not([hidden]) .complaint:not(:empty)"
 
 
 async def _start(*, playwright: Playwright, executable: Path, profile: str) -> BrowserContext:

@@ -89,7 +89,6 @@ def check_dashboard(
 class _DeskVisit(Visit[DashboardCheck]):
     """A studio's visit."""
 
-    _user_label = "Email"
     _signed_in = "#list:not([hidden])"
     _failed = DashboardCheckError
 
@@ -97,6 +96,12 @@ class _DeskVisit(Visit[DashboardCheck]):
         super().__init__(url=url, username=username, password=password)
         self._delivery_id = delivery_id
         self._in_full = in_full
+
+    async def _give_credentials(self) -> str:
+        await self._page.get_by_label("Email", exact=True).fill(self._username)
+        await self._page.get_by_label("Password", exact=True).fill(self._password)
+        await self._page.get_by_role("button", name="Sign in").click()
+        return "#credentials .complaint:not(:empty)"
 
     async def _visit(self, screenshot: Path) -> DashboardCheck:
         self._step = f"find {self._delivery_id!r} in the list"

@@ -21,6 +21,7 @@ from sandbox.edge_deployment import read_deployment
 from sandbox.film import SampleDelivery, render_sample
 from sandbox.ladders import ladder_of
 from sandbox.pipeline import Outcome, follow
+from sandbox.sign_in import admit_edge
 from sandbox.spending import Spent, spent_on
 from sandbox.steps import Steps
 from sandbox.studio import SshKey, send_by_sftp, ssh_key
@@ -96,6 +97,7 @@ class Demo:
                     "sandbox_opt_ins": "sftp,web_acl,content_key",
                     "encoder_image": ENCODER_IMAGE,
                     "sign_in_endpoint": "/cognito/",
+                    "sign_in_domain": "/",
                     "loopback_webhooks": "true",
                     "first_retry_pause_s": "2",
                     "ssh_keys": f'{{"blender": "{key.public}"}}',
@@ -135,6 +137,7 @@ class Demo:
                 ).start(detached=detached)
             if not detached:
                 stack.callback(edge.stop)
+            admit_edge(platform, edge.url)
             yield Up(cloud=cloud, edge=edge, platform=platform, assembly=assembly, studio_key=key)
 
     def _deploy(self, cloud: EmbeddedCloud, assembly: Assembly) -> None:

@@ -78,6 +78,7 @@ def render(*, deployment: EdgeDeployment, endpoint: str, port: int, user: str | 
     numbered = list(enumerate(deployment.behaviours))
     blocks = [
         _cognito(endpoint=endpoint),
+        _managed_login(endpoint=endpoint),
         *([_root(deployment.root_object)] if deployment.root_object else []),
         *(_outer(n, behaviour) for n, behaviour in numbered),
         *(_inner(n, behaviour, endpoint=endpoint) for n, behaviour in numbered),
@@ -127,6 +128,16 @@ def _cognito(*, endpoint: str) -> str:
 location = /cognito/ {{
     limit_except POST {{ deny all; }}
     proxy_pass {endpoint}/;
+}}
+"""
+
+
+def _managed_login(*, endpoint: str) -> str:
+    """Where viewers sign in, which in an account is a domain of the user pool."""
+    return f"""\
+location ~ "^/(oauth2/(authorize|token|revoke)|login|logout)\\z" {{
+    limit_except GET POST {{ deny all; }}
+    proxy_pass {endpoint};
 }}
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import CfnOutput, CustomResource, Duration
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -22,6 +23,7 @@ from stacks.constructs.player_site import PlayerSite, content_security_policy
 from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import REPOSITORY, ServiceFunction
 from stacks.constructs.studio_api import StudioApi
+from stacks.constructs.viewer_sign_in import ViewerSignIn
 from stacks.constructs.web_acl import WebAcl
 from stacks.settings import Settings
 
@@ -43,7 +45,8 @@ class DeliveryStack(ContextStack):
         mezzanine: MediaBucket,
         access_logs: s3.IBucket,
         api: ViewerApi,
-        client_id: str,
+        viewers: cognito.IUserPool,
+        sign_in: ViewerSignIn,
         studio_api: StudioApi,
         edge_secret: secretsmanager.ISecret,
         data_key: kms.IKey,
@@ -74,7 +77,9 @@ class DeliveryStack(ContextStack):
             access_logs=access_logs,
             api=api,
             studio_api=studio_api,
+            headers=self._response_headers(sign_in_domain=sign_in.domain),
         )
+        self._admit_page(viewers=viewers, sign_in=sign_in)
         PlayerSite(
             self,
             "Player",
@@ -82,7 +87,8 @@ class DeliveryStack(ContextStack):
             configuration={
                 "cognito_endpoint": settings.delivery.sign_in_endpoint
                 or f"https://cognito-idp.{settings.primary_region}.amazonaws.com/",
-                "client_id": client_id,
+                "client_id": sign_in.client.user_pool_client_id,
+                "sign_in_domain": settings.delivery.sign_in_domain or f"https://{sign_in.domain}/",
                 "studio_client_id": studio_api.client.user_pool_client_id,
                 "region": settings.primary_region,
                 "environment": settings.profile,
@@ -130,6 +136,30 @@ class DeliveryStack(ContextStack):
         store.node.add_dependency(published)
         return store
 
+    def _admit_page(self, *, viewers: cognito.IUserPool, sign_in: ViewerSignIn) -> None:
+        """Let viewers sign in at the distribution: its name is known when all that it needs has been deployed."""
+        function = ServiceFunction(
+            self,
+            "AdmitPage",
+            handler="lambdas.delivery.handlers.admit_page",
+            environment=NoEnvironment(),
+            description="Tells the viewers' sign-in where the page is.",
+            timeout=Duration.minutes(1),
+        )
+        viewers.grant(function.execution_role, "cognito-idp:DescribeUserPoolClient", "cognito-idp:UpdateUserPoolClient")
+        CustomResource(
+            self,
+            "SignIn",
+            service_token=function.function_arn,
+            resource_type="Custom::SignIn",
+            properties={
+                "UserPoolId": viewers.user_pool_id,
+                "ClientId": sign_in.client.user_pool_client_id,
+                "Address": f"https://{self.distribution.domain_name}/",
+                "Declared": sign_in.declared,
+            },
+        )
+
     def _distribution(
         self,
         *,
@@ -138,8 +168,8 @@ class DeliveryStack(ContextStack):
         access_logs: s3.IBucket,
         api: ViewerApi,
         studio_api: StudioApi,
+        headers: cloudfront.IResponseHeadersPolicy,
     ) -> cloudfront.Distribution:
-        secure = self._response_headers()
         media_origin = origins.S3BucketOrigin.with_origin_access_control(media)
         distribution = cloudfront.Distribution(
             self,
@@ -157,18 +187,18 @@ class DeliveryStack(ContextStack):
             default_behavior=cloudfront.BehaviorOptions(
                 origin=origins.S3BucketOrigin.with_origin_access_control(web),
                 viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
-                response_headers_policy=secure,
+                response_headers_policy=headers,
                 compress=True,
             ),
             additional_behaviors={
                 # The first pattern that fits is taken.
-                "/api/ingest/*": _api_behaviour(studio_api.domain_name, headers=secure),
-                "/api/*": _api_behaviour(api.domain_name, headers=secure),
+                "/api/ingest/*": _api_behaviour(studio_api.domain_name, headers=headers),
+                "/api/*": _api_behaviour(api.domain_name, headers=headers),
                 "/media/*": cloudfront.BehaviorOptions(
                     origin=media_origin,
                     viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
                     cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED_FOR_UNCOMPRESSED_OBJECTS,
-                    response_headers_policy=secure,
+                    response_headers_policy=headers,
                     function_associations=[
                         cloudfront.FunctionAssociation(
                             function=self.viewer_request,
@@ -179,7 +209,7 @@ class DeliveryStack(ContextStack):
                 f"/{ART_PREFIX}*": cloudfront.BehaviorOptions(
                     origin=media_origin,
                     viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
-                    response_headers_policy=secure,
+                    response_headers_policy=headers,
                 ),
             },
         )
@@ -206,14 +236,16 @@ class DeliveryStack(ContextStack):
             )
         return distribution
 
-    def _response_headers(self) -> cloudfront.ResponseHeadersPolicy:
+    def _response_headers(self, *, sign_in_domain: str) -> cloudfront.ResponseHeadersPolicy:
         return cloudfront.ResponseHeadersPolicy(
             self,
             "SecurityHeaders",
             comment="What every answer carries.",
             security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
                 content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
-                    content_security_policy=content_security_policy(region=self.settings.primary_region),
+                    content_security_policy=content_security_policy(
+                        region=self.settings.primary_region, sign_in_domain=sign_in_domain
+                    ),
                     override=True,
                 ),
                 content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Duration
+from aws_cdk import CfnOutput
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
@@ -33,6 +33,7 @@ from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow, table
 from stacks.constructs.user_pool import user_pool
+from stacks.constructs.viewer_sign_in import ViewerSignIn
 from stacks.settings import Settings
 
 HANDLERS = "lambdas.playback.handlers"
@@ -62,7 +63,8 @@ class PlaybackStack(ContextStack):
             description="Marquee: viewers, sessions, content keys, licences, progress.",
         )
         self._media, self._bus = media, bus
-        self.viewers, self.client = self._viewers()
+        self.viewers = self._viewers()
+        self.sign_in = ViewerSignIn(self, "SignIn", pool=self.viewers)
         self.content_key = self._content_key(data_key)
         self.edge_secret = secretsmanager.Secret(
             self,
@@ -89,34 +91,24 @@ class PlaybackStack(ContextStack):
         self._content_keys = table(self, "ContentKeys", partition_key="title_id", sort_key="tier")
         self.key_service = self._key_service()
         self._follow_the_catalog()
-        self.api = ViewerApi(self, "Api", viewers=self.viewers, client=self.client)
+        self.api = ViewerApi(self, "Api", viewers=self.viewers, client=self.sign_in.client)
         self.api.route(apigateway.HttpMethod.GET, "/api/catalog/titles", list_titles)
         self._session_routes()
         self._license_route()
         self._progress_route()
         CfnOutput(self, "UserPoolId", value=self.viewers.user_pool_id)
-        CfnOutput(self, "UserPoolClientId", value=self.client.user_pool_client_id)
+        CfnOutput(self, "UserPoolClientId", value=self.sign_in.client.user_pool_client_id)
         CfnOutput(self, "PlayableTable", value=self._playable.table_name)
         CfnOutput(self, "ApiId", value=self.api.http_api.api_id)
 
-    def _viewers(self) -> tuple[cognito.UserPool, cognito.UserPoolClient]:
+    def _viewers(self) -> cognito.UserPool:
         pool = user_pool(self, "Viewers", stack=self, mfa=cognito.Mfa.OPTIONAL, who="viewers")
         acknowledge(
             pool,
-            reason="A television cannot ask for a second factor; viewers may switch it on, and the pool offers it.",
+            reason="A household shares an account: who pays for it decides on a second factor, and the pool has one.",
             rules=("AwsSolutions-COG2",),
         )
-        client = pool.add_client(
-            "Player",
-            auth_flows=cognito.AuthFlow(user_password=True),
-            disable_o_auth=True,
-            prevent_user_existence_errors=True,
-            enable_token_revocation=True,
-            access_token_validity=Duration.hours(1),
-            id_token_validity=Duration.hours(1),
-            refresh_token_validity=Duration.days(30),
-        )
-        return pool, client
+        return pool
 
     def _content_key(self, data_key: kms.IKey) -> kms.IKey:
         """Return the key that wraps content keys: its own, where the profile pays for one."""

@@ -227,7 +227,9 @@ class DeliverySettings:
     """A WAF web ACL with its four rules: 9 USD a month, plus requests."""
     price_class: Literal["100", "all"]
     sign_in_endpoint: str | None = None
-    """Where the page signs viewers in, if not at Cognito's own endpoint."""
+    """Where studios sign in, if not at Cognito's own endpoint."""
+    sign_in_domain: str | None = None
+    """Where viewers sign in, if not at the domain of their user pool: an address that ends with a slash."""
 
 
 @dataclass(frozen=True, kw_only=True)

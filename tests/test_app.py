@@ -40,6 +40,10 @@ def test_the_sign_in_endpoint_is_taken_from_the_context():
     )
 
 
+def test_where_viewers_sign_in_is_taken_from_the_context():
+    assert settings("sandbox", sign_in_domain="/").delivery.sign_in_domain == "/"
+
+
 def test_webhooks_lead_to_the_machine_itself_in_a_sandbox_that_says_so_only():
     assert settings("sandbox", loopback_webhooks="true").ingestion.loopback_webhooks is True
     assert settings("sandbox").ingestion.loopback_webhooks is False

@@ -1,4 +1,4 @@
-"""What CloudFormation says to a custom resource, as far as the edge keys need it."""
+"""What CloudFormation says to the custom resources of delivery."""
 
 from __future__ import annotations
 
@@ -30,6 +30,19 @@ class EdgeKeysProperties(_Message):
     def object_arn(self) -> str:
         """The object's ARN, as the key value store's ``ImportSource`` wants it."""
         return f"arn:aws:s3:::{self.bucket}/{self.key}"
+
+
+class SignInProperties(_Message):
+    """The properties of ``Custom::SignIn``; what else is declared of the client is there to tell of its changes."""
+
+    user_pool_id: Annotated[str, Field(pattern=r"^[a-z0-9-]+_[0-9A-Za-z]+$")]
+    client_id: Annotated[str, Field(min_length=1)]
+    address: Annotated[str, Field(pattern=r"^https://[^/]+/$", description="where the page is")]
+
+    @property
+    def region(self) -> str:
+        """The pool's region: the function runs in CloudFront's, which may be another."""
+        return self.user_pool_id.split("_", maxsplit=1)[0]
 
 
 class CustomResourceRequest(_Message):

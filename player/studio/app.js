@@ -3,12 +3,13 @@
 import { ApiError } from "../api.js";
 import { Auth, SignedOutError } from "../auth.js";
 import { byId } from "../dom.js";
-import { wireSignIn } from "../signin.js";
 import { StudioApi } from "./api.js";
 import { DeliveryPage } from "./delivery.js";
 import { Enlarged } from "./enlarged.js";
 import { List } from "./list.js";
+import { Passwords } from "./passwords.js";
 import { Poll } from "./poll.js";
+import { wireSignIn } from "./signin.js";
 import { Stills } from "./stills.js";
 import { describe, panel } from "./trouble.js";
 
@@ -54,11 +55,11 @@ async function main() {
   const response = await fetch("/config.json", { cache: "no-cache" });
   if (!response.ok) throw new Error(`/config.json ${response.status}`);
   const configuration = await response.json();
-  const auth = new Auth({
+  const passwords = new Passwords({
     endpoint: configuration.cognito_endpoint,
     clientId: configuration.studio_client_id,
-    storeKey: "marquee.studio.session",
   });
+  const auth = new Auth({ issuer: passwords, storeKey: "marquee.studio.session" });
   const api = new StudioApi(auth);
   const stills = new Stills(api, () => {
     delivery.render();
@@ -75,7 +76,13 @@ async function main() {
     },
     onLookBack: () => poll.start(),
   });
-  const askToSignIn = wireSignIn({ auth, onSignedIn: route });
+  const askToSignIn = wireSignIn({
+    passwords,
+    onSignedIn: (granted, username) => {
+      auth.accept(granted, username);
+      route();
+    },
+  });
   let listAddress = "#/";
   let listScroll = 0;
   /** @type {List | DeliveryPage} */

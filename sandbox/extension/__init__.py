@@ -50,6 +50,7 @@ def apply(workspace: Workspace) -> Callable[[], None]:
         replicas,
         secrets,
         sftp,
+        sign_in,
         stepfunctions,
         storage,
     )
@@ -77,6 +78,7 @@ def apply(workspace: Workspace) -> Callable[[], None]:
         parameters,
         secrets,
         keys,
+        sign_in,
         bucket_deployment,
     ):
         service.apply()

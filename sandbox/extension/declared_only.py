@@ -16,6 +16,7 @@ from sandbox.extension.workspace import Workspace
 TYPES: Final = {
     "AWS::Budgets::Budget": "nothing here costs money",
     "AWS::CloudFront::RealtimeLogConfig": "the viewer's edge is the local nginx, not CloudFront",
+    "AWS::Cognito::ManagedLoginBranding": "the embedded sign-in pages have one look",
     "AWS::FIS::ExperimentTemplate": "faults are injected by the tests themselves",
     "AWS::Route53::HealthCheck": "there is one cloud, and it is up",
     "AWS::S3::StorageLens": "an object's use is not metered here",

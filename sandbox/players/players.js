@@ -2,6 +2,7 @@
 
 import { Api } from "/api.js";
 import { Auth } from "/auth.js";
+import { ManagedLogin } from "/oauth.js";
 
 const KEY_SYSTEM = "org.w3.clearkey";
 // When the rung changes, a player's word of it comes a moment before or after its picture.
@@ -91,8 +92,8 @@ function licences() {
  * @param {number} seconds
  */
 window.play = async (name, titleId, seconds) => {
-  const { cognito_endpoint: endpoint, client_id: clientId } = await (await fetch("/config.json")).json();
-  const auth = new Auth({ endpoint, clientId });
+  const { sign_in_domain: domain, client_id: clientId } = await (await fetch("/config.json")).json();
+  const auth = new Auth({ issuer: new ManagedLogin({ domain, clientId }) });
   const session = await new Api(auth).createSession(titleId);
   // The API passes a body of an unnamed type on as binary.
   const signed = { Authorization: `Bearer ${await auth.idToken()}`, "Content-Type": "application/json" };

@@ -110,10 +110,18 @@ def _acknowledge_uploader(scope: Construct, bucket: s3.IBucket) -> None:
     )
 
 
-def content_security_policy(*, region: str) -> str:
-    """Return the policy that the page is written for; `region` is that of the user pool."""
+def content_security_policy(*, region: str, sign_in_domain: str) -> str:
+    """Return the policy that the page is written for.
+
+    Parameters
+    ----------
+    region
+        That of the user pools.
+    sign_in_domain
+        The host that gives viewers their tokens.
+    """
     policy: str = _DEPLOYMENT["content_security_policy"]
-    return policy.format(region=region)
+    return policy.format(region=region, sign_in_domain=sign_in_domain)
 
 
 def only(files: Iterable[str]) -> list[str]:

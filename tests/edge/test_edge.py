@@ -134,6 +134,25 @@ def test_the_embedded_cognito_is_under_a_path(ask, origin):
     assert ask("/cognito/more", method="POST").status == 403
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/oauth2/authorize?state=a%20b"), ("POST", "/oauth2/token"), ("POST", "/login"), ("GET", "/logout?x=y")],
+)
+def test_the_embedded_managed_login_is_where_the_page_looks_for_it(ask, origin, method, path):
+    answer = ask(path, method=method, body=b"a=b" if method == "POST" else None)
+
+    seen = origin.requests[-1]
+    assert (seen.method, seen.path) == (method, path)
+    # Its pages have forms, which the policy of ours forbids.
+    assert "content-security-policy" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/oauth2/userInfo", "/login/more"])
+def test_nothing_else_of_cognito_is(ask, origin, path):
+    ask(path)
+    assert origin.requests[-1].path != path
+
+
 @pytest.mark.parametrize("path", ["/art/x.jpg", "/player.js"])
 def test_a_method_that_the_behaviour_does_not_allow_is_refused(ask, origin, path):
     before = len(origin.requests)

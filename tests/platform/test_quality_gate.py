@@ -6,7 +6,7 @@ import pytest
 
 from lambdas.common.keys import Workspace
 from lambdas.encoding.models import MOST_RAISES, EncodingPlan
-from tests.platform.viewer import Viewer, sign_in
+from tests.platform.viewer import Viewer, studio_sign_in
 from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -105,7 +105,7 @@ def test_the_studio_sees_the_scores_and_the_worst_frame(platform, films):
     rejected = platform.bus.event("RenditionRejected", version_id=films.too_noisy)
     edge = platform.up.edge
     user = new_studio_user(platform.up.platform, studio="blender", site=edge.url, folder=platform.work_dir / "studios")
-    token = sign_in(port=edge.port, client_id=user.client_id, username=user.username, password=user.password)
+    token = studio_sign_in(port=edge.port, client_id=user.client_id, username=user.username, password=user.password)
     studio, address = Viewer(port=edge.port, token=token), "/api/ingest/deliveries/too-noisy"
 
     def told():

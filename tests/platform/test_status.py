@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.platform.viewer import Viewer, sign_in
+from tests.platform.viewer import Viewer, studio_sign_in
 from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -58,7 +58,7 @@ def studio(platform):
 
     def studio(name):
         user = new_studio_user(platform.up.platform, studio=name, site=edge.url, folder=folder)
-        token = sign_in(port=edge.port, client_id=user.client_id, username=user.username, password=user.password)
+        token = studio_sign_in(port=edge.port, client_id=user.client_id, username=user.username, password=user.password)
         return Viewer(port=edge.port, token=token)
 
     return studio

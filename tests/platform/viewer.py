@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 TITLE = "big-buck-bunny"
 """The published film's id."""
+TITLES = "/api/catalog/titles"
 
 _TIMEOUT_S = 30
 
@@ -73,6 +78,11 @@ class Viewer:
     def post(self, path: str, body: object, **options: Any) -> Answer:
         return self.ask("POST", path, body=body, **options)
 
+    def submit(self, path: str, form: Mapping[str, str]) -> Answer:
+        """Send a form."""
+        content_type = {"content-type": "application/x-www-form-urlencoded"}
+        return self.ask("POST", path, body=urlencode(form).encode(), headers=content_type)
+
     def watch(self, title_id: str) -> dict[str, Any]:
         """Open a session and return its answer."""
         answer = self.post("/api/playback/sessions", {"title_id": title_id})
@@ -82,7 +92,47 @@ class Viewer:
 
 
 def sign_in(*, port: int, client_id: str, username: str, password: str) -> str:
-    """Return an access token, from where the page gets it."""
+    """Sign a viewer in as the page does, by a code of the managed login, and return an access token."""
+    token: str = tokens_of(port=port, client_id=client_id, username=username, password=password)["access_token"]
+    return token
+
+
+def tokens_of(*, port: int, client_id: str, username: str, password: str) -> dict[str, Any]:
+    """Return all that the token endpoint gives for a code."""
+    at_edge, page, verifier = Viewer(port=port), f"http://127.0.0.1:{port}/", secrets.token_urlsafe(32)
+    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
+    asked = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": page,
+        "scope": "openid email",
+        "state": secrets.token_urlsafe(32),
+        "code_challenge": digest.decode().rstrip("="),
+        "code_challenge_method": "S256",
+    }
+    answer = at_edge.get(f"/oauth2/authorize?{urlencode(asked)}")
+    assert answer.status == 200, answer.body
+    back = at_edge.submit("/login", {**asked, "username": username, "password": password})
+    assert back.status == 302, back.body
+    returned = dict(parse_qsl(urlsplit(back.headers["location"]).query))
+    assert returned["state"] == asked["state"]
+    answer = at_edge.submit(
+        "/oauth2/token",
+        {
+            "grant_type": "authorization_code",
+            "client_id": client_id,
+            "code": returned["code"],
+            "redirect_uri": page,
+            "code_verifier": verifier,
+        },
+    )
+    assert answer.status == 200, answer.body
+    tokens: dict[str, Any] = answer.json
+    return tokens
+
+
+def studio_sign_in(*, port: int, client_id: str, username: str, password: str) -> str:
+    """Sign a studio in as the dashboard does, by its password, and return an access token."""
     answer = Viewer(port=port).post(
         "/cognito/",
         {

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.player.house import PASSWORD, House, HouseHandler, serve
+from tests.player.house import PASSWORD, House, HouseHandler, Seen, serve
 
 STUDIO_USER, WITH_CODE, TO_ENROL = "desk@blender.example", "coded@blender.example", "new@blender.example"
+NEWCOMER = "newcomer@blender.example"
 CODE, SECRET = "314159", "JBSWY3DPEHPK3PXP"
 FPS = 24
 
@@ -171,27 +172,54 @@ class DeskHandler(HouseHandler):
 
     house: Desk
 
+    def _answer(self, body: Any) -> None:
+        if self.path == "/cognito/":
+            self.house.seen.append(Seen(path=self.path, authorization=None, body=body))
+            self._cognito(body)
+        else:
+            super()._answer(body)
+
     def _cognito(self, body: Any) -> None:
-        tokens = {"IdToken": self.house.id_token, "RefreshToken": "refresh", "ExpiresIn": 3600}
-        match self.headers["X-Amz-Target"].split(".")[1], body:
-            case "InitiateAuth", {"AuthParameters": {"USERNAME": str(user), "PASSWORD": secret}} if secret == PASSWORD:
-                names = {WITH_CODE: "SOFTWARE_TOKEN_MFA", TO_ENROL: "MFA_SETUP"}
-                if user in names:
-                    self._json(200, {"ChallengeName": names[user], "Session": "first"})
-                else:
-                    super()._cognito(body)
+        action = self.headers["X-Amz-Target"].split(".")[1]
+        if action == "RevokeToken":
+            self._json(200, {})
+        elif action == "InitiateAuth":
+            self._initiate(body["AuthParameters"])
+        else:
+            self._respond(action, body)
+
+    def _initiate(self, parameters: Any) -> None:
+        challenges = {WITH_CODE: "SOFTWARE_TOKEN_MFA", TO_ENROL: "MFA_SETUP", NEWCOMER: "NEW_PASSWORD_REQUIRED"}
+        match parameters:
+            case {"REFRESH_TOKEN": "refresh"}:
+                self._json(200, {"AuthenticationResult": {"IdToken": self.house.id_token, "ExpiresIn": 3600}})
+            case {"USERNAME": str(user), "PASSWORD": secret} if secret == PASSWORD and user in challenges:
+                self._json(200, {"ChallengeName": challenges[user], "Session": "first"})
+            case {"PASSWORD": secret} if secret == PASSWORD:
+                self._signed_in()
+            case _:
+                self._json(400, {"__type": "NotAuthorizedException", "message": "Incorrect username or password."})
+
+    def _respond(self, action: str, body: Any) -> None:
+        match action, body:
             case "AssociateSoftwareToken", {"Session": "first"}:
                 self._json(200, {"SecretCode": SECRET, "Session": "second"})
             case "VerifySoftwareToken", {"Session": "second", "UserCode": code} if code == CODE:
                 self._json(200, {"Status": "SUCCESS", "Session": "third"})
             case "RespondToAuthChallenge", {"ChallengeName": "MFA_SETUP", "Session": "third"}:
-                self._json(200, {"AuthenticationResult": tokens})
+                self._signed_in()
             case "RespondToAuthChallenge", {"ChallengeResponses": {"SOFTWARE_TOKEN_MFA_CODE": code}} if code == CODE:
-                self._json(200, {"AuthenticationResult": tokens})
-            case (("RespondToAuthChallenge" | "VerifySoftwareToken"), _):
-                self._json(400, {"__type": "CodeMismatchException", "message": "Code mismatch"})
+                self._signed_in()
+            case "RespondToAuthChallenge", {"ChallengeResponses": {"NEW_PASSWORD": secret}} if len(secret) >= 8:
+                self._signed_in()
+            case "RespondToAuthChallenge", {"ChallengeResponses": {"NEW_PASSWORD": _}}:
+                self._json(400, {"__type": "InvalidPasswordException", "message": "too short"})
             case _:
-                super()._cognito(body)
+                self._json(400, {"__type": "CodeMismatchException", "message": "Code mismatch"})
+
+    def _signed_in(self) -> None:
+        tokens = {"IdToken": self.house.id_token, "RefreshToken": "refresh", "ExpiresIn": 3600}
+        self._json(200, {"AuthenticationResult": tokens})
 
     def _api(self, path: list[str], body: Any) -> None:
         assert body is None, "the dashboard only reads"

@@ -1,15 +1,17 @@
 """The platform as the page sees it: the page's own files, sign-in, API and edge, on one loopback port."""
 
 import base64
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from lambdas.common.keys import VersionLayout
 from lambdas.playback.manifests import CONTENT_TYPES, personal
@@ -20,10 +22,11 @@ PLAYER = REPOSITORY / "player"
 DEPLOYMENT = json.loads((PLAYER / "deployment.json").read_text(encoding="utf-8"))
 VENDOR = REPOSITORY / DEPLOYMENT["vendor"]["from"]
 
-USERNAME, PASSWORD, NEWCOMER = "viewer@example.com", "Popcorn-1", "newcomer@example.com"
+USERNAME, PASSWORD = ACCOUNT = ("viewer@example.com", "Popcorn-1")
 EDGE_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzaWQiOiJzMSJ9.c2lnbmF0dXJlLW9mLXRoZS1lZGdl"
 CONFIGURATION = {
     "cognito_endpoint": "/cognito/",
+    "sign_in_domain": "/",
     "client_id": "c1",
     "studio_client_id": "s1",
     "region": "eu-west-1",
@@ -72,8 +75,14 @@ class House:
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
     configured: bool = True
     edge_is_open: bool = False
+    signed_out_everywhere: bool = False
+    nonce: str | None = None
+    """What ID tokens say in place of the nonce that was asked for."""
     seen: list[Seen] = field(default_factory=list)
     url: str = ""
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What was asked for with each code that has not been exchanged."""
+    refresh_token: str = "refresh-0"
     _tokens: int = 0
 
     def asked(self, path: str) -> list[Seen]:
@@ -86,8 +95,36 @@ class House:
 
     @property
     def id_token(self) -> str:
-        """The only ID token that is good now."""
+        """The only ID token that is good now: the first part of it, at which the API looks."""
         return f"id-{self._tokens}"
+
+    def id_token_with(self, nonce: str | None) -> str:
+        """Return the ID token with what it says to the page."""
+        claims = {"aud": CONFIGURATION["client_id"], "email": USERNAME, "sub": "viewer-1", "nonce": nonce}
+        encoded = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        return f"{self.id_token}.{encoded}.signature"
+
+    def exchange(self, form: dict[str, str]) -> dict[str, Any] | None:
+        """Return the tokens for a code or a refresh token, as the token endpoint gives them; each is good once."""
+        if form["client_id"] != CONFIGURATION["client_id"]:
+            return None
+        asked: dict[str, str] = {}
+        if form["grant_type"] == "authorization_code":
+            asked = self.codes.pop(form["code"], {})
+            digest = hashlib.sha256(form["code_verifier"].encode()).digest()
+            if base64.urlsafe_b64encode(digest).decode().rstrip("=") != asked.get("code_challenge"):
+                return None
+            if form["redirect_uri"] != asked["redirect_uri"]:
+                return None
+        elif self.signed_out_everywhere or form["refresh_token"] != self.refresh_token:
+            return None
+        self.refresh_token = f"refresh-{int(self.refresh_token.split('-')[1]) + 1}"
+        return {
+            "id_token": self.id_token_with(self.nonce or asked.get("nonce")),
+            "refresh_token": self.refresh_token,
+            "expires_in": 3600,
+            "token_type": "Bearer",
+        }
 
 
 @contextmanager
@@ -134,14 +171,16 @@ class HouseHandler(BaseHTTPRequestHandler):
         self._answer(None)
 
     def do_POST(self) -> None:
-        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        is_form = self.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
+        self._answer(dict(parse_qsl(body.decode())) if is_form else json.loads(body))
 
     def _answer(self, body: Any) -> None:
         path = urlsplit(self.path).path
         self.house.seen.append(Seen(path=path, authorization=self.headers["Authorization"], body=body))
         match path.split("/")[1:]:
-            case ["cognito", ""]:
-                self._cognito(body)
+            case ["oauth2", _] | ["login"] | ["logout"]:
+                self._managed_login(path, body)
             case ["api", *rest]:
                 self._api(rest, body)
             case ["media", token, "the-gradient", "v1", *rest]:
@@ -162,30 +201,45 @@ class HouseHandler(BaseHTTPRequestHandler):
             case _:
                 self._json(404, {"message": path})
 
-    def _cognito(self, body: Any) -> None:
-        tokens = {"AuthenticationResult": {"IdToken": self.house.id_token, "ExpiresIn": 3600}}
-        match self.headers["X-Amz-Target"].split(".")[1], body:
-            case "InitiateAuth", {"AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": {"REFRESH_TOKEN": "refresh"}}:
-                self._json(200, tokens)
-            case "InitiateAuth", {"AuthParameters": {"USERNAME": username, "PASSWORD": secret}} if secret == PASSWORD:
-                if username == NEWCOMER:
-                    self._json(200, {"ChallengeName": "NEW_PASSWORD_REQUIRED", "Session": "half-way"})
-                else:
-                    tokens["AuthenticationResult"]["RefreshToken"] = "refresh"
-                    self._json(200, tokens)
-            case "RevokeToken", {"ClientId": _, "Token": "refresh"}:
-                self._json(200, {})
-            case "RespondToAuthChallenge", {"Session": "half-way", "ChallengeResponses": {"NEW_PASSWORD": secret}}:
-                if len(secret) < 8:
-                    self._json(400, {"__type": "InvalidPasswordException", "message": "too short"})
-                else:
-                    self._json(200, tokens)
-            case _:
-                self._json(400, {"__type": "NotAuthorizedException", "message": "Incorrect username or password."})
+    def _managed_login(self, path: str, body: Any) -> None:
+        house, query = self.house, dict(parse_qsl(urlsplit(self.path).query))
+        match path, body:
+            case "/oauth2/authorize", None:
+                self._login_page(query)
+            case "/login", {"username": username, "password": secret, **asked} if (username, secret) == ACCOUNT:
+                house.codes[code := f"code-{len(house.seen)}"] = asked
+                back = {"code": code, "state": asked["state"]}
+                self._redirect(f"{asked['redirect_uri']}?{urlencode(back)}")
+            case "/login", _:
+                asked = {name: value for name, value in body.items() if name not in {"username", "password"}}
+                self._login_page(asked, complaint="Incorrect username or password.")
+            case "/oauth2/token", _:
+                tokens = house.exchange(body)
+                self._json(200 if tokens else 400, tokens or {"error": "invalid_grant"})
+            case "/oauth2/revoke", _:
+                self._send(200, "text/plain", b"")
+            case "/logout", None:
+                self._redirect(query["logout_uri"])
+
+    def _login_page(self, asked: dict[str, str], complaint: str = "") -> None:
+        kept = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in asked.items())
+        form = """<label>Name <input name="username"></label>
+            <label>Password <input name="password" type="password"></label> <button>Go</button>"""
+        page = f'<p class="error">{complaint}</p>' if complaint else ""
+        # Not a page of ours: it has none of our policy, which forbids forms.
+        self._send(
+            200, TYPES[".html"], f"{page}<form method=post action=/login>{kept}{form}</form>".encode(), ours=False
+        )
+
+    def _redirect(self, address: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", address)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _api(self, path: list[str], body: Any) -> None:
         house = self.house
-        if self.headers["Authorization"] != f"Bearer {house.id_token}":
+        if (self.headers["Authorization"] or "").split(".")[0] != f"Bearer {house.id_token}":
             self._json(401, {"message": "Unauthorized"})
             return
         match path, body:
@@ -241,11 +295,13 @@ class HouseHandler(BaseHTTPRequestHandler):
     def _json(self, status: int, document: Any) -> None:
         self._send(status, TYPES[".json"], json.dumps(document).encode())
 
-    def _send(self, status: int, content_type: str, content: bytes) -> None:
+    def _send(self, status: int, content_type: str, content: bytes, *, ours: bool = True) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
-        policy = DEPLOYMENT["content_security_policy"].format(region="eu-west-1")
-        self.send_header("Content-Security-Policy", policy)
+        if ours:
+            policy = DEPLOYMENT["content_security_policy"]
+            policy = policy.format(region="eu-west-1", sign_in_domain="signin.example")
+            self.send_header("Content-Security-Policy", policy)
         self.end_headers()
         self.wfile.write(content)

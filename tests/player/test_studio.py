@@ -9,6 +9,7 @@ from tests.player.desk import (
     CODE,
     FREEZE,
     LOUDNESS,
+    NEWCOMER,
     SECRET,
     STUDIO_USER,
     SYNC,
@@ -87,6 +88,29 @@ def test_the_studios_pool_is_asked_and_the_session_is_not_the_viewers(dashboard,
     dashboard.get_by_role("heading", name="Sign in").wait_for()
     assert dashboard.evaluate("sessionStorage.length") == 0
     assert dashboard.get_by_text("reel-2").count() == 0
+
+
+def test_a_wrong_password_is_said_and_nothing_is_stored(dashboard):
+    sign_in(dashboard, password="Popcorn-2")
+    dashboard.get_by_role("alert").get_by_text("do not match").wait_for()
+    assert dashboard.evaluate("sessionStorage.length") == 0
+    assert dashboard.locator("#desk").is_hidden()
+
+
+def test_an_empty_field_is_named_without_asking_the_service(dashboard, desk):
+    sign_in(dashboard, password="")
+    dashboard.get_by_role("alert").get_by_text("Password is missing").wait_for()
+    assert desk.asked("/cognito/") == []
+
+
+def test_a_first_sign_in_chooses_a_password(dashboard):
+    sign_in(dashboard, username=NEWCOMER)
+    dashboard.get_by_label("New password").fill("short")
+    dashboard.get_by_role("button", name="Save and sign in").click()
+    dashboard.get_by_role("alert").get_by_text("too weak").wait_for()
+    dashboard.get_by_label("New password").fill("Popcorn-and-more-1")
+    dashboard.get_by_role("button", name="Save and sign in").click()
+    dashboard.get_by_role("heading", name="Deliveries").wait_for()
 
 
 def test_a_code_of_an_authenticator_app_is_asked_for(dashboard):

@@ -1,5 +1,7 @@
 import json
 
+from pydantic.alias_generators import to_pascal
+
 from stacks.constructs.service_function import REPOSITORY
 
 NOT_CACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -104,12 +106,46 @@ def test_every_answer_carries_the_policy_that_the_page_is_written_for(declared):
         assert distribution(declared).text(behaviour["ResponseHeadersPolicyId"]) == f"<{policy.path}>"
     written = json.loads((REPOSITORY / "player" / "deployment.json").read_text())["content_security_policy"]
     headers = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
-    assert headers["ContentSecurityPolicy"] == {
-        "ContentSecurityPolicy": written.format(region=declared.settings.primary_region),
+    found = policy.text(headers["ContentSecurityPolicy"]["ContentSecurityPolicy"])
+    assert {"ContentSecurityPolicy": found, "Override": headers["ContentSecurityPolicy"]["Override"]} == {
+        "ContentSecurityPolicy": written.format(
+            region=declared.settings.primary_region, sign_in_domain=sign_in_domain(declared)
+        ),
         "Override": True,
     }
     assert headers["FrameOptions"]["FrameOption"] == "DENY"
     assert headers["StrictTransportSecurity"]["AccessControlMaxAgeSec"] >= 365 * 24 * 3600
+
+
+def sign_in_domain(declared):
+    domain = declared.only("AWS::Cognito::UserPoolDomain")
+    return f"{domain.text(domain['Domain'])}.auth.{declared.settings.primary_region}.amazoncognito.com"
+
+
+def _pascal(parts):
+    return {name[0].upper() + name[1:]: value for name, value in parts.items()}
+
+
+def test_the_page_is_told_to_the_sign_in_whenever_the_client_changes(declared):
+    told = declared.only("Custom::SignIn")
+    assert told.text(told["Address"]) == f"https://<{distribution(declared).path}.DomainName>/"
+    assert told.text(told["ClientId"]) == "<playback/SignIn/Page>"
+    assert told.text(told["UserPoolId"]) == "<playback/Viewers>"
+    client = declared.at("playback/SignIn/Page").properties
+    stated = {to_pascal(name): value for name, value in json.loads(told["Declared"]).items()}
+    assert stated.keys() == client.keys() - {"UserPoolId"}
+    for name, value in stated.items():
+        assert client[name] in (value, isinstance(value, dict) and _pascal(value)), name
+
+
+def test_the_page_is_told_by_a_function_that_may_change_clients_of_the_viewers_pool_only(declared):
+    role = declared.at("delivery/AdmitPageRole")
+    may = [
+        found for found in declared.granted(role) if any(action.startswith("cognito-idp:") for action in found.actions)
+    ]
+    [statement] = may
+    assert statement.actions == {"cognito-idp:DescribeUserPoolClient", "cognito-idp:UpdateUserPoolClient"}
+    assert set(statement.resources) == {"<playback/Viewers.Arn>"}
 
 
 def test_a_web_acl_stands_before_it_where_it_is_paid_for(sandbox, complete):

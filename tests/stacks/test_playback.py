@@ -28,7 +28,7 @@ def test_no_route_answers_without_a_signed_in_viewer(declared):
         assert route["AuthorizationType"] == "JWT"
         assert route.text(route["AuthorizerId"]) == f"<{authorizer.path}>"
     jwt = authorizer["JwtConfiguration"]
-    assert [authorizer.text(audience) for audience in jwt["Audience"]] == ["<playback/Viewers/Player>"]
+    assert [authorizer.text(audience) for audience in jwt["Audience"]] == ["<playback/SignIn/Page>"]
     region = declared.settings.primary_region
     issuer = f"https://cognito-idp.{region}.amazonaws.com/<playback/Viewers>"
     assert authorizer.text(jwt["Issuer"]) == issuer
@@ -56,6 +56,29 @@ def test_viewers_cannot_be_enumerated_and_have_long_passwords(declared):
     client = declared.only("AWS::Cognito::UserPoolClient", stack="playback")
     assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert not client.properties.get("GenerateSecret"), "a page cannot keep a secret"
+
+
+def test_no_client_gives_tokens_for_a_password_to_whoever_asks(declared):
+    client = declared.only("AWS::Cognito::UserPoolClient", stack="playback")
+    assert client["ExplicitAuthFlows"] == ["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+    assert not {"AllowedOAuthFlows", "CallbackURLs"} & client.properties.keys(), "the delivery stack adds the page"
+    for role in declared.of("AWS::IAM::Role"):
+        for statement in declared.granted(role):
+            assert "cognito-idp:AdminInitiateAuth" not in statement.actions
+
+
+def test_a_refresh_token_is_good_once(declared):
+    client = declared.only("AWS::Cognito::UserPoolClient", stack="playback")
+    assert client["RefreshTokenRotation"]["Feature"] == "ENABLED"
+    assert client["EnableTokenRevocation"] is True
+
+
+def test_viewers_sign_in_at_pages_of_cognito_that_have_a_style(declared):
+    domain = declared.only("AWS::Cognito::UserPoolDomain")
+    assert domain.text(domain["UserPoolId"]) == "<playback/Viewers>"
+    assert domain["ManagedLoginVersion"] == 2
+    style = declared.only("AWS::Cognito::ManagedLoginBranding")
+    assert style.text(style["ClientId"]) == "<playback/SignIn/Page>"
 
 
 def actions_on(declared, resource):

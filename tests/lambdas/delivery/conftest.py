@@ -38,3 +38,23 @@ def cloudformation():
         yield received
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def request_(cloudformation):
+    """Return CloudFormation's request of one kind."""
+
+    def request_(kind, properties, **more):
+        return {
+            "RequestType": kind,
+            "ResponseURL": cloudformation.url,
+            "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1",
+            "RequestId": "request-1",
+            "ResourceType": "Custom::EdgeKeys",
+            "LogicalResourceId": "EdgeKeys",
+            "ServiceToken": "arn",
+            "ResourceProperties": properties,
+            **more,
+        }
+
+    return request_

@@ -30,24 +30,6 @@ def secret(staging):
 
 
 @pytest.fixture
-def request_(cloudformation):
-    def request_(kind, properties, **more):
-        return {
-            "RequestType": kind,
-            "ResponseURL": cloudformation.url,
-            "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1",
-            "RequestId": "request-1",
-            "ResourceType": "Custom::EdgeKeys",
-            "LogicalResourceId": "EdgeKeys",
-            "ServiceToken": "arn",
-            "ResourceProperties": properties,
-            **more,
-        }
-
-    return request_
-
-
-@pytest.fixture
 def publish(context):
     context.log_stream_name = "the-log-stream"
     return lambda event: handlers.publish_edge_keys(event, context)
