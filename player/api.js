@@ -126,6 +126,26 @@ export class Api {
   }
 
   /**
+   * Ask which device waits under a code.
+   *
+   * @param {string} userCode
+   * @returns {Promise<{device: string, expires_at: number}>}
+   */
+  deviceRequest(userCode) {
+    return this.#client.json("GET", `/api/device/request?user_code=${encodeURIComponent(userCode)}`);
+  }
+
+  /**
+   * Let the device in that waits under a code, or refuse it.
+   *
+   * @param {string} userCode
+   * @param {"allow" | "deny"} decision
+   */
+  async decideDevice(userCode, decision) {
+    await this.#client.send("POST", "/api/device/approve", { user_code: userCode, decision });
+  }
+
+  /**
    * Report how far the viewer is.
    *
    * @param {object} beat

@@ -1,5 +1,6 @@
 /** The page's composition root: who is signed in and which address decide what is shown. */
 
+import { wireActivation } from "./activate.js";
 import { Api } from "./api.js";
 import { Auth, SignedOutError, SignInError } from "./auth.js";
 import { showLoading, showNotice, showTitles } from "./catalog.js";
@@ -10,7 +11,7 @@ import { Playback } from "./playback.js";
 import { wireSignIn } from "./signin.js";
 import { wireWatch } from "./watch.js";
 
-const VIEWS = ["signin", "catalog", "watch"];
+const VIEWS = ["signin", "activate", "catalog", "watch"];
 
 /** @param {string} view */
 function show(view) {
@@ -62,6 +63,7 @@ async function main() {
   const video = byId("video");
   const playback = new Playback({ video, stage: byId("stage"), api, auth });
   const watch = wireWatch({ playback, video, onLeave: () => go("/") });
+  const activate = wireActivation({ api });
   const askToSignIn = wireSignIn({ begin: (again) => login.begin(location.pathname + location.search, again) });
   // What the demo's check and the browser tests look at.
   window.marquee = {
@@ -91,6 +93,12 @@ async function main() {
     if (!auth.username) {
       show("signin");
       askToSignIn("");
+      return;
+    }
+    if (location.pathname === "/activate") {
+      document.title = "Sign in a device · Marquee";
+      show("activate");
+      activate(new URL(address).searchParams.get("code") ?? "");
       return;
     }
     const titleId = new URL(address).searchParams.get("title");

@@ -27,6 +27,7 @@ from stacks.constructs.api import ViewerApi
 from stacks.constructs.bus_subscription import subscribe
 from stacks.constructs.content_keys import allow_content_keys
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.device_grant import device_grant, television_client
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.secret_access import grant_secret
@@ -65,6 +66,7 @@ class PlaybackStack(ContextStack):
         self._media, self._bus = media, bus
         self.viewers = self._viewers()
         self.sign_in = ViewerSignIn(self, "SignIn", pool=self.viewers)
+        self.television = television_client(self.sign_in, pool=self.viewers)
         self.content_key = self._content_key(data_key)
         self.edge_secret = secretsmanager.Secret(
             self,
@@ -91,13 +93,15 @@ class PlaybackStack(ContextStack):
         self._content_keys = table(self, "ContentKeys", partition_key="title_id", sort_key="tier")
         self.key_service = self._key_service()
         self._follow_the_catalog()
-        self.api = ViewerApi(self, "Api", viewers=self.viewers, client=self.sign_in.client)
+        self.api = ViewerApi(self, "Api", viewers=self.viewers, clients=[self.sign_in.client, self.television])
         self.api.route(apigateway.HttpMethod.GET, "/api/catalog/titles", list_titles)
         self._session_routes()
         self._license_route()
         self._progress_route()
+        device_grant(self, api=self.api, pool=self.viewers, page=self.sign_in.client, television=self.television)
         CfnOutput(self, "UserPoolId", value=self.viewers.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.sign_in.client.user_pool_client_id)
+        CfnOutput(self, "TelevisionClientId", value=self.television.user_pool_client_id)
         CfnOutput(self, "PlayableTable", value=self._playable.table_name)
         CfnOutput(self, "ApiId", value=self.api.http_api.api_id)
 

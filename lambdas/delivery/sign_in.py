@@ -28,13 +28,15 @@ def admitting(client: Client, *, addresses: tuple[str, ...]) -> dict[str, Any]:
         "SupportedIdentityProviders": ["COGNITO"],
         "CallbackURLs": list(addresses),
         "LogoutURLs": list(addresses),
+        # Where the page is, for whoever asks the client: televisions send their viewers there.
+        "DefaultRedirectURI": addresses[-1],
     }
 
 
 def admitting_nobody(client: Client) -> dict[str, Any]:
     """Return `client` as it was before it admitted anybody."""
     return {
-        **client,
+        **{name: value for name, value in client.items() if name != "DefaultRedirectURI"},
         "AllowedOAuthFlowsUserPoolClient": False,
         **{name: [] for name in ("AllowedOAuthFlows", "AllowedOAuthScopes", "CallbackURLs", "LogoutURLs")},
     }

@@ -1,8 +1,9 @@
-"""HTTP APIs: every route needs a signed-in user of one pool, is throttled and is logged."""
+"""HTTP APIs: every route needs a signed-in user of one pool, unless it says why not; all are throttled and logged."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import jsii
 from aws_cdk import Stack
@@ -15,6 +16,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigateway import AccessLogFormat
 from constructs import Construct
 
+from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.context_stack import ContextStack
 
 _ACCESS_LOG_FIELDS = {
@@ -56,8 +58,8 @@ class SignedInApi(Construct):
         The API's name.
     users
         What the pool's users are called, as the authorizer's name: ``Viewers``.
-    pool, client
-        The user pool, and the client whose tokens are accepted.
+    pool, clients
+        The user pool, and those of its clients whose tokens are accepted.
     throttle
         Requests a second, and at once.
     """
@@ -70,18 +72,19 @@ class SignedInApi(Construct):
         api_name: str,
         users: str,
         pool: cognito.IUserPool,
-        client: cognito.IUserPoolClient,
+        clients: Sequence[cognito.IUserPoolClient],
         throttle: apigateway.ThrottleSettings,
     ) -> None:
         super().__init__(stack, construct_id)
+        self._throttles: dict[str, object] = {}
         self.http_api = apigateway.HttpApi(
             self,
             "HttpApi",
             api_name=api_name,
             create_default_stage=False,
-            default_authorizer=authorizers.HttpUserPoolAuthorizer(users, pool, user_pool_clients=[client]),
+            default_authorizer=authorizers.HttpUserPoolAuthorizer(users, pool, user_pool_clients=list(clients)),
         )
-        apigateway.HttpStage(
+        self._stage = apigateway.HttpStage(
             self,
             "Default",
             http_api=self.http_api,
@@ -99,11 +102,45 @@ class SignedInApi(Construct):
 
     def route(self, method: apigateway.HttpMethod, path: str, function: lambda_.IFunction) -> None:
         """Answer `method` on `path` with `function`."""
-        self.http_api.add_routes(
+        self.http_api.add_routes(path=path, methods=[method], integration=_integration(function))
+
+    def open_route(
+        self,
+        method: apigateway.HttpMethod,
+        path: str,
+        function: lambda_.IFunction,
+        *,
+        throttle: apigateway.ThrottleSettings,
+        reason: str,
+    ) -> None:
+        """Answer `method` on `path` with `function`, whoever asks.
+
+        Parameters
+        ----------
+        throttle
+            Of this route alone: requests a second, and at once.
+        reason
+            Why no token is asked for, for the acknowledgement.
+        """
+        [route] = self.http_api.add_routes(
             path=path,
             methods=[method],
-            integration=integrations.HttpLambdaIntegration(f"{function.node.id}Integration", function),
+            integration=_integration(function),
+            authorizer=apigateway.HttpNoneAuthorizer(),
         )
+        acknowledge(route, reason=reason, rules=("AwsSolutions-APIG4",))
+        self._throttles[f"{method.value} {path}"] = {
+            "ThrottlingRateLimit": throttle.rate_limit,
+            "ThrottlingBurstLimit": throttle.burst_limit,
+        }
+        stage = self._stage.node.default_child
+        stage.add_property_override("RouteSettings", dict(self._throttles))
+        # A stage does not take settings of a route that is not there yet.
+        stage.node.add_dependency(route)
+
+
+def _integration(function: lambda_.IFunction) -> integrations.HttpLambdaIntegration:
+    return integrations.HttpLambdaIntegration(f"{function.node.id}Integration", function)
 
 
 class ViewerApi(SignedInApi):
@@ -115,7 +152,7 @@ class ViewerApi(SignedInApi):
         construct_id: str,
         *,
         viewers: cognito.IUserPool,
-        client: cognito.IUserPoolClient,
+        clients: Sequence[cognito.IUserPoolClient],
     ) -> None:
         settings = stack.settings
         super().__init__(
@@ -124,7 +161,7 @@ class ViewerApi(SignedInApi):
             api_name=f"{settings.namespace}-{settings.profile}",
             users="Viewers",
             pool=viewers,
-            client=client,
+            clients=clients,
             throttle=apigateway.ThrottleSettings(
                 rate_limit=settings.playback.api_rate_per_s, burst_limit=settings.playback.api_burst
             ),

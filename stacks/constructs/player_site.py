@@ -63,7 +63,7 @@ class PlayerSite(Construct):
                 s3_deployment.Source.data("openapi.json", _API.read_text(encoding="utf-8")),
             ],
             destination_bucket=bucket,
-            exclude=[f"{_DEPLOYMENT['vendor']['to']}/*"],
+            exclude=[f"{_DEPLOYMENT['vendor']['to']}/*", *_DEPLOYMENT["paths"]],
             cache_control=fresh,
             log_group=log_group,
         )
@@ -80,6 +80,19 @@ class PlayerSite(Construct):
             destination_bucket=bucket,
             destination_key_prefix=_DEPLOYMENT["vendor"]["to"],
             cache_control=fresh,
+            log_group=log_group,
+        )
+        page = (REPOSITORY / "player" / "index.html").read_text(encoding="utf-8")
+        s3_deployment.BucketDeployment(
+            self,
+            "Paths",
+            # An address that people type has no ending by which its type could be told.
+            sources=[s3_deployment.Source.data(path, page) for path in _DEPLOYMENT["paths"]],
+            content_type="text/html; charset=utf-8",
+            destination_bucket=bucket,
+            cache_control=fresh,
+            # Of the rest of the bucket it knows nothing.
+            prune=False,
             log_group=log_group,
         )
         _acknowledge_uploader(self, bucket)

@@ -47,7 +47,7 @@ class StudioApi(Construct):
             api_name=f"{settings.namespace}-{settings.profile}-studios",
             users="Studios",
             pool=self.pool,
-            client=self.client,
+            clients=[self.client],
             throttle=apigateway.ThrottleSettings(
                 rate_limit=settings.ingestion.api_rate_per_s, burst_limit=settings.ingestion.api_burst
             ),

@@ -23,6 +23,7 @@ DEPLOYMENT = json.loads((PLAYER / "deployment.json").read_text(encoding="utf-8")
 VENDOR = REPOSITORY / DEPLOYMENT["vendor"]["from"]
 
 USERNAME, PASSWORD = ACCOUNT = ("viewer@example.com", "Popcorn-1")
+DEVICE_CODE = "WDJB-MJHT"
 EDGE_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzaWQiOiJzMSJ9.c2lnbmF0dXJlLW9mLXRoZS1lZGdl"
 CONFIGURATION = {
     "cognito_endpoint": "/cognito/",
@@ -197,7 +198,7 @@ class HouseHandler(BaseHTTPRequestHandler):
             case ["studio", name]:
                 self._file(PLAYER / "studio" / name)
             case [name]:
-                self._file(PLAYER / (name or "index.html"))
+                self._file(PLAYER / ("index.html" if name in {"", *DEPLOYMENT["paths"]} else name))
             case _:
                 self._json(404, {"message": path})
 
@@ -245,6 +246,10 @@ class HouseHandler(BaseHTTPRequestHandler):
         match path, body:
             case ["catalog", "titles"], None:
                 self._json(200, {"titles": house.titles})
+            case ["device", "request"], None if f"user_code={DEVICE_CODE}" in self.path:
+                self._json(200, {"device": "Living <b>room</b>", "expires_at": 4_000_000_000})
+            case ["device", "approve"], {"user_code": code, "decision": _} if code == DEVICE_CODE:
+                self._send(204, "application/json", b"")
             case ["playback", "sessions"], {"title_id": "the-gradient"}:
                 self._json(201, self._session())
             case ["playback", "sessions", "s1", "manifest"], None:

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from tests.player.film import THUMBNAIL
-from tests.player.house import EDGE_TOKEN, PASSWORD, TITLE, USERNAME
+from tests.player.house import DEVICE_CODE, EDGE_TOKEN, PASSWORD, TITLE, USERNAME
 
 pytestmark = pytest.mark.browser
 
@@ -331,3 +331,28 @@ def test_the_bearer_goes_to_the_api_and_never_to_the_edge(page, house):
     assert {request.authorization for request in house.asked("/media/")} == {None}
     for path in ("/api/playback/sessions/s1/manifest", "/api/playback/license"):
         assert {request.authorization.split(".")[0] for request in house.asked(path)} == {"Bearer id-0"}
+
+
+@pytest.mark.parametrize(
+    ("button", "decision", "said"), [("Allow", "allow", "signed in"), ("Refuse", "deny", "refused")]
+)
+def test_a_television_is_let_in_or_refused_by_whoever_signs_in(page, house, button, decision, said):
+    sign_in(page, address=f"/activate?code={DEVICE_CODE}")
+    # The address brings the code, and does nothing by itself.
+    page.get_by_role("heading", name="Sign in a device").wait_for()
+    assert page.get_by_label("The code on its screen").input_value() == DEVICE_CODE
+    assert house.asked("/api/device") == []
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("Living <b>room</b>").wait_for()
+    assert house.asked("/api/device/approve") == []
+    page.get_by_role("button", name=button).click()
+    page.get_by_role("status").get_by_text(said).wait_for()
+    [approval] = house.asked("/api/device/approve")
+    assert approval.body == {"user_code": DEVICE_CODE, "decision": decision}
+
+
+def test_a_code_that_no_device_shows_is_said(page):
+    sign_in(page, address="/activate")
+    page.get_by_label("The code on its screen").fill("BBBB-BBBB")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("alert").get_by_text("No device waits with this code").wait_for()

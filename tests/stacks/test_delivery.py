@@ -163,3 +163,11 @@ def test_a_web_acl_stands_before_it_where_it_is_paid_for(sandbox, complete):
 
 def test_the_edge_stands_where_cloudfront_wants_it(declared):
     assert declared.synthesis.stacks["delivery"].region == "us-east-1"
+
+
+def test_paths_that_people_type_hold_the_page(declared):
+    written = json.loads((REPOSITORY / "player" / "deployment.json").read_text())
+    deployments = {found.path.split("/")[2]: found for found in declared.of("Custom::CDKBucketDeployment")}
+    assert deployments["Paths"]["SystemMetadata"]["content-type"] == "text/html; charset=utf-8"
+    assert deployments["Paths"]["Prune"] is False
+    assert set(written["paths"]) <= set(deployments["Page"]["Exclude"]), "the page's own upload would remove them"

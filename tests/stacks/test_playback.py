@@ -6,7 +6,13 @@ ROUTES = {
     "GET /api/playback/sessions/{session_id}/manifest": "playback/GetManifest",
     "POST /api/playback/license": "playback/License",
     "POST /api/playback/progress": "playback/Progress",
+    "POST /api/device/code": "playback/DeviceCode",
+    "POST /api/device/token": "playback/DeviceToken",
+    "GET /api/device/request": "playback/DeviceRequest",
+    "POST /api/device/approve": "playback/ApproveDevice",
 }
+OPEN = {"POST /api/device/code", "POST /api/device/token"}
+"""Where a device without a token gets one."""
 CONTENT_KEY = "<playback/ContentKeyWrapping.Arn>"
 
 
@@ -22,13 +28,18 @@ def test_every_route_reaches_its_function(declared):
     assert routes == {key: f"<{function}.Arn>" for key, function in ROUTES.items()}
 
 
-def test_no_route_answers_without_a_signed_in_viewer(declared):
+def test_no_route_answers_without_a_signed_in_viewer_but_those_of_devices_that_sign_in(declared):
     authorizer = declared.only("AWS::ApiGatewayV2::Authorizer", stack="playback")
-    for route in declared.of("AWS::ApiGatewayV2::Route", stack="playback"):
-        assert route["AuthorizationType"] == "JWT"
-        assert route.text(route["AuthorizerId"]) == f"<{authorizer.path}>"
+    routes = {route["RouteKey"]: route for route in declared.of("AWS::ApiGatewayV2::Route", stack="playback")}
+    assert {key for key, route in routes.items() if route["AuthorizationType"] == "NONE"} == OPEN
+    for key in routes.keys() - OPEN:
+        assert routes[key]["AuthorizationType"] == "JWT"
+        assert routes[key].text(routes[key]["AuthorizerId"]) == f"<{authorizer.path}>"
     jwt = authorizer["JwtConfiguration"]
-    assert [authorizer.text(audience) for audience in jwt["Audience"]] == ["<playback/SignIn/Page>"]
+    assert [authorizer.text(audience) for audience in jwt["Audience"]] == [
+        "<playback/SignIn/Page>",
+        "<playback/SignIn/Television>",
+    ]
     region = declared.settings.primary_region
     issuer = f"https://cognito-idp.{region}.amazonaws.com/<playback/Viewers>"
     assert authorizer.text(jwt["Issuer"]) == issuer
@@ -53,14 +64,15 @@ def test_viewers_cannot_be_enumerated_and_have_long_passwords(declared):
     pool = declared.only("AWS::Cognito::UserPool", stack="playback")
     assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
     assert pool["Policies"]["PasswordPolicy"]["MinimumLength"] >= 12
-    client = declared.only("AWS::Cognito::UserPoolClient", stack="playback")
-    assert client["PreventUserExistenceErrors"] == "ENABLED"
-    assert not client.properties.get("GenerateSecret"), "a page cannot keep a secret"
+    for client in declared.of("AWS::Cognito::UserPoolClient", stack="playback"):
+        assert client["PreventUserExistenceErrors"] == "ENABLED"
+        assert not client.properties.get("GenerateSecret"), "neither a page nor a television can keep a secret"
 
 
 def test_no_client_gives_tokens_for_a_password_to_whoever_asks(declared):
-    client = declared.only("AWS::Cognito::UserPoolClient", stack="playback")
+    client = declared.at("playback/SignIn/Page")
     assert client["ExplicitAuthFlows"] == ["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+    assert declared.at("playback/SignIn/Television")["ExplicitAuthFlows"] == ["ALLOW_CUSTOM_AUTH"]
     assert not {"AllowedOAuthFlows", "CallbackURLs"} & client.properties.keys(), "the delivery stack adds the page"
     for role in declared.of("AWS::IAM::Role"):
         for statement in declared.granted(role):
@@ -68,9 +80,42 @@ def test_no_client_gives_tokens_for_a_password_to_whoever_asks(declared):
 
 
 def test_a_refresh_token_is_good_once(declared):
-    client = declared.only("AWS::Cognito::UserPoolClient", stack="playback")
-    assert client["RefreshTokenRotation"]["Feature"] == "ENABLED"
-    assert client["EnableTokenRevocation"] is True
+    for client in declared.of("AWS::Cognito::UserPoolClient", stack="playback"):
+        assert client["RefreshTokenRotation"] == {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}
+        assert client["EnableTokenRevocation"] is True
+
+
+def test_open_routes_are_throttled_by_themselves_and_far_below_the_others(declared):
+    stage = declared.only("AWS::ApiGatewayV2::Stage", stack="playback")
+    assert stage["RouteSettings"].keys() == OPEN
+    routes = {route["RouteKey"]: route for route in declared.of("AWS::ApiGatewayV2::Route", stack="playback")}
+    for key in OPEN:
+        limits = stage["RouteSettings"][key]
+        assert limits["ThrottlingRateLimit"] < declared.settings.playback.api_rate_per_s
+        assert limits["ThrottlingBurstLimit"] < declared.settings.playback.api_burst
+        assert routes[key].logical_id in stage.body["DependsOn"]
+
+
+def test_cognito_asks_one_function_whether_a_device_code_is_good(declared):
+    triggers = declared.only("AWS::Cognito::UserPool", stack="playback")
+    assert {name: triggers.text(arn) for name, arn in triggers["LambdaConfig"].items()} == dict.fromkeys(
+        ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"), "<playback/DeviceChallenge.Arn>"
+    )
+
+
+def test_grants_of_devices_end(declared):
+    grants = declared.at("playback/DeviceGrants")
+    assert grants["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_who_grants_a_device_its_tokens_may_change_one_item_at_a_time(declared):
+    assert actions_on(declared, "<playback/DeviceGrants.Arn>") == {
+        "playback/DeviceCodeRole": {"dynamodb:PutItem"},
+        "playback/DeviceTokenRole": {"dynamodb:UpdateItem"},
+        "playback/DeviceRequestRole": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        "playback/ApproveDeviceRole": {"dynamodb:UpdateItem"},
+        "playback/DeviceChallengeRole": {"dynamodb:UpdateItem"},
+    }
 
 
 def test_viewers_sign_in_at_pages_of_cognito_that_have_a_style(declared):
