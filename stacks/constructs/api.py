@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import cast
 
 import jsii
 from aws_cdk import Stack
@@ -133,7 +134,7 @@ class SignedInApi(Construct):
             "ThrottlingRateLimit": throttle.rate_limit,
             "ThrottlingBurstLimit": throttle.burst_limit,
         }
-        stage = self._stage.node.default_child
+        stage = cast("apigateway.CfnStage", self._stage.node.default_child)
         stage.add_property_override("RouteSettings", dict(self._throttles))
         # A stage does not take settings of a route that is not there yet.
         stage.node.add_dependency(route)
