@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from lambdas.catalog.operations import OPERATIONS as CATALOG
-from lambdas.common.operations import JSON, PROBLEM, GatewayMessage, Operation, Problem
+from lambdas.common.operations import FORM, JSON, PROBLEM, GatewayMessage, OAuthRefusal, Operation, Problem
 from lambdas.ingestion.operations import OPERATIONS as INGESTION
 from lambdas.playback.operations import OPERATIONS as PLAYBACK
 from stacks.constructs.service_function import REPOSITORY
@@ -27,8 +27,9 @@ _ANY_TIME = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
 _GATEWAY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _ABOUT = (
-    "What viewers and studios reach over HTTP, both at the distribution's address. Every operation needs the ID token "
-    "of a signed-in user: of the viewers' pool, and below `/api/ingest` of the studios'. An error of a function is a "
+    "What viewers and studios reach over HTTP, both at the distribution's address. Operations need the ID token "
+    "of a signed-in user: of the viewers' pool, and below `/api/ingest` of the studios'. The two with which a "
+    "television gets tokens need none, and answer errors as RFC 6749 has them. Any other error of a function is a "
     'problem document (RFC 9457); API Gateway answers 401 and 429 itself, as `{"message": …}`.'
 )
 Model = tuple[type[BaseModel], JsonSchemaMode]
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 def _models(operations: Iterable[Operation]) -> set[Model]:
-    models: set[Model] = {(Problem, "serialization"), (GatewayMessage, "serialization")}
+    models: set[Model] = {(answer, "serialization") for answer in (Problem, OAuthRefusal, GatewayMessage)}
     for operation in operations:
         if operation.body:
             models.add((operation.body, "validation"))
@@ -91,7 +92,10 @@ def _described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         "responses": dict(_answers(operation, schemas)),
     }
     if operation.body:
-        described["requestBody"] = {"required": True, "content": _content(schemas[operation.body, "validation"])}
+        content = _content(schemas[operation.body, "validation"], kind=FORM if operation.is_oauth else JSON)
+        described["requestBody"] = {"required": True, "content": content}
+    if operation.is_oauth:
+        described["security"] = []
     return described
 
 
@@ -102,11 +106,16 @@ def _answers(operation: Operation, schemas: Schemas) -> Iterator[tuple[str, Any]
     elif operation.media:
         good["content"] = {kind: {} for kind in operation.media}
     yield str(int(operation.status)), good
-    for status in _GATEWAY:
+    # No token is asked for at a token endpoint, so none is missed there; what it refuses with 401 is the client.
+    for status in _GATEWAY[1:] if operation.is_oauth else _GATEWAY:
         message = _content(schemas[GatewayMessage, "serialization"])
         yield str(int(status)), {"description": status.phrase, "content": message}
     for status in (*operation.refusals, *_ANY_TIME):
-        problem = _content(schemas[Problem, "serialization"], kind=PROBLEM)
+        problem = (
+            _content(schemas[OAuthRefusal, "serialization"])
+            if operation.is_oauth
+            else _content(schemas[Problem, "serialization"], kind=PROBLEM)
+        )
         yield str(int(status)), {"description": status.phrase, "content": problem}
 
 

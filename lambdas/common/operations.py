@@ -15,6 +15,7 @@ from lambdas.common.media import Record
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+FORM = "application/x-www-form-urlencoded"
 READ = (HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY)
 """What any question may be refused with, beside what the gateway refuses."""
 WRITTEN = (HTTPStatus.BAD_REQUEST, *READ)
@@ -37,6 +38,13 @@ class Problem(Record):
     instance: str = Field(description="`urn:marquee:request:…`, by which the log is searched")
     detail: str | None = None
     errors: tuple[FieldProblem, ...] = Field(default=(), description="of invalid input: one a field")
+
+
+class OAuthRefusal(Record):
+    """What a token endpoint refuses with (RFC 6749, 5.2)."""
+
+    error: str = Field(description="for example `authorization_pending`")
+    error_description: str
 
 
 class GatewayMessage(BaseModel):
@@ -67,6 +75,8 @@ class Operation:
         The types of what is not JSON.
     refusals
         Every status of a problem document that it may answer; 500 and 503 are any operation's.
+    is_oauth
+        Whether it speaks as RFC 6749 has it: it needs no token, the body is a form, and errors are `OAuthRefusal`.
     """
 
     method: Literal["DELETE", "GET", "POST", "PUT"]
@@ -80,3 +90,4 @@ class Operation:
     answer: type[BaseModel] | None = None
     media: tuple[str, ...] = ()
     refusals: tuple[HTTPStatus, ...] = READ
+    is_oauth: bool = False

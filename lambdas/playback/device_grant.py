@@ -122,6 +122,34 @@ class TokenForm(_Form):
     refresh_token: Annotated[str, Field(max_length=8192)] = ""
 
 
+class CodeResponse(Record):
+    """What a device is to show, and how often it may ask (RFC 8628, 3.2)."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: int = Field(default=LIFETIME_S, description="seconds")
+    interval: int = Field(default=INTERVAL_S, description="seconds")
+
+
+class TokenResponse(Record):
+    """Tokens of a device's own (RFC 6749, 5.1)."""
+
+    access_token: str
+    id_token: str
+    refresh_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - its type, not the token
+    expires_in: int = Field(description="seconds")
+
+
+class DeviceRequest(Record):
+    """What waits for a viewer's decision."""
+
+    device: str = Field(description="what the device calls itself")
+    expires_at: int = Field(description="seconds since the epoch")
+
+
 def normalised(user_code: str) -> str:
     """Return a user code as it is hashed, however it was typed.
 
@@ -182,17 +210,15 @@ def issue(*, device: str, now: int) -> Issued:
     return Issued(grant=grant, user_code=user_code, device_code=device_code)
 
 
-def answer(issued: Issued, *, page: str) -> dict[str, Any]:
-    """Return the device authorization response (RFC 8628, 3.2); `page` is the site's address, with a slash."""
+def answer(issued: Issued, *, page: str) -> CodeResponse:
+    """Return what the device is told; `page` is the site's address, with a slash."""
     shown = f"{issued.user_code[:_GROUP]}-{issued.user_code[_GROUP:]}"
-    return {
-        "device_code": str(issued.device_code),
-        "user_code": shown,
-        "verification_uri": f"{page}activate",
-        "verification_uri_complete": f"{page}activate?code={shown}",
-        "expires_in": LIFETIME_S,
-        "interval": INTERVAL_S,
-    }
+    return CodeResponse(
+        device_code=str(issued.device_code),
+        user_code=shown,
+        verification_uri=f"{page}activate",
+        verification_uri_complete=f"{page}activate?code={shown}",
+    )
 
 
 def code_id(user_code: str) -> str:

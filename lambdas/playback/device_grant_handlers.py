@@ -24,6 +24,7 @@ from lambdas.playback.device_grant import (
     CodeForm,
     Decision,
     DeviceCode,
+    DeviceRequest,
     OAuthError,
     RequestQuery,
     TokenForm,
@@ -109,7 +110,7 @@ def device_request(event: Payload, _context: LambdaContext) -> Answer:
     query = parse_query(event, RequestQuery)
     grants.count_attempt(claims["sub"], now=moment)
     grant = grants.find(query.user_code, now=moment)
-    return json_answer({"device": grant.device, "expires_at": grant.expires_at})
+    return json_answer(DeviceRequest(device=grant.device, expires_at=grant.expires_at))
 
 
 @entry_point

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.errors import ForbiddenError, NotFoundError
 from lambdas.playback import device_grant
-from lambdas.playback.device_grant import DeviceCode, DeviceGrant, OAuthError, Status
+from lambdas.playback.device_grant import DeviceCode, DeviceGrant, OAuthError, Status, TokenResponse
 
 _LOST = "ConditionalCheckFailedException"
 _WAITS = "attribute_exists(code_id) AND expires_at > :now"
@@ -181,7 +181,7 @@ class ViewerTokens:
         self._client_id = client_id
 
     @transient_errors()
-    def for_code(self, device_code: DeviceCode, *, username: str) -> dict[str, Any]:
+    def for_code(self, device_code: DeviceCode, *, username: str) -> TokenResponse:
         """Return the token response for an approved device code. Cognito asks our trigger whether it is good.
 
         Raises
@@ -205,7 +205,7 @@ class ViewerTokens:
         return _response(given["AuthenticationResult"])
 
     @transient_errors()
-    def for_refresh_token(self, refresh_token: str) -> dict[str, Any]:
+    def for_refresh_token(self, refresh_token: str) -> TokenResponse:
         """Return the token response of a renewal.
 
         Raises
@@ -234,15 +234,13 @@ def page_address(*, user_pool_id: str, client_id: str) -> str:
     return str(answer["UserPoolClient"]["DefaultRedirectURI"])
 
 
-def _response(result: Mapping[str, Any], *, refresh_token: str = "") -> dict[str, Any]:
-    """Return Cognito's tokens as RFC 6749 (5.1) has them."""
-    return {
-        "access_token": result["AccessToken"],
-        "id_token": result["IdToken"],
-        "refresh_token": result.get("RefreshToken", refresh_token),
-        "token_type": "Bearer",
-        "expires_in": result["ExpiresIn"],
-    }
+def _response(result: Mapping[str, Any], *, refresh_token: str = "") -> TokenResponse:
+    return TokenResponse(
+        access_token=result["AccessToken"],
+        id_token=result["IdToken"],
+        refresh_token=result.get("RefreshToken", refresh_token),
+        expires_in=result["ExpiresIn"],
+    )
 
 
 def _refused(description: str) -> OAuthError:
