@@ -87,6 +87,12 @@ PRICES: Mapping[str, Price] = {
         source="aws.amazon.com/lambda/pricing: a request at 0.20 a million, and 512 MiB for a second on Arm at "
         "0.0000133334 a GB-second; most take less",
     ),
+    "Valkey cache": Price(
+        usd=Decimal("0.0084"),
+        hourly=True,
+        source="aws.amazon.com/elasticache/pricing: serverless Valkey at 0.084 a GB an hour, of which an empty cache is "
+        "metered 100 MB",
+    ),
     "interface endpoint": Price(
         usd=Decimal("0.01"), hourly=True, source="aws.amazon.com/privatelink/pricing: an endpoint a zone an hour"
     ),
@@ -125,6 +131,7 @@ _BILLED: Mapping[str, Callable[[Properties], Counter[str]]] = {
     "AWS::EC2::EIP": lambda _: Counter({"public IPv4 address": 1}),
     "AWS::EC2::NatGateway": lambda _: Counter({"NAT gateway": 1}),
     "AWS::EC2::VPCEndpoint": _endpoint,
+    "AWS::ElastiCache::ServerlessCache": lambda _: Counter({"Valkey cache": 1}),
     "AWS::Events::Rule": _rule,
     "AWS::KMS::Key": lambda _: Counter({"KMS key": 1}),
     "AWS::KMS::ReplicaKey": lambda _: Counter({"KMS key": 1}),
@@ -179,6 +186,10 @@ _FREE = frozenset(
         "AWS::EC2::SubnetRouteTableAssociation",
         "AWS::EC2::VPC",
         "AWS::EC2::VPCGatewayAttachment",
+        "AWS::EC2::SecurityGroupEgress",
+        "AWS::EC2::SecurityGroupIngress",
+        "AWS::ElastiCache::User",
+        "AWS::ElastiCache::UserGroup",
         "AWS::Events::EventBus",
         "AWS::IAM::InstanceProfile",
         "AWS::IAM::Policy",

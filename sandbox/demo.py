@@ -94,7 +94,7 @@ class Demo:
                 profile=PROFILE,
                 folder=self._work_dir / "cdk.out",
                 context={
-                    "sandbox_opt_ins": "sftp,web_acl,content_key",
+                    "sandbox_opt_ins": "sftp,web_acl,content_key,rate_limits",
                     "encoder_image": ENCODER_IMAGE,
                     "sign_in_endpoint": "/cognito/",
                     "sign_in_domain": "/",

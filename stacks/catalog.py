@@ -24,6 +24,7 @@ from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow, table
+from stacks.limits import LimitsStack
 from stacks.settings import Settings
 
 HANDLERS = "lambdas.catalog.handlers"
@@ -41,6 +42,7 @@ class CatalogStack(ContextStack):
         media: MediaBucket,
         data_key: kms.IKey,
         bus: events.IEventBus,
+        limits: LimitsStack | None,
         alarms: sns.ITopic,
     ) -> None:
         super().__init__(
@@ -68,6 +70,7 @@ class CatalogStack(ContextStack):
             handler=f"{HANDLERS}.list_titles",
             environment=ReadEnvironment(titles_table=self._titles.table_name),
             description="GET /api/catalog/titles",
+            limit=limits.catalog if limits else None,
         )
         allow(self._titles, self.list_titles, "dynamodb:Query", index=PUBLISHED_INDEX)
         CfnOutput(self, "TitlesTable", value=self._titles.table_name)

@@ -23,6 +23,7 @@ from stacks.encoding import EncodingStack
 from stacks.governance import GovernanceStack
 from stacks.ingest_region import IngestEndpointStack, IngestRegionStack
 from stacks.ingestion import IngestionStack
+from stacks.limits import LimitsStack
 from stacks.playback import PlaybackStack
 from stacks.recovery import RecoveryStack
 from stacks.settings import Settings
@@ -31,8 +32,8 @@ from stacks.storage import StorageReplicaStack, StorageStack
 ANSWERED_OTHERWISE = {
     "NIST.800.53.R5-IAMNoInlinePolicy": "Every role has one purpose and one user; its policy lives and dies with it. "
     "See docs/decisions/0009-policy-gate.md.",
-    "NIST.800.53.R5-LambdaInsideVPC": "The functions reach AWS APIs only, by IAM; a VPC would add NAT and no wall. "
-    "See docs/decisions/0009-policy-gate.md.",
+    "NIST.800.53.R5-LambdaInsideVPC": "Functions that count requests stand in one, to reach the cache; the others reach "
+    "AWS APIs only, by IAM, and a VPC would add NAT and no wall. See docs/decisions/0009-policy-gate.md.",
     "NIST.800.53.R5-LambdaConcurrency": "The API's throttle and the queues bound concurrency; a reservation a function "
     "would take it from the others. See docs/decisions/0009-policy-gate.md.",
 }
@@ -57,8 +58,19 @@ class Marquee(Stage):
         self.storage = StorageStack(self, settings=settings, data_key=data_key, alarms=alarms)
         for replica in self.storage_replicas:
             self.storage.add_stack_dependency(replica, reason="replication needs its destinations")
+        self.limits = (
+            LimitsStack(self, settings=settings, flow_logs=self.storage.access_logs, alarms=alarms)
+            if settings.rate_limits.valkey
+            else None
+        )
         self.catalog = CatalogStack(
-            self, settings=settings, media=self.storage.media, data_key=data_key, bus=bus, alarms=alarms
+            self,
+            settings=settings,
+            media=self.storage.media,
+            data_key=data_key,
+            bus=bus,
+            limits=self.limits,
+            alarms=alarms,
         )
         self.playback = PlaybackStack(
             self,
@@ -67,6 +79,7 @@ class Marquee(Stage):
             data_key=data_key,
             bus=bus,
             list_titles=self.catalog.list_titles,
+            limits=self.limits,
             alarms=alarms,
         )
         self.encoding = EncodingStack(

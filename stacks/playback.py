@@ -35,6 +35,7 @@ from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow, table
 from stacks.constructs.user_pool import user_pool
 from stacks.constructs.viewer_sign_in import ViewerSignIn
+from stacks.limits import LimitsStack
 from stacks.settings import Settings
 
 HANDLERS = "lambdas.playback.handlers"
@@ -52,6 +53,7 @@ class PlaybackStack(ContextStack):
         data_key: kms.IKey,
         bus: events.IEventBus,
         list_titles: lambda_.IFunction,
+        limits: LimitsStack | None,
         alarms: sns.ITopic,
     ) -> None:
         super().__init__(
@@ -67,6 +69,7 @@ class PlaybackStack(ContextStack):
         self.viewers = self._viewers()
         self.sign_in = ViewerSignIn(self, "SignIn", pool=self.viewers)
         self.television = television_client(self.sign_in, pool=self.viewers)
+        self._limit = limits.playback if limits else None
         self.content_key = self._content_key(data_key)
         self.edge_secret = secretsmanager.Secret(
             self,
@@ -165,6 +168,7 @@ class PlaybackStack(ContextStack):
                 session_ttl_s=self.settings.playback.session_ttl_s,
             ),
             description="POST /api/playback/sessions",
+            limit=self._limit,
         )
         allow(self._sessions, create, "dynamodb:PutItem")
         self._read(create, self._playable, self._progress)
@@ -181,6 +185,7 @@ class PlaybackStack(ContextStack):
                 media_bucket=self._media.bucket_name,
             ),
             description="GET /api/playback/sessions/{session_id}/manifest",
+            limit=self._limit,
         )
         self._read(manifest, self._sessions, self._playable)
         grant_secret(self.edge_secret, manifest.execution_role)
@@ -198,6 +203,7 @@ class PlaybackStack(ContextStack):
                 content_keys_table=self._content_keys.table_name,
             ),
             description="POST /api/playback/license",
+            limit=self._limit,
         )
         self._read(function, self._sessions, self._playable)
         allow(self._content_keys, function, "dynamodb:Query")
@@ -213,6 +219,7 @@ class PlaybackStack(ContextStack):
                 progress_table=self._progress.table_name, playable_table=self._playable.table_name
             ),
             description="POST /api/playback/progress",
+            limit=self._limit,
         )
         self._read(function, self._playable)
         allow(self._progress, function, "dynamodb:PutItem")

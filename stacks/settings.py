@@ -220,6 +220,17 @@ class PlaybackSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RateLimitSettings:
+    """What one viewer may ask of an endpoint in any minute. The outer walls are the API's throttle and the web ACL."""
+
+    valkey: bool
+    """A Valkey cache that counts, and the network to reach it by: 35.43 USD a month. Without it, nobody counts."""
+    playback: int = 100
+    catalog: int = 1000
+    profile: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeliverySettings:
     """The edge."""
 
@@ -243,6 +254,7 @@ class Settings:
     ingestion: IngestionSettings
     encoding: EncodingSettings
     playback: PlaybackSettings
+    rate_limits: RateLimitSettings
     delivery: DeliverySettings
     namespace: str = field(default="marquee")
 
@@ -381,6 +393,7 @@ SANDBOX = Settings(
         off_peak=None,
     ),
     playback=PlaybackSettings(session_ttl_s=4 * 3600, dedicated_content_key=False, api_rate_per_s=50, api_burst=100),
+    rate_limits=RateLimitSettings(valkey=False),
     delivery=DeliverySettings(web_acl=False, price_class="100"),
 )
 
@@ -437,12 +450,13 @@ PRODUCTION = Settings(
     playback=PlaybackSettings(
         session_ttl_s=4 * 3600, dedicated_content_key=True, api_rate_per_s=10_000, api_burst=5_000
     ),
+    rate_limits=RateLimitSettings(valkey=True),
     delivery=DeliverySettings(web_acl=True, price_class="all"),
 )
 
 PROFILES: Mapping[str, Settings] = {"sandbox": SANDBOX, "production": PRODUCTION}
 
-OPT_INS = ("sftp", "web_acl", "content_key")
+OPT_INS = ("sftp", "web_acl", "content_key", "rate_limits")
 """What a sandbox may switch on although it bills while idle."""
 
 
@@ -463,6 +477,7 @@ def profile(name: str, *, opt_ins: tuple[str, ...] = ()) -> Settings:
         settings,
         ingestion=replace(settings.ingestion, sftp=settings.ingestion.sftp or "sftp" in opt_ins),
         delivery=replace(settings.delivery, web_acl=settings.delivery.web_acl or "web_acl" in opt_ins),
+        rate_limits=replace(settings.rate_limits, valkey=settings.rate_limits.valkey or "rate_limits" in opt_ins),
         playback=replace(
             settings.playback,
             dedicated_content_key=settings.playback.dedicated_content_key or "content_key" in opt_ins,

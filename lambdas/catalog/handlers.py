@@ -36,6 +36,7 @@ from lambdas.common.events import SourceAccepted, VersionPackaged
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
 from lambdas.common.problem import Answer, json_answer, problem_documents
+from lambdas.common.rate_limiting import rate_limited
 
 
 @entry_point
@@ -247,6 +248,7 @@ def versions(event: Payload, _context: LambdaContext) -> Payload:
 
 
 @entry_point
+@rate_limited
 @problem_documents
 def list_titles(_event: Payload, _context: LambdaContext) -> Answer:
     """Answer ``GET /api/catalog/titles``: what is published, by name."""

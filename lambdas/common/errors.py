@@ -36,6 +36,10 @@ class ExpiredError(PermanentError):
     """It existed, and its time is over."""
 
 
+class TooManyRequestsError(PermanentError):
+    """The asker has used up a quota; the answer says when there is more."""
+
+
 class FieldError(NamedTuple):
     """What is wrong with one field of an input."""
 

@@ -18,6 +18,7 @@ from lambdas.common.errors import (
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
+    TooManyRequestsError,
     TransientError,
 )
 from lambdas.common.handling import logger
@@ -42,6 +43,7 @@ _PROBLEMS: dict[type[Exception], _Problem] = {
     ConflictError: _Problem(HTTPStatus.CONFLICT, "Conflict"),
     ExpiredError: _Problem(HTTPStatus.GONE, "Expired"),
     InvalidInputError: _Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid input"),
+    TooManyRequestsError: _Problem(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests"),
     TransientError: _Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Try again"),
 }
 
@@ -111,6 +113,12 @@ def problem_documents(handler: HttpHandler) -> HttpHandler:
             return _document(event, problem=problem, error=error)
 
     return wrapped
+
+
+def viewer_of(event: Mapping[str, Any]) -> str | None:
+    """Return who asks, the subject of the token that the API's authorizer has verified; none, if it names nobody."""
+    claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
+    return str(claims["sub"]) if claims.get("sub") else None
 
 
 def _problem_of(error: Exception) -> _Problem:

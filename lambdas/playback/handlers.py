@@ -13,7 +13,8 @@ from lambdas.common.errors import ForbiddenError
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
-from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents
+from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents, viewer_of
+from lambdas.common.rate_limiting import rate_limited
 from lambdas.playback import keys, licences, manifests, sessions, store
 from lambdas.playback import progress as progress_reports
 from lambdas.playback.environment import (
@@ -92,6 +93,7 @@ def on_title_published(event: Payload, _context: LambdaContext) -> None:
 
 
 @entry_point
+@rate_limited
 @problem_documents
 def create_session(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/playback/sessions``: everything that a player needs to start, in one round trip."""
@@ -114,6 +116,7 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
 
 
 @entry_point
+@rate_limited
 @problem_documents
 def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
     """``GET /api/playback/sessions/{session_id}/manifest``: the manifest, under the session's edge token."""
@@ -135,6 +138,7 @@ def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
 
 
 @entry_point
+@rate_limited
 @problem_documents
 def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - named as its route is
     """``POST /api/playback/license``: a ClearKey licence for the keys of the session's version."""
@@ -154,6 +158,7 @@ def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - 
 
 
 @entry_point
+@rate_limited
 @problem_documents
 def progress(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/playback/progress``: remember how far the viewer came, unless a newer report is known."""
@@ -178,7 +183,7 @@ def _opened(
 
 def _viewer_id(event: Payload) -> str:
     """Return who asks: the subject of the token that the API's authorizer has verified."""
-    claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
-    if not claims.get("sub"):
+    viewer_id = viewer_of(event)
+    if viewer_id is None:
         raise ForbiddenError("the request names no viewer: sign in, and send the ID token")
-    return str(claims["sub"])
+    return viewer_id

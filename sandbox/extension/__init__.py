@@ -53,11 +53,13 @@ def apply(workspace: Workspace) -> Callable[[], None]:
         sign_in,
         stepfunctions,
         storage,
+        valkey,
     )
     from sandbox.extension.declared_only import DeclaredOnly  # noqa: PLC0415
 
     scheduler, api = batch.apply(workspace)
     multipart.apply(workspace)
+    stop_caches = valkey.apply(workspace)
     on_disk.apply()
     stepfunctions.apply(scheduler=scheduler, api=api)
     passing_time.apply(scheduler)
@@ -88,6 +90,7 @@ def apply(workspace: Workspace) -> Callable[[], None]:
 
     def stop() -> None:
         scheduler.shut_down()
+        stop_caches()
         functions.stop_workers()
 
     return stop

@@ -13,6 +13,7 @@ from lambdas.common.environment import Environment
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.python_layer import PurePythonLayer
+from stacks.constructs.rate_limiter import RateLimit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 POWERTOOLS_VERSION = "3.37.0"
@@ -41,6 +42,8 @@ class ServiceFunction(lambda_.Function):
         What the function does, in one sentence.
     scratch
         Its disk; by default the 512 MiB that come with every function.
+    limit
+        How often one viewer may ask it, where that is counted.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class ServiceFunction(lambda_.Function):
         timeout: Duration | None = None,
         memory_mib: int = 512,
         scratch: Size | None = None,
+        limit: RateLimit | None = None,
     ) -> None:
         log_group = stack.log_group(f"{construct_id}Logs")
         role = iam.Role(
@@ -76,6 +80,7 @@ class ServiceFunction(lambda_.Function):
             description=description,
             environment={
                 **environment.variables(),
+                **(limit.environment.variables() if limit else {}),
                 "POWERTOOLS_SERVICE_NAME": stack.node.id,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
             },
@@ -87,12 +92,17 @@ class ServiceFunction(lambda_.Function):
             memory_size=memory_mib,
             ephemeral_storage_size=scratch,
             dead_letter_queue=stack.dead_letters,
+            vpc=limit.network if limit else None,
+            security_groups=[limit.asker] if limit else None,
         )
         self.execution_role = role
         log_group.grant_write(role)
+        if limit:
+            limit.let(role)
         acknowledge(
             role,
-            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources; they only write traces.",
+            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources; they only write traces."
+            + (" Nor do EC2's calls by which Lambda joins a network." if limit else ""),
             rules=("AwsSolutions-IAM5[Resource::*]",),
         )
         if stack.settings.governance.alarm_a_function:
@@ -107,7 +117,7 @@ def _layers(stack: Stack) -> tuple[lambda_.ILayerVersion, lambda_.ILayerVersion]
     """Return the stack's two layers: Powertools as AWS publishes it, and our pure-Python dependencies."""
     existing = stack.node.try_find_child(_LAYERS_ID)
     if existing is None:
-        existing = PurePythonLayer(stack, _LAYERS_ID, distributions=("PyJWT",), runtime=_RUNTIME)
+        existing = PurePythonLayer(stack, _LAYERS_ID, distributions=("PyJWT", "valkey"), runtime=_RUNTIME)
         lambda_.LayerVersion.from_layer_version_arn(
             stack,
             "Powertools",

@@ -22,6 +22,13 @@ NO_RESOURCES = {
     "logs:UpdateLogDelivery",
     "rekognition:GetLabelDetection",
     "rekognition:StartLabelDetection",
+    # What Lambda does to join a network, in interfaces that do not exist yet: AWS's own policy names no resource.
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
 }
 BY_CDK = "/Custom::"
 SECRETS = re.compile(r"-----BEGIN|AKIA[0-9A-Z]{16}|resolve:secretsmanager|\"SecretString\"|\"(Master)?UserPassword\"")

@@ -8,18 +8,30 @@ from importlib import import_module
 import pytest
 
 from lambdas.common.environment import Environment
+from lambdas.common.rate_limiting import rate_limited
+from lambdas.common.rate_limits import RateLimitEnvironment
 from stacks.constructs.service_function import REPOSITORY
 
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 HANDLER_MODULES = sorted(
     f"lambdas.{path.parent.name}.{path.stem}" for path in (REPOSITORY / "lambdas").glob("*/*handlers.py")
 )
+LIMIT = rate_limited(lambda *_: None).__code__
 CALLED_BY_A_WORKFLOW = "AWS::StepFunctions::StateMachine"
 
 
 def handler_of(function):
     module, _, name = function["Handler"].rpartition(".")
     return getattr(import_module(module), name)
+
+
+def is_limited(handler):
+    """Whether a handler has the rate limit around it."""
+    while handler is not None:
+        if handler.__code__ is LIMIT:
+            return True
+        handler = getattr(handler, "__wrapped__", None)
+    return False
 
 
 def contract_of(handler):
@@ -82,8 +94,11 @@ def test_the_environment_is_the_contract(declared):
         variables = dict(function["Environment"]["Variables"])
         assert variables.pop("POWERTOOLS_SERVICE_NAME") == function.stack
         assert variables.pop("POWERTOOLS_LOG_LEVEL") == "INFO"
-        contract = contract_of(handler_of(function))
-        assert set(variables) == {name.upper() for name in contract.model_fields}, function
+        handler = handler_of(function)
+        fields = set(contract_of(handler).model_fields)
+        if is_limited(handler) and declared.settings.rate_limits.valkey:
+            fields |= set(RateLimitEnvironment.model_fields)
+        assert set(variables) == {name.upper() for name in fields}, function
 
 
 def test_the_handler_can_load_what_is_deployed(declared, monkeypatch):
