@@ -90,8 +90,8 @@ PRICES: Mapping[str, Price] = {
     "Valkey cache": Price(
         usd=Decimal("0.0084"),
         hourly=True,
-        source="aws.amazon.com/elasticache/pricing: serverless Valkey at 0.084 a GB an hour, of which an empty cache is "
-        "metered 100 MB",
+        source="aws.amazon.com/elasticache/pricing: serverless Valkey at 0.084 a GB an hour, of which an empty "
+        "cache is metered 100 MB",
     ),
     "interface endpoint": Price(
         usd=Decimal("0.01"), hourly=True, source="aws.amazon.com/privatelink/pricing: an endpoint a zone an hour"

@@ -7,7 +7,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs.context_stack import ContextStack
-from stacks.constructs.rate_limiter import RateLimit, RateLimiter
+from stacks.constructs.rate_limiter import RateLimiter
 from stacks.settings import Settings
 
 

@@ -32,7 +32,7 @@ from stacks.storage import StorageReplicaStack, StorageStack
 ANSWERED_OTHERWISE = {
     "NIST.800.53.R5-IAMNoInlinePolicy": "Every role has one purpose and one user; its policy lives and dies with it. "
     "See docs/decisions/0009-policy-gate.md.",
-    "NIST.800.53.R5-LambdaInsideVPC": "Functions that count requests stand in one, to reach the cache; the others reach "
+    "NIST.800.53.R5-LambdaInsideVPC": "Functions that count requests stand in one, to reach the cache; others reach "
     "AWS APIs only, by IAM, and a VPC would add NAT and no wall. See docs/decisions/0009-policy-gate.md.",
     "NIST.800.53.R5-LambdaConcurrency": "The API's throttle and the queues bound concurrency; a reservation a function "
     "would take it from the others. See docs/decisions/0009-policy-gate.md.",

@@ -172,10 +172,9 @@ class RateLimiter(Construct):
         }
         door = self._security_group("Endpoints", description="Interface endpoints: functions come in over TLS.")
         door.add_ingress_rule(self._asker, ec2.Port.tcp(443), "AWS APIs over TLS")
-        for name, (service, action) in interfaces.items():
-            self._network.add_interface_endpoint(
-                name, service=service, security_groups=[door], open=False
-            ).add_to_policy(self._of_this_account(action))
+        for name, (interface, action) in interfaces.items():
+            endpoint = self._network.add_interface_endpoint(name, service=interface, security_groups=[door], open=False)
+            endpoint.add_to_policy(self._of_this_account(action))
 
     def _of_this_account(self, action: str) -> iam.PolicyStatement:
         """Return what an endpoint lets through: one call, of our identities. What each may, its role says."""

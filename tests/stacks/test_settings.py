@@ -43,6 +43,7 @@ def test_an_idle_sandbox_costs_less_than_five_dollars(sandbox):
 
 
 def test_opt_ins_cost_what_their_settings_say(sandbox, opted_in):
+    assert set(OPT_IN_FIELDS) == set(OPT_INS)
     stated = Counter()
     for owner, name, group in OPT_IN_FIELDS.values():
         stated[CONTEXTS.get(group, group)] += stated_price(owner, name)
