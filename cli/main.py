@@ -13,6 +13,7 @@ from rich.table import Table
 from cli import catalog, common, farm, modes
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
 from cli.ladder import ladder
+from cli.model import app as models
 from cli.queue import queue
 from cli.reclaim import reclaim
 from cli.review import app as reviews
@@ -53,6 +54,7 @@ modes.farm.command()(reclaim)
 app.add_typer(modes.farm, name="farm")
 app.add_typer(modes.campaign, name="campaign")
 app.add_typer(reviews, name="review")
+app.add_typer(models, name="model")
 app.add_typer(studios, name="studio")
 PORT = typer.Option(help="Where to serve the player; a free port by default.")
 

@@ -15,12 +15,14 @@ from constructs import Construct
 
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.playback.environment import (
+    DevicesEnvironment,
     KeyServiceEnvironment,
     LicenseEnvironment,
     ManifestEnvironment,
     PlayableEnvironment,
     ProgressEnvironment,
     SessionEnvironment,
+    SignOutEnvironment,
 )
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
@@ -30,6 +32,7 @@ from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.device_grant import device_grant, television_client
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
+from stacks.constructs.rate_limiter import RateLimit
 from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow, table
@@ -93,6 +96,7 @@ class PlaybackStack(ContextStack):
         self._sessions = table(self, "Sessions", partition_key="session_id", expires_at="expires_at")
         self._playable = table(self, "Playable", partition_key="title_id")
         self._progress = table(self, "ProgressTable", partition_key="viewer_id", sort_key="title_id")
+        self._security = table(self, "AccountSecurity", partition_key="viewer_id", expires_at="expires_at")
         self._content_keys = table(self, "ContentKeys", partition_key="title_id", sort_key="tier")
         self.key_service = self._key_service()
         self._follow_the_catalog()
@@ -102,6 +106,7 @@ class PlaybackStack(ContextStack):
         self._license_route()
         self._progress_route()
         device_grant(self, api=self.api, pool=self.viewers, page=self.sign_in.client, television=self.television)
+        self._account_routes(limits.profile if limits else None)
         CfnOutput(self, "UserPoolId", value=self.viewers.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.sign_in.client.user_pool_client_id)
         CfnOutput(self, "TelevisionClientId", value=self.television.user_pool_client_id)
@@ -164,6 +169,7 @@ class PlaybackStack(ContextStack):
                 sessions_table=self._sessions.table_name,
                 playable_table=self._playable.table_name,
                 progress_table=self._progress.table_name,
+                security_table=self._security.table_name,
                 edge_secret_arn=self.edge_secret.secret_arn,
                 session_ttl_s=self.settings.playback.session_ttl_s,
             ),
@@ -171,7 +177,8 @@ class PlaybackStack(ContextStack):
             limit=self._limit,
         )
         allow(self._sessions, create, "dynamodb:PutItem")
-        self._read(create, self._playable, self._progress)
+        allow(self._security, create, "dynamodb:PutItem")
+        self._read(create, self._playable, self._progress, self._security)
         grant_secret(self.edge_secret, create.execution_role)
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/sessions", create)
         manifest = ServiceFunction(
@@ -224,6 +231,45 @@ class PlaybackStack(ContextStack):
         self._read(function, self._playable)
         allow(self._progress, function, "dynamodb:PutItem")
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/progress", function)
+
+    def _account_routes(self, limit: RateLimit | None) -> None:
+        """What viewers do about their devices."""
+        handlers = "lambdas.playback.account_handlers"
+        devices = DevicesEnvironment(security_table=self._security.table_name)
+        listing = ServiceFunction(
+            self,
+            "ListDevices",
+            handler=f"{handlers}.list_devices",
+            environment=devices,
+            description="GET /api/account/devices",
+            limit=limit,
+        )
+        leaving = ServiceFunction(
+            self,
+            "SignOutDevice",
+            handler=f"{handlers}.sign_out_device",
+            environment=devices,
+            description="DELETE /api/account/devices/{device_id}",
+            limit=limit,
+        )
+        # Not limited: Cognito, which it asks, has no endpoint in the network of those that are, and limits by itself.
+        everywhere = ServiceFunction(
+            self,
+            "SignOutEverywhere",
+            handler=f"{handlers}.sign_out_everywhere",
+            environment=SignOutEnvironment(
+                security_table=self._security.table_name, user_pool_id=self.viewers.user_pool_id
+            ),
+            description="DELETE /api/account/devices",
+        )
+        self._read(listing, self._security)
+        for function in (leaving, everywhere):
+            self._read(function, self._security)
+            allow(self._security, function, "dynamodb:PutItem")
+        self.viewers.grant(everywhere, "cognito-idp:AdminUserGlobalSignOut")
+        self.api.route(apigateway.HttpMethod.GET, "/api/account/devices", listing)
+        self.api.route(apigateway.HttpMethod.DELETE, "/api/account/devices/{device_id}", leaving)
+        self.api.route(apigateway.HttpMethod.DELETE, "/api/account/devices", everywhere)
 
     @staticmethod
     def _read(function: ServiceFunction, *tables: dynamodb.ITableV2) -> None:

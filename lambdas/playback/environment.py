@@ -28,6 +28,7 @@ class SessionEnvironment(Environment):
     sessions_table: str
     playable_table: str
     progress_table: str
+    security_table: str
     edge_secret_arn: str
     session_ttl_s: Annotated[int, Field(ge=60, le=86_400)]
 
@@ -54,3 +55,16 @@ class ProgressEnvironment(Environment):
 
     progress_table: str
     playable_table: str
+
+
+class DevicesEnvironment(Environment):
+    """Of `list_devices` and `sign_out_device`."""
+
+    security_table: str
+
+
+class SignOutEnvironment(Environment):
+    """Of `sign_out_everywhere`."""
+
+    security_table: str
+    user_pool_id: str

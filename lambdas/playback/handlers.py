@@ -17,6 +17,7 @@ from lambdas.common.problem import Answer, json_answer, parse_body, parse_query,
 from lambdas.common.rate_limiting import rate_limited
 from lambdas.playback import keys, licences, manifests, sessions, store
 from lambdas.playback import progress as progress_reports
+from lambdas.playback.account_security import admit, refusal
 from lambdas.playback.environment import (
     KeyServiceEnvironment,
     LicenseEnvironment,
@@ -26,6 +27,8 @@ from lambdas.playback.environment import (
     SessionEnvironment,
 )
 from lambdas.playback.models import (
+    Device,
+    EdgeKey,
     KeyRequest,
     LicenseQuery,
     LicenseRequest,
@@ -35,6 +38,7 @@ from lambdas.playback.models import (
     Session,
     SessionRequest,
 )
+from lambdas.playback.signals import read
 from lambdas.playback.tokens import mint
 
 
@@ -110,8 +114,9 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
         now=now(),
         ttl_s=environment.session_ttl_s,
     )
-    store.SessionTable(environment.sessions_table).put(session)
     key = store.edge_key(environment.edge_secret_arn)
+    _admit(event, device=request.device, key=key, security_table=environment.security_table)
+    store.SessionTable(environment.sessions_table).put(session)
     return json_answer(sessions.answer(session=session, progress=seen, key=key), status=HTTPStatus.CREATED)
 
 
@@ -170,6 +175,24 @@ def progress(event: Payload, _context: LambdaContext) -> Answer:
     # An older report than the known one is no error: it was true when it was sent.
     store.ProgressTable(environment.progress_table).put_if_newer(reported)
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
+
+
+def _admit(event: Payload, *, device: Device, key: EdgeKey, security_table: str) -> None:
+    """Note which device plays where, and refuse it where the account's use has become too unusual."""
+    table, at = store.SecurityTable(security_table), int(now().timestamp())
+    known = table.get(_viewer_id(event))
+    claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
+    security = admit(
+        known,
+        signals=read(event.get("headers", {}), device=device, key=key),
+        signed_in_at=int(claims.get("auth_time", at)),
+        now=at,
+    )
+    # Of two sessions that begin at once, one is noted: the other would say the same.
+    table.put_over(known, security)
+    if refused := refusal(security):
+        logger.info("account enforced", extra={"stage": security.standing.stage, "reasons": security.standing.reasons})
+        raise refused
 
 
 def _opened(

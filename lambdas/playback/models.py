@@ -83,6 +83,9 @@ class KeyRequest(Request):
 class Device(Request):
     """What the viewer plays on."""
 
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = Field(
+        default=None, description="the same at every visit"
+    )
     name: Annotated[str, Field(max_length=100)] | None = None
 
 

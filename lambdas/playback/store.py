@@ -1,4 +1,4 @@
-"""What playback says to AWS: its four tables, KMS, the edge's secret and the media bucket."""
+"""What playback says to AWS: its five tables, KMS, the edge's secret and the media bucket."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.errors import NotFoundError
 from lambdas.common.objects import read_object
 from lambdas.encoding.models import ContentKey, encryption_context
+from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.models import EdgeKey, Playable, Progress, Session
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
@@ -108,6 +109,22 @@ class ProgressTable(_Table):
     def get(self, *, viewer_id: str, title_id: str) -> Progress | None:
         """Return a viewer's progress in a title, if there is any."""
         return self._get(Progress, viewer_id=viewer_id, title_id=title_id)
+
+
+class SecurityTable(_Table):
+    """What is kept of each account's devices and use, by ``viewer_id``. ``expires_at`` is the TTL attribute."""
+
+    def get(self, viewer_id: str) -> AccountSecurity:
+        """Return what is kept of an account; of one that never played, an empty record."""
+        return self._get(AccountSecurity, viewer_id=viewer_id) or AccountSecurity(viewer_id=viewer_id)
+
+    def put_over(self, known: AccountSecurity, security: AccountSecurity) -> bool:
+        """Keep `security` unless somebody else has replaced `known` meanwhile; say whether it was kept."""
+        return self._put(
+            _values(security.model_copy(update={"revision": known.revision + 1})),
+            condition="attribute_not_exists(viewer_id) OR revision = :revision",
+            values={":revision": known.revision},
+        )
 
 
 class ContentKeyTable(_Table):

@@ -10,6 +10,9 @@ ROUTES = {
     "POST /api/device/token": "playback/DeviceToken",
     "GET /api/device/request": "playback/DeviceRequest",
     "POST /api/device/approve": "playback/ApproveDevice",
+    "GET /api/account/devices": "playback/ListDevices",
+    "DELETE /api/account/devices/{device_id}": "playback/SignOutDevice",
+    "DELETE /api/account/devices": "playback/SignOutEverywhere",
 }
 OPEN = {"POST /api/device/code", "POST /api/device/token"}
 """Where a device without a token gets one."""

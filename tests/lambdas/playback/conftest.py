@@ -19,6 +19,7 @@ TABLES = {
     "sessions": ("session_id",),
     "playable": ("title_id",),
     "progress": ("viewer_id", "title_id"),
+    "security": ("viewer_id",),
     "content_keys": ("title_id", "tier"),
 }
 DASH = """<?xml version="1.0"?>
@@ -117,13 +118,14 @@ def published(aws, playable, lambda_context):
 def call(lambda_context):
     """Call an HTTP handler as the API does; return its status, its parsed body and its headers."""
 
-    def call(handler, *, body=None, viewer="viewer-1", query=None, path=None):
+    def call(handler, *, body=None, viewer="viewer-1", query=None, path=None, headers=None, **claims):
         event = {
             "version": "2.0",
             "requestContext": {
                 "requestId": "request-1",
-                "authorizer": {"jwt": {"claims": {"sub": viewer} if viewer else {}, "scopes": None}},
+                "authorizer": {"jwt": {"claims": {"sub": viewer, **claims} if viewer else {}, "scopes": None}},
             },
+            "headers": headers or {},
             "queryStringParameters": query,
             "pathParameters": path,
             "body": body if body is None or isinstance(body, str) else json.dumps(body),

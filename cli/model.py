@@ -1,0 +1,38 @@
+"""``marquee model``: the figures that the documents quote, computed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cli.common import console
+from lambdas.playback.enforcement import Stage
+from models.account_sharing import DAYS, SEED, false_positive_rate, simulate
+
+app = typer.Typer(help="Compute the figures that the documents quote.", no_args_is_help=True)
+_SHOWN = (Stage.NOTICE, Stage.CHALLENGE, Stage.BLOCK)
+
+
+@app.callback()
+def _models() -> None:
+    """One command a model."""
+
+
+@app.command("account-sharing")
+def account_sharing(
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts of each kind of people.")] = 200,
+    seed: Annotated[int, typer.Option(help="What the people's behaviour is drawn from.")] = SEED,
+) -> None:
+    """Say whom the account security finds, rightly and wrongly, in a simulated population."""
+    rows = simulate(accounts=accounts, seed=seed)
+    table = Table("people", "what they do", "shared", *(stage.value for stage in _SHOWN))
+    table.title = f"{accounts} accounts of each kind, {DAYS} days: share that got as far, or farther"
+    for row in rows:
+        shares = (f"{row.share(stage):.1%}" for stage in _SHOWN)
+        table.add_row(row.kind.name, row.kind.what, "yes" if row.kind.shares else "no", *shares)
+    found = (f"{false_positive_rate(rows, stage):.1%}" for stage in _SHOWN)
+    table.add_section()
+    table.add_row("false positives", "of all that do not share", "", *found)
+    console.print(table)

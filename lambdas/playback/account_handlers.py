@@ -1,0 +1,72 @@
+"""The functions by which viewers look after their account: which devices it has, and signing them out."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.common.aws import client, transient_errors
+from lambdas.common.clock import now
+from lambdas.common.errors import ForbiddenError, TransientError
+from lambdas.common.handling import Payload, entry_point, logger
+from lambdas.common.problem import Answer, json_answer, problem_documents, viewer_of
+from lambdas.common.rate_limiting import rate_limited
+from lambdas.playback.account_security import overview
+from lambdas.playback.account_security import sign_out_all as without_any
+from lambdas.playback.account_security import sign_out_device as without_device
+from lambdas.playback.environment import DevicesEnvironment, SignOutEnvironment
+from lambdas.playback.store import SecurityTable
+
+
+@entry_point
+@rate_limited
+@problem_documents
+def list_devices(event: Payload, _context: LambdaContext) -> Answer:
+    """``GET /api/account/devices``: the account's devices, how it stands, and why."""
+    environment = DevicesEnvironment.load()
+    security = SecurityTable(environment.security_table).get(_viewer(event))
+    return json_answer(overview(security, now=_at()))
+
+
+@entry_point
+@rate_limited
+@problem_documents
+def sign_out_device(event: Payload, _context: LambdaContext) -> Answer:
+    """``DELETE /api/account/devices/{device_id}``: the device needs a new sign-in before it plays again."""
+    environment = DevicesEnvironment.load()
+    table = SecurityTable(environment.security_table)
+    known = table.get(_viewer(event))
+    _kept(table.put_over(known, without_device(known, event["pathParameters"]["device_id"], now=_at())))
+    return {"statusCode": int(HTTPStatus.NO_CONTENT)}
+
+
+@entry_point
+@problem_documents
+def sign_out_everywhere(event: Payload, _context: LambdaContext) -> Answer:
+    """``DELETE /api/account/devices``: no device plays, and no token is renewed, without a new sign-in."""
+    environment = SignOutEnvironment.load()
+    viewer_id, table = _viewer(event), SecurityTable(environment.security_table)
+    known = table.get(viewer_id)
+    _kept(table.put_over(known, without_any(known, now=_at())))
+    username = event["requestContext"]["authorizer"]["jwt"]["claims"]["cognito:username"]
+    with transient_errors():
+        client("cognito-idp").admin_user_global_sign_out(UserPoolId=environment.user_pool_id, Username=username)
+    logger.info("signed out everywhere")
+    return {"statusCode": int(HTTPStatus.NO_CONTENT)}
+
+
+def _viewer(event: Payload) -> str:
+    viewer_id = viewer_of(event)
+    if viewer_id is None:
+        raise ForbiddenError("the request names no viewer: sign in, and send the ID token")
+    return viewer_id
+
+
+def _at() -> int:
+    return int(now().timestamp())
+
+
+def _kept(kept: bool) -> None:  # noqa: FBT001 - the store's own answer
+    if not kept:
+        raise TransientError("a session began meanwhile")
