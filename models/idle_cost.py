@@ -168,6 +168,7 @@ _FREE = frozenset(
         "AWS::Batch::JobQueue",
         "AWS::Batch::SchedulingPolicy",
         "AWS::Budgets::Budget",
+        "AWS::CloudFront::CachePolicy",
         "AWS::CloudFront::Distribution",
         "AWS::CloudFront::Function",
         "AWS::CloudFront::KeyValueStore",

@@ -15,6 +15,13 @@ from textwrap import indent
 from sandbox.edge_deployment import Behaviour, EdgeDeployment, EdgeDeploymentError, Function, Header
 
 _EDGE = Path(__file__).resolve().parent.parent / "edge"
+_VIEWER = {
+    "CloudFront-Viewer-Address": "$remote_addr:$remote_port",
+    "CloudFront-Viewer-ASN": "",
+    "CloudFront-Viewer-Country": "",
+    "CloudFront-Viewer-Latitude": "",
+    "CloudFront-Viewer-Longitude": "",
+}
 _UNQUOTABLE = re.compile(r"[$\x00-\x1f\x7f]")
 
 _HTTP = """\
@@ -177,6 +184,9 @@ def _inner(number: int, behaviour: Behaviour, *, endpoint: str) -> str:
     else:
         path = f"{origin.path}/"
         forwarded = [f"proxy_set_header Host {origin.name}.execute-api.localhost;"]
+        # What CloudFront would say of a viewer: on one machine there is an address, and no place.
+        forwarded += [f'proxy_set_header {name} "{value}";' for name, value in _VIEWER.items()]
+        forwarded += [f"proxy_set_header {name} {_quoted(value)};" for name, value in origin.told]
     lines = "".join(f"    {line}\n" for line in [*forwarded, *_caching_lines(behaviour)])
     return f"""\
 location ^~ /@origin/{number}/ {{

@@ -34,11 +34,12 @@ class EdgeDeploymentError(EdgeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a behaviour's requests go: a bucket or an HTTP API of the embedded cloud."""
+    """Where a behaviour's requests go: a bucket or an HTTP API of the embedded cloud; `told` are added headers."""
 
     kind: Literal["bucket", "api"]
     name: str
     path: str = ""
+    told: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +220,8 @@ class _Reader:
             message = f"behaviour {behaviour['PathPattern']!r} has no cache policy: give it a CachePolicyId"
             raise EdgeDeploymentError(message)
         policy = self._cloudfront.get_cache_policy(Id=policy_id)["CachePolicy"]["CachePolicyConfig"]
-        if policy["MaxTTL"] == 0:
+        # With a default of 0, only what an answer allows is kept: an API of ours allows nothing.
+        if policy["DefaultTTL"] == 0:
             return None
         query = policy["ParametersInCacheKeyAndForwardedToOrigin"]["QueryStringsConfig"]
         return Caching(default_ttl_s=policy["DefaultTTL"], by_query=query["QueryStringBehavior"] != "none")
@@ -252,7 +254,9 @@ def _origin(origin: Mapping[str, Any]) -> Origin:
     if bucket := _BUCKET_DOMAIN.match(domain):
         return Origin(kind="bucket", name=bucket["bucket"], path=path)
     if api := _API_DOMAIN.match(domain):
-        return Origin(kind="api", name=api["api"], path=path)
+        told = origin.get("CustomHeaders", {}).get("Items", [])
+        pairs = tuple((header["HeaderName"], header["HeaderValue"]) for header in told)
+        return Origin(kind="api", name=api["api"], path=path, told=pairs)
     message = f"origin {domain!r} is neither a bucket nor an HTTP API of the embedded cloud"
     raise EdgeDeploymentError(message)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aws_cdk import CfnOutput, CustomResource, Duration
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
@@ -14,6 +16,7 @@ from constructs import Construct
 
 from lambdas.common.environment import Environment as NoEnvironment
 from lambdas.common.keys import ART_PREFIX
+from lambdas.playback.signals import ORIGIN_HEADER
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.context_stack import ContextStack
@@ -30,6 +33,14 @@ from stacks.settings import Settings
 EDGE_REGION = "us-east-1"
 """CloudFront takes web ACLs, functions and certificates from this region only."""
 EDGE_KEYS_PREFIX = "edge-keys/"
+VIEWER_HEADERS = (
+    "CloudFront-Viewer-Address",
+    "CloudFront-Viewer-ASN",
+    "CloudFront-Viewer-Country",
+    "CloudFront-Viewer-Latitude",
+    "CloudFront-Viewer-Longitude",
+)
+"""What CloudFront tells the viewers' API; whatever a viewer sends under these names, CloudFront replaces."""
 
 
 class DeliveryStack(ContextStack):
@@ -61,7 +72,7 @@ class DeliveryStack(ContextStack):
             alarms=alarms,
             description="Marquee: CloudFront, the edge token check, the player.",
         )
-        keys = self._edge_keys(edge_secret=edge_secret, staging=mezzanine)
+        keys, origin_token = self._edge_keys(edge_secret=edge_secret, staging=mezzanine)
         self.viewer_request = cloudfront.Function(
             self,
             "ViewerRequest",
@@ -78,6 +89,7 @@ class DeliveryStack(ContextStack):
             api=api,
             studio_api=studio_api,
             headers=self._response_headers(sign_in_domain=sign_in.domain),
+            origin_token=origin_token,
         )
         self._admit_page(viewers=viewers, sign_in=sign_in)
         PlayerSite(
@@ -104,8 +116,13 @@ class DeliveryStack(ContextStack):
             self, name, bucket_name=bucket.known_name, region=self.settings.primary_region
         )
 
-    def _edge_keys(self, *, edge_secret: secretsmanager.ISecret, staging: MediaBucket) -> cloudfront.KeyValueStore:
-        """Declare the store from which the edge reads the token key; the key is in no template."""
+    def _edge_keys(
+        self, *, edge_secret: secretsmanager.ISecret, staging: MediaBucket
+    ) -> tuple[cloudfront.KeyValueStore, str]:
+        """Declare the store from which the edge reads the token key; return it, and what CloudFront is believed by.
+
+        Neither the key nor the token is in a template.
+        """
         function = ServiceFunction(
             self,
             "PublishEdgeKeys",
@@ -134,7 +151,7 @@ class DeliveryStack(ContextStack):
             source=cloudfront.ImportSource.from_bucket(staging, f"{EDGE_KEYS_PREFIX}k1.json"),
         )
         store.node.add_dependency(published)
-        return store
+        return store, published.get_att_string("OriginToken")
 
     def _admit_page(self, *, viewers: cognito.IUserPool, sign_in: ViewerSignIn) -> None:
         """Let viewers sign in at the distribution: its name is known when all that it needs has been deployed."""
@@ -169,6 +186,7 @@ class DeliveryStack(ContextStack):
         api: ViewerApi,
         studio_api: StudioApi,
         headers: cloudfront.IResponseHeadersPolicy,
+        origin_token: str,
     ) -> cloudfront.Distribution:
         media_origin = origins.S3BucketOrigin.with_origin_access_control(media)
         distribution = cloudfront.Distribution(
@@ -193,7 +211,12 @@ class DeliveryStack(ContextStack):
             additional_behaviors={
                 # The first pattern that fits is taken.
                 "/api/ingest/*": _api_behaviour(studio_api.domain_name, headers=headers),
-                "/api/*": _api_behaviour(api.domain_name, headers=headers),
+                "/api/*": _api_behaviour(
+                    api.domain_name,
+                    headers=headers,
+                    cache_policy=self._told_where_from(),
+                    said={ORIGIN_HEADER: origin_token},
+                ),
                 "/media/*": cloudfront.BehaviorOptions(
                     origin=media_origin,
                     viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
@@ -236,6 +259,24 @@ class DeliveryStack(ContextStack):
             )
         return distribution
 
+    def _told_where_from(self) -> cloudfront.CachePolicy:
+        """Return a policy by which nothing is kept, and the origin is told the viewer's address and where that is.
+
+        CloudFront adds its own headers by a cache policy, or by an origin request policy that would pass on the host's
+        name as well. A cache policy with headers may not have a longest time of 0: it keeps what an answer allows to
+        be kept, for a second, and our answers allow nothing. What it keeps is told apart by the viewer's token.
+        """
+        return cloudfront.CachePolicy(
+            self,
+            "Viewers",
+            comment="Keeps nothing; tells the viewers' API where a request is from.",
+            min_ttl=Duration.seconds(0),
+            default_ttl=Duration.seconds(0),
+            max_ttl=Duration.seconds(1),
+            header_behavior=cloudfront.CacheHeaderBehavior.allow_list("Authorization", *VIEWER_HEADERS),
+            query_string_behavior=cloudfront.CacheQueryStringBehavior.all(),
+        )
+
     def _response_headers(self, *, sign_in_domain: str) -> cloudfront.ResponseHeadersPolicy:
         return cloudfront.ResponseHeadersPolicy(
             self,
@@ -262,13 +303,21 @@ class DeliveryStack(ContextStack):
         )
 
 
-def _api_behaviour(domain_name: str, *, headers: cloudfront.IResponseHeadersPolicy) -> cloudfront.BehaviorOptions:
-    """Return how an API is passed through: every method, nothing cached."""
+def _api_behaviour(
+    domain_name: str,
+    *,
+    headers: cloudfront.IResponseHeadersPolicy,
+    cache_policy: cloudfront.ICachePolicy = cloudfront.CachePolicy.CACHING_DISABLED,
+    said: Mapping[str, str] | None = None,
+) -> cloudfront.BehaviorOptions:
+    """Return how an API is passed through: every method, nothing cached; `said` is added to each request."""
     return cloudfront.BehaviorOptions(
-        origin=origins.HttpOrigin(domain_name, origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2]),
+        origin=origins.HttpOrigin(
+            domain_name, origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2], custom_headers=said
+        ),
         viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
-        cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+        cache_policy=cache_policy,
         origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
         response_headers_policy=headers,
     )

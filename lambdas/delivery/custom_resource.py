@@ -46,6 +46,8 @@ def respond(
             "RequestId": request.request_id,
             "LogicalResourceId": request.logical_resource_id,
             "Data": dict(data or {}),
+            # An attribute may be a token: CloudFormation does not show what is marked so.
+            "NoEcho": True,
         }
     )
     # The URL is presigned for an empty content type; urllib would write one of its own.

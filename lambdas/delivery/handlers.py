@@ -13,6 +13,7 @@ from lambdas.delivery import store
 from lambdas.delivery.custom_resource import respond
 from lambdas.delivery.models import CustomResourceRequest, EdgeKeysProperties, SignInProperties
 from lambdas.delivery.sign_in import admitting, admitting_nobody
+from lambdas.playback.signals import origin_token
 
 NEVER_MADE = "never-made"
 
@@ -25,7 +26,8 @@ def publish_edge_keys(event: Payload, context: LambdaContext) -> None:
     ----------
     event
         CloudFormation's request; its ``ResourceProperties`` are `EdgeKeysProperties`. The resource's
-        attribute ``ImportArn`` is the ARN of the object that the key value store imports.
+        attribute ``ImportArn`` is the ARN of the object that the key value store imports, and ``OriginToken`` what
+        CloudFront says to the API to be believed.
     """
     _answer(event, context, what="edge keys", carry_out=_carry_keys)
 
@@ -76,8 +78,8 @@ def _carry_keys(request: CustomResourceRequest) -> tuple[str, dict[str, str]]:
             store.withdraw(parse(EdgeKeysProperties, request.resource_properties))
         return request.physical_resource_id or NEVER_MADE, {}
     properties = parse(EdgeKeysProperties, request.resource_properties)
-    store.publish(properties)
-    return properties.object_arn, {"ImportArn": properties.object_arn}
+    key = store.publish(properties)
+    return properties.object_arn, {"ImportArn": properties.object_arn, "OriginToken": origin_token(key)}
 
 
 def _admit(request: CustomResourceRequest) -> tuple[str, dict[str, str]]:

@@ -17,13 +17,14 @@ from lambdas.playback.models import EdgeKey
 
 
 @transient_errors()
-def publish(properties: EdgeKeysProperties) -> None:
-    """Copy the token key from the secret to where the edge's store imports it from."""
+def publish(properties: EdgeKeysProperties) -> EdgeKey:
+    """Copy the token key from the secret to where the edge's store imports it from; return it."""
     # Not the process's own client: the secret may lie in another region than the function.
     secrets = boto3.client("secretsmanager", region_name=properties.secret_region)
     answer = secrets.get_secret_value(SecretId=properties.secret_arn)
-    document = import_document(EdgeKey.model_validate_json(answer["SecretString"]))
-    write_json(bucket=properties.bucket, key=properties.key, text=document)
+    key = EdgeKey.model_validate_json(answer["SecretString"])
+    write_json(bucket=properties.bucket, key=properties.key, text=import_document(key))
+    return key
 
 
 @transient_errors()

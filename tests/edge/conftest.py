@@ -131,7 +131,7 @@ def deployment(edge_key):
             ),
             Behaviour(
                 pattern="/api/*",
-                origin=Origin(kind="api", name="abcd1234"),
+                origin=Origin(kind="api", name="abcd1234", told=(("x-marquee-origin", "the-token"),)),
                 methods=everything,
                 headers=POLICY,
             ),

@@ -107,6 +107,15 @@ def test_the_api_gets_the_request_as_it_is_under_its_own_host_name(ask, origin):
     assert "x-cache" not in answer.headers
 
 
+def test_the_api_is_told_who_asks_by_the_edge_alone(ask, origin):
+    forged = {"CloudFront-Viewer-Country": "XX", "CloudFront-Viewer-Address": "192.0.2.1:1", "X-Marquee-Origin": "mine"}
+    ask("/api/playback/sessions", method="POST", body="{}", headers=forged)
+    seen = origin.requests[-1].headers
+    assert seen["x-marquee-origin"] == "the-token"
+    assert seen["cloudfront-viewer-address"].startswith("127.0.0.1:")
+    assert "cloudfront-viewer-country" not in seen
+
+
 def test_the_studios_api_gets_its_own_paths_and_the_viewers_the_others(ask, origin):
     answer = ask("/api/ingest/uploads/u-1?delivery_id=d", method="DELETE", headers={"authorization": "Bearer x"})
     seen = origin.requests[-1]

@@ -2,7 +2,9 @@ import json
 
 from pydantic.alias_generators import to_pascal
 
+from lambdas.playback.signals import ORIGIN_HEADER
 from stacks.constructs.service_function import REPOSITORY
+from stacks.delivery import VIEWER_HEADERS
 
 NOT_CACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 """AWS's managed policy CachingDisabled."""
@@ -88,7 +90,13 @@ def test_the_edge_keys_are_published_before_the_store_imports_them(declared):
 def test_answers_of_the_api_are_never_cached(declared):
     for path, behaviour in behaviours(declared).items():
         if path.startswith("/api/"):
-            assert behaviour["CachePolicyId"] == NOT_CACHED
+            if path == "/api/*":
+                config = declared.only("AWS::CloudFront::CachePolicy")["CachePolicyConfig"]
+                assert (config["MinTTL"], config["DefaultTTL"]) == (0, 0)
+                kept_by = config["ParametersInCacheKeyAndForwardedToOrigin"]["HeadersConfig"]["Headers"]
+                assert "Authorization" in kept_by
+            else:
+                assert behaviour["CachePolicyId"] == NOT_CACHED
             assert {"POST", "DELETE"} <= set(behaviour["AllowedMethods"])
         else:
             assert behaviour["CachePolicyId"] != NOT_CACHED
@@ -171,3 +179,16 @@ def test_paths_that_people_type_hold_the_page(declared):
     assert deployments["Paths"]["SystemMetadata"]["content-type"] == "text/html; charset=utf-8"
     assert deployments["Paths"]["Prune"] is False
     assert set(written["paths"]) <= set(deployments["Page"]["Exclude"]), "the page's own upload would remove them"
+
+
+def test_the_viewers_api_is_told_where_a_request_is_from_by_cloudfront_alone(declared):
+    config = declared.only("AWS::CloudFront::CachePolicy")["CachePolicyConfig"]
+    told = config["ParametersInCacheKeyAndForwardedToOrigin"]["HeadersConfig"]["Headers"]
+    assert {name for name in told if name.startswith("CloudFront-")} == set(VIEWER_HEADERS)
+    found, paths = origins(declared), behaviours(declared)
+    said = {path: found[paths[path]["TargetOriginId"]][0].get("OriginCustomHeaders", []) for path in paths}
+    [header] = said.pop("/api/*")
+    assert header["HeaderName"] == ORIGIN_HEADER
+    token = distribution(declared).text(header["HeaderValue"])
+    assert token == f"<{declared.only('Custom::EdgeKeys').path}.OriginToken>"
+    assert not any(said.values()), "nobody else is to know it"

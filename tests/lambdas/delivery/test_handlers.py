@@ -8,6 +8,8 @@ from botocore.exceptions import ClientError
 from lambdas.common.aws import client
 from lambdas.common.errors import TransientError
 from lambdas.delivery import handlers
+from lambdas.playback.models import EdgeKey
+from lambdas.playback.signals import origin_token
 
 KEY = "0123456789abcdef" * 4
 OBJECT = "edge-keys/k1.json"
@@ -62,7 +64,11 @@ def test_the_key_is_copied_from_its_region_to_where_the_store_imports_it(
             "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1",
             "RequestId": "request-1",
             "LogicalResourceId": "EdgeKeys",
-            "Data": {"ImportArn": f"arn:aws:s3:::staging/{OBJECT}"},
+            "Data": {
+                "ImportArn": f"arn:aws:s3:::staging/{OBJECT}",
+                "OriginToken": origin_token(EdgeKey(kid="k1", key=KEY)),
+            },
+            "NoEcho": True,
         }
     ]
 
