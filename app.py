@@ -16,6 +16,8 @@ loopback_webhooks
     ``true``: a studio's webhook may be on the machine itself, as it is in the embedded cloud.
 first_retry_pause_s
     The longest pause before a failed job's first retry, in seconds, where a minute is too long to watch.
+playback_quota
+    How many requests of playback one viewer may send in a minute, where a test or a measurement sends more.
 ssh_keys
     A JSON object of SSH public keys by studio, which may then deliver by SFTP.
 """
@@ -45,6 +47,8 @@ def settings_of(app: App, name: str) -> Settings:
         settings = replace(settings, ingestion=replace(settings.ingestion, loopback_webhooks=True))
     if pause := app.node.try_get_context("first_retry_pause_s"):
         settings = replace(settings, encoding=replace(settings.encoding, first_retry_pause_s=int(pause)))
+    if quota := app.node.try_get_context("playback_quota"):
+        settings = replace(settings, rate_limits=replace(settings.rate_limits, playback=int(quota)))
     keys = app.node.try_get_context("ssh_keys")
     return with_ssh_keys(settings, json.loads(keys)) if keys else settings
 

@@ -43,6 +43,22 @@ export class ApiError extends Error {
  * @property {string} expires_at
  */
 
+/**
+ * @typedef {object} KnownDevice
+ * @property {string} device_id
+ * @property {string | null} name
+ * @property {number} last_seen_at  seconds since 1970
+ * @property {string | null} country
+ * @property {boolean} in_household
+ */
+
+/**
+ * @typedef {object} Devices
+ * @property {KnownDevice[]} devices
+ * @property {string} stage      how the account stands: clear, notice, challenge or block
+ * @property {string[]} reasons  why, as codes
+ */
+
 /** Sends requests as whoever is signed in. */
 export class SignedInClient {
   #auth;
@@ -123,6 +139,17 @@ export class Api {
    */
   createSession(titleId) {
     return this.#client.json("POST", "/api/playback/sessions", { title_id: titleId, device: { name: "Web player" } });
+  }
+
+  /** @returns {Promise<Devices>} */
+  devices() {
+    return this.#client.json("GET", "/api/account/devices");
+  }
+
+  /** @param {string} [deviceId]  none: every device */
+  async signOutDevice(deviceId) {
+    const path = deviceId ? `/${encodeURIComponent(deviceId)}` : "";
+    await this.#client.send("DELETE", `/api/account/devices${path}`);
   }
 
   /**

@@ -4,6 +4,7 @@ import { wireActivation } from "./activate.js";
 import { Api } from "./api.js";
 import { Auth, SignedOutError, SignInError } from "./auth.js";
 import { showLoading, showNotice, showTitles } from "./catalog.js";
+import { showDevices } from "./devices.js";
 import { byId } from "./dom.js";
 import { describe } from "./faults.js";
 import { ManagedLogin } from "./oauth.js";
@@ -11,7 +12,7 @@ import { Playback } from "./playback.js";
 import { wireSignIn } from "./signin.js";
 import { wireWatch } from "./watch.js";
 
-const VIEWS = ["signin", "activate", "catalog", "watch"];
+const VIEWS = ["signin", "activate", "catalog", "devices", "watch"];
 
 /** @param {string} view */
 function show(view) {
@@ -82,6 +83,22 @@ async function main() {
     return route();
   }
 
+  /** Show the viewer's devices, as they are now. */
+  async function openDevices() {
+    showDevices(byId("devices"), await api.devices(), {
+      onSignOut: async ({ device_id }) => {
+        await api.signOutDevice(device_id);
+        await route();
+      },
+      onSignOutAll: async () => {
+        await api.signOutDevice();
+        auth.signOut();
+      },
+    });
+    document.title = "Your devices · Marquee";
+    show("devices");
+  }
+
   /** Show what the address asks for. */
   async function route() {
     const askedAt = performance.now();
@@ -95,15 +112,20 @@ async function main() {
       askToSignIn("");
       return;
     }
+    const { searchParams } = new URL(address);
     if (location.pathname === "/activate") {
       document.title = "Sign in a device · Marquee";
       show("activate");
-      activate(new URL(address).searchParams.get("code") ?? "");
+      activate(searchParams.get("code") ?? "");
       return;
     }
-    const titleId = new URL(address).searchParams.get("title");
+    const titleId = searchParams.get("title");
     const wanted = () => titles.find(({ title_id }) => title_id === titleId);
     try {
+      if (searchParams.get("view") === "devices") {
+        await openDevices();
+        return;
+      }
       // A click in the catalog plays at once; only a deep link has to ask for the catalog first.
       if (!wanted()) {
         show("catalog");
@@ -125,6 +147,7 @@ async function main() {
     } catch (error) {
       if (error instanceof SignedOutError) return;
       const { heading, advice, code } = describe(error);
+      show("catalog");
       showNotice(byId("catalog"), heading, advice, code);
     }
   }

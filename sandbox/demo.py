@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +73,15 @@ class Demo:
         Where progress is shown.
     work_dir
         Everything that the demo writes goes here.
+    context
+        Added to the context that the app is synthesised with.
     """
 
-    def __init__(self, *, console: Console, work_dir: Path = WORK_DIR) -> None:
+    def __init__(
+        self, *, console: Console, work_dir: Path = WORK_DIR, context: Mapping[str, str] | None = None
+    ) -> None:
         self.steps = Steps(console)
+        self._context = context or {}
         self._work_dir = work_dir
         self._logs = work_dir / "logs"
 
@@ -101,6 +106,7 @@ class Demo:
                     "loopback_webhooks": "true",
                     "first_retry_pause_s": "2",
                     "ssh_keys": f'{{"blender": "{key.public}"}}',
+                    **self._context,
                 },
                 log=log,
             )

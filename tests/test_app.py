@@ -73,3 +73,8 @@ def test_both_profiles_pass_their_own_gates_in_one_app(tmp_path, monkeypatch):
 def test_the_profiles_that_cdk_json_names_exist(tmp_path):
     for name in new_app(tmp_path).node.try_get_context("profiles").split(","):
         assert settings(name).profile == name
+
+
+def test_a_measurement_may_ask_more_often():
+    assert settings("sandbox", playback_quota="5000").rate_limits.playback == 5000
+    assert settings("sandbox").rate_limits.playback == 100

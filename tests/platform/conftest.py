@@ -29,7 +29,8 @@ def platform(tmp_path_factory):
     if not CDK.exists():
         pytest.skip("needs the CDK CLI: npm ci")
     work_dir = tmp_path_factory.mktemp("platform")
-    demo = Demo(console=Console(quiet=True), work_dir=work_dir)
+    # One viewer sends all that the tests of the API send.
+    demo = Demo(console=Console(quiet=True), work_dir=work_dir, context={"playback_quota": "100000"})
     with ExitStack() as stack:
         up = stack.enter_context(demo.up())
         running = Running(demo=demo, up=up, work_dir=work_dir, take_down=stack.close)

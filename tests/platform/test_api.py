@@ -15,6 +15,7 @@ pytestmark = pytest.mark.embedded
 
 SESSIONS, PROGRESS = "/api/playback/sessions", "/api/playback/progress"
 LICENSE, TITLES = "/api/playback/license", "/api/catalog/titles"
+DEVICES = "/api/account/devices"
 KID = base64.urlsafe_b64encode(bytes(16)).rstrip(b"=").decode()
 DEEP = b"[" * 5000 + b"]" * 5000
 
@@ -112,7 +113,15 @@ def test_another_viewers_session_does_not_exist(stranger, session):
     _is_problem(stranger.post(session["license_url"], {"kids": [KID]}), status=404)
 
 
-ROUTES = [("GET", TITLES), ("POST", SESSIONS), ("POST", PROGRESS), ("POST", f"{LICENSE}?session_id=x")]
+ROUTES = [
+    ("GET", TITLES),
+    ("GET", DEVICES),
+    ("DELETE", DEVICES),
+    ("DELETE", f"{DEVICES}/x"),
+    ("POST", SESSIONS),
+    ("POST", PROGRESS),
+    ("POST", f"{LICENSE}?session_id=x"),
+]
 ROUTES += [("GET", f"{SESSIONS}/x/manifest?format=dash")]
 
 
@@ -190,3 +199,24 @@ def test_a_path_that_leads_nowhere_is_no_error_of_ours(viewer, path):
 def test_a_method_that_no_route_has_is_refused(viewer):
     assert viewer.ask("DELETE", SESSIONS).status in {403, 404, 405}
     assert viewer.post("/", {}).status == 403
+
+
+def test_answers_say_what_is_left(viewer):
+    assert viewer.get(TITLES).headers["ratelimit-policy"] == '"catalog";q=1000;w=60'
+
+
+def test_one_request_too_many_is_refused_at_the_edge(stranger):
+    answers = [stranger.get(DEVICES) for _ in range(51)]
+    assert [answer.status for answer in answers] == [200] * 50 + [429]
+    _is_problem(answers[-1], status=429)
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+
+
+def test_a_device_is_known_where_the_edge_says_it_is_and_can_be_signed_out(viewer):
+    body = {"title_id": TITLE, "device": {"id": "kitchen", "name": "Kitchen"}}
+    forged = {"cloudfront-viewer-country": "XX", "x-marquee-origin": "forged"}
+    assert viewer.ask("POST", SESSIONS, body=body, headers=forged).status == 201
+    devices = {device["device_id"]: device for device in viewer.get(DEVICES).json["devices"]}
+    assert (devices["kitchen"]["name"], devices["kitchen"]["country"]) == ("Kitchen", None)
+    assert viewer.ask("DELETE", f"{DEVICES}/kitchen").status == 204
+    assert "kitchen" not in {device["device_id"] for device in viewer.get(DEVICES).json["devices"]}

@@ -11,7 +11,7 @@ from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from lambdas.common.keys import VersionLayout
 from lambdas.playback.manifests import CONTENT_TYPES, personal
@@ -43,6 +43,15 @@ TITLE = {
     "version_id": "v1",
     "poster": "/art/the-gradient/v1/poster.jpg",
 }
+TELEVISION = {
+    "device_id": "tv",
+    "name": "Television",
+    "first_seen_at": 1_794_000_000,
+    "last_seen_at": 1_795_000_000,
+    "country": "DE",
+    "in_household": True,
+}
+LAPTOP = TELEVISION | {"device_id": "laptop/1", "name": "Laptop", "country": None, "in_household": False}
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css",
@@ -74,6 +83,9 @@ class House:
     progress_interval_s: int = 30
     license_refused: bool = False
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
+    devices: list[dict[str, Any]] = field(default_factory=lambda: [TELEVISION, LAPTOP])
+    stage: str = "clear"
+    reasons: list[str] = field(default_factory=list)
     configured: bool = True
     edge_is_open: bool = False
     signed_out_everywhere: bool = False
@@ -176,6 +188,9 @@ class HouseHandler(BaseHTTPRequestHandler):
         is_form = self.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
         self._answer(dict(parse_qsl(body.decode())) if is_form else json.loads(body))
 
+    def do_DELETE(self) -> None:
+        self._answer(None)
+
     def _answer(self, body: Any) -> None:
         path = urlsplit(self.path).path
         self.house.seen.append(Seen(path=path, authorization=self.headers["Authorization"], body=body))
@@ -250,6 +265,8 @@ class HouseHandler(BaseHTTPRequestHandler):
                 self._json(200, {"device": "Living <b>room</b>", "expires_at": 4_000_000_000})
             case ["device", "approve"], {"user_code": code, "decision": _} if code == DEVICE_CODE:
                 self._send(204, "application/json", b"")
+            case ["account", "devices", *named], None:
+                self._devices(named)
             case ["playback", "sessions"], {"title_id": "the-gradient"}:
                 self._json(201, self._session())
             case ["playback", "sessions", "s1", "manifest"], None:
@@ -262,6 +279,15 @@ class HouseHandler(BaseHTTPRequestHandler):
                 self._send(204, "application/json", b"")
             case _:
                 self._json(404, {"title": "Not found", "detail": "/".join(path), "instance": "request-1"})
+
+    def _devices(self, named: list[str]) -> None:
+        house = self.house
+        if self.command == "GET":
+            self._json(200, {"devices": house.devices, "stage": house.stage, "reasons": house.reasons})
+            return
+        gone = {unquote(name) for name in named} or {device["device_id"] for device in house.devices}
+        house.devices = [device for device in house.devices if device["device_id"] not in gone]
+        self._send(204, "application/json", b"")
 
     def _session(self) -> dict[str, Any]:
         manifest = "/api/playback/sessions/s1/manifest?format="

@@ -356,3 +356,18 @@ def test_a_code_that_no_device_shows_is_said(page):
     page.get_by_label("The code on its screen").fill("BBBB-BBBB")
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("alert").get_by_text("No device waits with this code").wait_for()
+
+
+def test_devices_are_shown_and_signed_out(page, house):
+    house.stage, house.reasons = "notice", ["other-households"]
+    sign_in(page)
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("heading", name="Television").wait_for()
+    assert page.get_by_text("At home · DE").is_visible()
+    assert page.get_by_text("It is used in several other households.").is_visible()
+    page.get_by_role("button", name="Sign out Laptop").click()
+    page.get_by_role("heading", name="Laptop").wait_for(state="detached")
+    assert [request.path for request in house.asked("/api/account/devices/")] == ["/api/account/devices/laptop%2F1"]
+    page.get_by_role("button", name="Sign out everywhere").click()
+    page.get_by_role("button", name="Sign in").wait_for()
+    assert house.devices == []

@@ -1,5 +1,6 @@
 import pytest
 
+from lambdas.common.aws import client
 from lambdas.common.errors import NotFoundError
 from lambdas.playback import account_handlers, handlers
 from lambdas.playback.account_security import (
@@ -229,6 +230,30 @@ def test_a_session_notes_its_device_and_the_viewer_sees_and_signs_it_out(publish
     assert call(account_handlers.sign_out_device, path={"device_id": "d-1"}).status == 404
     refused = call(handlers.create_session, body=body, headers=headers, auth_time="1000")
     assert (refused.status, refused.json["title"]) == (403, "Forbidden")
+
+
+def test_signing_out_everywhere_takes_back_the_refresh_tokens_too(published, call, monkeypatch):
+    cognito = client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="viewers")["UserPool"]["Id"]
+    app = cognito.create_user_pool_client(
+        UserPoolId=pool, ClientName="page", ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+    cognito.admin_create_user(UserPoolId=pool, Username="ada")
+    cognito.admin_set_user_password(UserPoolId=pool, Username="ada", Password="Popcorn-and-1", Permanent=True)
+    signed_in = cognito.admin_initiate_auth(
+        UserPoolId=pool,
+        ClientId=app,
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "ada", "PASSWORD": "Popcorn-and-1"},
+    )["AuthenticationResult"]
+    monkeypatch.setenv("USER_POOL_ID", pool)
+    body = {"title_id": published.title_id, "device": {"id": "d-1"}}
+    call(handlers.create_session, body=body, auth_time="1000")
+    assert call(account_handlers.sign_out_everywhere, **{"cognito:username": "ada"}).status == 204
+    assert call(account_handlers.list_devices).json["devices"] == []
+    assert call(handlers.create_session, body=body, auth_time="1000").status == 403
+    with pytest.raises(cognito.exceptions.NotAuthorizedException):
+        cognito.get_user(AccessToken=signed_in["AccessToken"])
 
 
 def test_an_enforced_account_is_told_why(published, call):
