@@ -1,4 +1,4 @@
-// The edge's gate: a segment is served only to somebody who holds a playback session.
+// The edge's gate: a segment is served only to somebody who holds a playback session that was not ended.
 //
 // A request for   /media/<token>/<title>/<version>/<rest>
 // is passed on as /<title>/<version>/<rest>            if the token opens that path, else answered with 403.
@@ -17,16 +17,20 @@ import crypto from 'crypto';
 const PREFIX = '/media/';
 const AUDIENCE = 'edge';
 const LONGEST_TOKEN = 1024;
+// Before the id of a session that the service has ended (lambdas/delivery/edge_sessions.py).
+const ENDED = 'revoked.';
 
 // base64url without padding, in exactly three parts.
 const TOKEN = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const OPENED_PATH = /^\/[A-Za-z0-9_-]+\/[A-Za-z0-9_-]+\/$/;
+// Ids of keys and sessions. Neither has a full stop: no token can name an ended session's entry as its key.
+const ID = /^[A-Za-z0-9_-]{1,128}$/;
 // An allow-list instead of a hunt for traversals: no segment starts with a dot, none is empty, and there is no
 // percent sign, so that neither "..", "//" nor any encoding of them can be spelled.
 const OBJECT_PATH = /^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/;
 
-// The key value store that is associated with this function.
-const keys = cf.kvs();
+// The key value store that is associated with this function: token keys by their ids, and ended sessions.
+const store = cf.kvs();
 
 async function handler(event) {
     const request = event.request;
@@ -42,6 +46,13 @@ async function handler(event) {
     // Said apart from the others so that a player knows to start a new session; only a true token gets here.
     if (typeof claims.exp !== 'number' || claims.exp <= Date.now() / 1000) {
         return refusal('The edge token has expired: start a new playback session.');
+    }
+
+    if (typeof claims.sid !== 'string' || !ID.test(claims.sid)) {
+        return refusal('The edge token names no session.');
+    }
+    if (await stored(ENDED + claims.sid)) {
+        return refusal('This session was ended by the service.', 'revoked');
     }
 
     request.uri = found.path;
@@ -73,7 +84,7 @@ async function verifiedClaims(token) {
     if (!header || header.alg !== 'HS256') {
         return null;
     }
-    const key = await keyOf(header.kid);
+    const key = typeof header.kid === 'string' && ID.test(header.kid) ? await stored(header.kid) : null;
     if (!key) {
         return null;
     }
@@ -82,11 +93,11 @@ async function verifiedClaims(token) {
     return sameText(signature, parts[2]) ? decoded(parts[1]) : null;
 }
 
-async function keyOf(kid) {
+async function stored(key) {
     try {
-        return await keys.get(kid);
+        return await store.get(key);
     } catch (error) {
-        return null; // The store throws where a key is absent, or is no text.
+        return null; // The store throws where a key is absent.
     }
 }
 
@@ -112,7 +123,9 @@ function opens(opened, path) {
     return typeof opened === 'string' && OPENED_PATH.test(opened) && path.startsWith(opened);
 }
 
-function refusal(detail) {
+function refusal(detail, type) {
+    const kind = type || 'forbidden';
+    const title = kind.charAt(0).toUpperCase() + kind.slice(1);
     return {
         statusCode: 403,
         statusDescription: 'Forbidden',
@@ -120,6 +133,6 @@ function refusal(detail) {
             'content-type': { value: 'application/problem+json' },
             'cache-control': { value: 'no-store' },
         },
-        body: JSON.stringify({ type: 'urn:marquee:problem:forbidden', title: 'Forbidden', status: 403, detail: detail }),
+        body: JSON.stringify({ type: `urn:marquee:problem:${kind}`, title: title, status: 403, detail: detail }),
     };
 }

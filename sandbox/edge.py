@@ -155,7 +155,7 @@ class Edge:
             (self._dir / name).mkdir(parents=True)
         for log in (self.access_log, self.error_log):
             log.unlink(missing_ok=True)
-        for name, text in modules(deployment=self._deployment).items():
+        for name, text in modules(deployment=self._deployment, endpoint=self._endpoint).items():
             (self._dir / "js" / name).write_text(text, encoding="utf-8")
         text = render(deployment=self._deployment, endpoint=self._endpoint, port=self.port, user=_worker_user())
         (self._dir / "nginx.conf").write_text(text, encoding="utf-8")

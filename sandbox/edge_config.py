@@ -11,6 +11,7 @@ import json
 import re
 from pathlib import Path
 from textwrap import indent
+from urllib.parse import quote
 
 from sandbox.edge_deployment import Behaviour, EdgeDeployment, EdgeDeploymentError, Function, Header
 
@@ -23,6 +24,9 @@ _VIEWER = {
     "CloudFront-Viewer-Longitude": "",
 }
 _UNQUOTABLE = re.compile(r"[$\x00-\x1f\x7f]")
+
+KEY_VALUES_S = 10
+"""How long the edge goes by what the key value store said of a key. CloudFront's copies follow within seconds."""
 
 _HTTP = """\
 daemon off;
@@ -37,6 +41,8 @@ events {{
 http {{
     js_path "js";
 {imports}
+    # What the key value store said of a key, for a part of the minute in which an ended session has to be refused.
+    js_shared_dict_zone zone=kvs:1m timeout={kvs_s}s evict;
     log_format edge escape=json '{{"time":"$time_iso8601","method":"$request_method","uri":"$uri",'
         '"status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,'
         '"cache":"$upstream_cache_status","range":"$http_range"}}';
@@ -93,6 +99,7 @@ def render(*, deployment: EdgeDeployment, endpoint: str, port: int, user: str | 
     imports = sorted({_module(function) for function in _functions(deployment)})
     return _HTTP.format(
         user=f"user {user};\n" if user else "",
+        kvs_s=KEY_VALUES_S,
         imports="".join(f"    js_import {module} from {module}.js;\n" for module in imports),
         maps=indent("".join(_maps(n, behaviour) for n, behaviour in numbered), " " * 4),
         locations=indent("\n".join(blocks), " " * 8),
@@ -100,8 +107,13 @@ def render(*, deployment: EdgeDeployment, endpoint: str, port: int, user: str | 
     )
 
 
-def modules(*, deployment: EdgeDeployment) -> dict[str, str]:
+def modules(*, deployment: EdgeDeployment, endpoint: str) -> dict[str, str]:
     """Return the files of the ``js`` directory, by name: the functions, and the key value store's module.
+
+    Parameters
+    ----------
+    endpoint
+        The embedded cloud's URL, without a slash at its end: its key value store is asked for later entries.
 
     Raises
     ------
@@ -109,15 +121,27 @@ def modules(*, deployment: EdgeDeployment) -> dict[str, str]:
         If two functions have different stores: njs knows one module of the name ``cloudfront``.
     """
     functions = _functions(deployment)
-    stores = {json.dumps(dict(function.entries), sort_keys=True) for function in functions}
+    stores = {(json.dumps(dict(function.entries), sort_keys=True), function.store_arn) for function in functions}
     if len(stores) > 1:
         message = "the functions have different key value stores: the embedded edge knows one"
         raise EdgeDeploymentError(message)
     adapter = (_EDGE / "nginx-adapter.js").read_text(encoding="utf-8")
     store = (_EDGE / "nginx-keyvaluestore.js").read_text(encoding="utf-8")
+    entries, arn = next(iter(stores), ("{}", None))
+    live = json.dumps(_live(arn, endpoint=endpoint) if arn else None)
     return {
-        "cloudfront": f"const entries = {next(iter(stores), '{}')};\n{store}",
+        "cloudfront": f"const entries = {entries};\nconst live = {live};\n{store}",
         **{f"{_module(function)}.js": function.code + adapter for function in functions},
+    }
+
+
+def _live(arn: str, *, endpoint: str) -> dict[str, str]:
+    """Return where a store answers for one key."""
+    scope = "20260101/us-east-1/cloudfront-keyvaluestore/aws4_request"
+    return {
+        "url": f"{endpoint}/key-value-stores/{quote(arn, safe='')}/keys/",
+        # It says which service and account are meant; the signature is checked by nobody.
+        "authorization": f"AWS4-HMAC-SHA256 Credential=embedded/{scope}, SignedHeaders=host, Signature=0",
     }
 
 

@@ -66,6 +66,8 @@ class Function:
     name: str
     code: str
     entries: Mapping[str, str]
+    store_arn: str | None = None
+    """Where entries come to stand that the function finds later; none: nothing comes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,14 +195,13 @@ class _Reader:
             message = f"function {name!r} is not published: set AutoPublish in the delivery stack"
             raise EdgeDeploymentError(message) from error
         stores = described["FunctionSummary"]["FunctionConfig"].get("KeyValueStoreAssociations", {})
+        arns = [store["KeyValueStoreARN"] for store in stores.get("Items", [])]
         return Function(
             name=name,
             code=code,
-            entries={
-                key: value
-                for store in stores.get("Items", [])
-                for key, value in self._entries(store["KeyValueStoreARN"]).items()
-            },
+            entries={key: value for arn in arns for key, value in self._entries(arn).items()},
+            # CloudFront associates one store with a function.
+            store_arn=next(iter(arns), None),
         )
 
     def _entries(self, arn: str) -> dict[str, str]:

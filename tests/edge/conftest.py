@@ -35,6 +35,7 @@ POLICY = HeadersPolicy(
     ),
     removed=("x-origin-secret",),
 )
+ENDED_SESSION, FAR_END = "ended-session", "4000000000"
 CACHED = Caching(default_ttl_s=60, by_query=False)
 
 
@@ -117,7 +118,7 @@ def deployment(edge_key):
     function = Function(
         name="viewer-request",
         code=FUNCTION.read_text(encoding="utf-8"),
-        entries={edge_key.kid: edge_key.key, "k0": "f" * 64},
+        entries={edge_key.kid: edge_key.key, "k0": "f" * 64, f"revoked.{ENDED_SESSION}": FAR_END},
     )
     everything = ("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE")
     return EdgeDeployment(

@@ -17,7 +17,7 @@ def conf(deployment, *, user=None):
 def test_the_function_runs_unchanged_before_the_adapter(deployment):
     function = deployment.behaviours[2].function
 
-    text = modules(deployment=deployment)["fn_viewer_request.js"]
+    text = modules(deployment=deployment, endpoint="http://127.0.0.1:1")["fn_viewer_request.js"]
 
     assert text.startswith(function.code)
     assert "nginxServe" in text.removeprefix(function.code)
@@ -29,7 +29,7 @@ def test_functions_may_share_one_store_and_not_two(deployment):
 
     def with_second(second):
         behaviours = (*deployment.behaviours, Behaviour(pattern="*", origin=WEB, function=second))
-        return modules(deployment=replace(deployment, behaviours=behaviours))
+        return modules(deployment=replace(deployment, behaviours=behaviours), endpoint="http://127.0.0.1:1")
 
     assert set(with_second(another)) == {"cloudfront", "fn_viewer_request.js", "fn_another.js"}
     with pytest.raises(EdgeDeploymentError, match="stores"):

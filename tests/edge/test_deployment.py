@@ -8,6 +8,9 @@ import uuid
 import boto3
 import pytest
 
+from lambdas.delivery.edge_sessions import EndedSession
+from lambdas.delivery.key_values import KeyValueStore
+from lambdas.delivery.session_store import end_sessions
 from sandbox.edge_deployment import (
     Caching,
     EdgeDeploymentError,
@@ -249,6 +252,29 @@ def test_the_deployed_bucket_is_served_to_whoever_has_a_token(
     assert ask(path, range="bytes=2-4") == (206, "video/mp4", b"seg")
     assert ask(path.replace("1.m4s", "2.m4s"))[0] == 404
     assert ask("/media/film/v1/1.m4s")[0] == 403
+
+
+def test_a_session_that_is_ended_is_refused_by_an_edge_that_runs(  # noqa: PLR0917 - fixtures
+    cloud, session, deploy, filled, function, store, serve, token_of, edge_key, monkeypatch
+):
+    with contextlib.closing(session.client("s3", endpoint_url=cloud.endpoint)) as s3:
+        s3.create_bucket(Bucket="media")
+        s3.put_object(Bucket="media", Key="film/v1/1.m4s", Body=b"a segment", ContentType="video/mp4")
+    ask = serve(deploy(behaviours=[behaviour("media", pattern="/media/*", FunctionAssociations=associated(function))]))
+    one, other = (f"/media/{token_of(edge_key, session_id=name)}/film/v1/1.m4s" for name in ("one", "other"))
+    assert ask(other)[0] == 200
+    for name, value in cloud.environment().items():
+        monkeypatch.setenv(name, value)
+
+    ended = [EndedSession(session_id="one", expires_at=4_000_000_000)]
+    changed = end_sessions(ended, store=KeyValueStore(store), now=0)
+
+    assert changed == 1
+    status, _, body = ask(one)
+    assert (status, b"problem:revoked" in body) == (403, True)
+    assert ask(other)[0] == 200
+    # Its time is over, and the store as it was.
+    assert end_sessions([], store=KeyValueStore(store), now=5_000_000_000) == 1
 
 
 def test_an_empty_key_value_store_is_refused_before_every_viewer_is(deploy, function):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambdas.playback.tokens import media_base
-from tests.edge.conftest import FUNCTION
+from tests.edge.conftest import ENDED_SESSION, FAR_END, FUNCTION
 
 pytestmark = pytest.mark.embedded
 
@@ -208,8 +208,8 @@ def test_a_signed_payload_that_is_no_object_is_refused(status, edge_key, payload
 
 
 def test_a_token_that_is_longer_than_ours_can_be_is_refused(status, edge_key):
-    assert status(signed(edge_key.key, sid="s" * 600)) == 200
-    assert status(signed(edge_key.key, sid="s" * 1200)) == 403
+    assert status(signed(edge_key.key, pad="s" * 600)) == 200
+    assert status(signed(edge_key.key, pad="s" * 1200)) == 403
 
 
 @AGAINST_NGINX
@@ -260,3 +260,22 @@ def raw(key, header, payload):
 
 def by_hand(key, header, claims):
     return raw(key, header, json.dumps(claims).encode())
+
+
+def test_a_session_that_was_ended_is_refused_and_told_so(ask, token_of, edge_key):
+    answer = ask(f"/media/{token_of(edge_key, session_id=ENDED_SESSION)}{SEGMENT}")
+
+    assert answer.status == 403
+    assert json.loads(answer.body)["type"] == "urn:marquee:problem:revoked"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("sid", [None, "", 7, [], "a.b", "a/b", "s" * 129])
+def test_a_token_that_names_no_session_is_refused(status, edge_key, sid):
+    assert status(signed(edge_key.key, sid=sid)) == 403
+
+
+def test_the_entry_of_an_ended_session_is_no_key(status):
+    """Its value is known to whoever knows when the session would have ended."""
+    header = {"alg": "HS256", "typ": "JWT", "kid": f"revoked.{ENDED_SESSION}"}
+    assert status(by_hand(FAR_END, header, CLAIMS)) == 403
