@@ -8,6 +8,7 @@ from aws_cdk import CfnOutput, CustomResource, Duration
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -17,21 +18,21 @@ from constructs import Construct
 from lambdas.common.environment import Environment as NoEnvironment
 from lambdas.common.keys import ART_PREFIX
 from lambdas.playback.signals import ORIGIN_HEADER
+from lambdas.delivery.environment import EndSessionsEnvironment
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.player_site import PlayerSite, content_security_policy
+from stacks.constructs.revocations import end_sessions_name
 from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import REPOSITORY, ServiceFunction
 from stacks.constructs.studio_api import StudioApi
 from stacks.constructs.viewer_sign_in import ViewerSignIn
 from stacks.constructs.web_acl import WebAcl
-from stacks.settings import Settings
+from stacks.settings import EDGE_REGION, Settings
 
-EDGE_REGION = "us-east-1"
-"""CloudFront takes web ACLs, functions and certificates from this region only."""
 EDGE_KEYS_PREFIX = "edge-keys/"
 VIEWER_HEADERS = (
     "CloudFront-Viewer-Address",
@@ -73,6 +74,7 @@ class DeliveryStack(ContextStack):
             description="Marquee: CloudFront, the edge token check, the player.",
         )
         keys, origin_token = self._edge_keys(edge_secret=edge_secret, staging=mezzanine)
+        self._end_sessions(keys)
         self.viewer_request = cloudfront.Function(
             self,
             "ViewerRequest",
@@ -147,7 +149,7 @@ class DeliveryStack(ContextStack):
         store = cloudfront.KeyValueStore(
             self,
             "EdgeKeyStore",
-            comment="Edge token keys, by key id.",
+            comment="Edge token keys by key id, and ended sessions.",
             source=cloudfront.ImportSource.from_bucket(staging, f"{EDGE_KEYS_PREFIX}k1.json"),
         )
         store.node.add_dependency(published)
@@ -175,6 +177,28 @@ class DeliveryStack(ContextStack):
                 "Address": f"https://{self.distribution.domain_name}/",
                 "Declared": sign_in.declared,
             },
+        )
+
+    def _end_sessions(self, store: cloudfront.KeyValueStore) -> None:
+        """Declare what puts ended sessions into the edge's store. Playback calls it by its name, so it has one."""
+        function = ServiceFunction(
+            self,
+            "EndSessions",
+            handler="lambdas.delivery.session_handlers.end_sessions",
+            environment=EndSessionsEnvironment(key_value_store_arn=store.key_value_store_arn),
+            description="Lets the edge refuse the tokens of ended sessions.",
+            timeout=Duration.seconds(50),
+            name=end_sessions_name(self.settings),
+        )
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=[
+                    "cloudfront-keyvaluestore:DescribeKeyValueStore",
+                    "cloudfront-keyvaluestore:ListKeys",
+                    "cloudfront-keyvaluestore:UpdateKeys",
+                ],
+                resources=[store.key_value_store_arn],
+            )
         )
 
     def _distribution(

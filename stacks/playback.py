@@ -33,8 +33,10 @@ from stacks.constructs.device_grant import device_grant, television_client
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
 from stacks.constructs.rate_limiter import RateLimit
+from stacks.constructs.revocations import Revocations
 from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import ServiceFunction
+from stacks.constructs.speke_service import SpekeService
 from stacks.constructs.table import allow, table
 from stacks.constructs.user_pool import user_pool
 from stacks.constructs.viewer_sign_in import ViewerSignIn
@@ -99,6 +101,14 @@ class PlaybackStack(ContextStack):
         self._security = table(self, "AccountSecurity", partition_key="viewer_id", expires_at="expires_at")
         self._content_keys = table(self, "ContentKeys", partition_key="title_id", sort_key="tier")
         self.key_service = self._key_service()
+        self.revocations = Revocations(self, "Revocations", sessions=self._sessions)
+        self.speke = SpekeService(
+            self,
+            "Speke",
+            content_keys=self._content_keys,
+            revocations=self.revocations.table,
+            wrapping_key=self.content_key,
+        )
         self._follow_the_catalog()
         self.api = ViewerApi(self, "Api", viewers=self.viewers, clients=[self.sign_in.client, self.television])
         self.api.route(apigateway.HttpMethod.GET, "/api/catalog/titles", list_titles)
@@ -112,6 +122,7 @@ class PlaybackStack(ContextStack):
         CfnOutput(self, "TelevisionClientId", value=self.television.user_pool_client_id)
         CfnOutput(self, "PlayableTable", value=self._playable.table_name)
         CfnOutput(self, "ApiId", value=self.api.http_api.api_id)
+        CfnOutput(self, "SpekeUrl", value=self.speke.url)
 
     def _viewers(self) -> cognito.UserPool:
         pool = user_pool(self, "Viewers", stack=self, mfa=cognito.Mfa.OPTIONAL, who="viewers")
@@ -172,6 +183,7 @@ class PlaybackStack(ContextStack):
                 security_table=self._security.table_name,
                 edge_secret_arn=self.edge_secret.secret_arn,
                 session_ttl_s=self.settings.playback.session_ttl_s,
+                revocations_table=self.revocations.table.table_name,
             ),
             description="POST /api/playback/sessions",
             limit=self._limit,
@@ -179,6 +191,7 @@ class PlaybackStack(ContextStack):
         allow(self._sessions, create, "dynamodb:PutItem")
         allow(self._security, create, "dynamodb:PutItem")
         self._read(create, self._playable, self._progress, self._security)
+        self.revocations.let_read(create)
         grant_secret(self.edge_secret, create.execution_role)
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/sessions", create)
         manifest = ServiceFunction(
@@ -208,10 +221,12 @@ class PlaybackStack(ContextStack):
                 sessions_table=self._sessions.table_name,
                 playable_table=self._playable.table_name,
                 content_keys_table=self._content_keys.table_name,
+                revocations_table=self.revocations.table.table_name,
             ),
             description="POST /api/playback/license",
             limit=self._limit,
         )
+        self.revocations.let_read(function)
         self._read(function, self._sessions, self._playable)
         allow(self._content_keys, function, "dynamodb:Query")
         allow_content_keys(self.content_key, function, "kms:Decrypt")

@@ -456,6 +456,9 @@ PRODUCTION = Settings(
 
 PROFILES: Mapping[str, Settings] = {"sandbox": SANDBOX, "production": PRODUCTION}
 
+EDGE_REGION = "us-east-1"
+"""CloudFront takes web ACLs, functions and certificates from this region only."""
+
 OPT_INS = ("sftp", "web_acl", "content_key", "rate_limits")
 """What a sandbox may switch on although it bills while idle."""
 

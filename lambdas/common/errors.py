@@ -42,12 +42,24 @@ class ForbiddenError(PermanentError):
     """The asker is known, and may not have this."""
 
 
+class OfflineRefusedError(ForbiddenError):
+    """A licence was asked for that lasts without the service, and the viewer's plan has none."""
+
+
+class RevokedError(ForbiddenError):
+    """The asker, or what they ask with or for, was excluded by the service."""
+
+
 class ExpiredError(PermanentError):
     """It existed, and its time is over."""
 
 
 class TooManyRequestsError(PermanentError):
     """The asker has used up a quota; the answer says when there is more."""
+
+
+class MalformedBodyError(PermanentError):
+    """A request's body is not in the format that it has to be in."""
 
 
 class FieldError(NamedTuple):

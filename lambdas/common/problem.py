@@ -17,8 +17,11 @@ from lambdas.common.errors import (
     ExpiredError,
     ForbiddenError,
     InvalidInputError,
+    MalformedBodyError,
     MarqueeError,
     NotFoundError,
+    OfflineRefusedError,
+    RevokedError,
     TooManyRequestsError,
     TransientError,
 )
@@ -38,7 +41,10 @@ class _Problem(NamedTuple):
 
 _UNEXPECTED = _Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Unexpected error")
 _PROBLEMS: dict[type[Exception], _Problem] = {
-    MalformedJsonError: _Problem(HTTPStatus.BAD_REQUEST, "Malformed body"),
+    MalformedBodyError: _Problem(HTTPStatus.BAD_REQUEST, "Malformed body"),
+    # Before the error that they are kinds of.
+    OfflineRefusedError: _Problem(HTTPStatus.FORBIDDEN, "Offline refused"),
+    RevokedError: _Problem(HTTPStatus.FORBIDDEN, "Revoked"),
     ForbiddenError: _Problem(HTTPStatus.FORBIDDEN, "Forbidden"),
     NotFoundError: _Problem(HTTPStatus.NOT_FOUND, "Not found"),
     ConflictError: _Problem(HTTPStatus.CONFLICT, "Conflict"),

@@ -6,10 +6,10 @@ import json
 import math
 from typing import NoReturn
 
-from lambdas.common.errors import PermanentError
+from lambdas.common.errors import MalformedBodyError
 
 
-class MalformedJsonError(PermanentError):
+class MalformedJsonError(MalformedBodyError):
     """A text is not JSON, or it is ambiguous."""
 
 

@@ -49,6 +49,7 @@ class ContentKey(Record):
     tier: Tier
     period: Annotated[int, Field(ge=0)] = 0
     opened_for: str | None = Field(default=None, description="the version that its period was opened for")
+    track: str | None = Field(default=None, description="what a packager asked for it for; none: it is our packager's")
     key_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="the KID, hexadecimal")]
     wrapped: str = Field(description="the KMS ciphertext of the 16-byte key, base64")
 

@@ -16,6 +16,12 @@ class KeyServiceEnvironment(Environment):
     wrapping_key_id: str
 
 
+class SpekeEnvironment(KeyServiceEnvironment):
+    """Of `speke_keys`: gives packagers their keys; revoked certificates get none."""
+
+    revocations_table: str
+
+
 class PlayableEnvironment(Environment):
     """Of `on_title_published`: keeps playback's own picture of what can be played."""
 
@@ -31,6 +37,7 @@ class SessionEnvironment(Environment):
     security_table: str
     edge_secret_arn: str
     session_ttl_s: Annotated[int, Field(ge=60, le=86_400)]
+    revocations_table: str
 
 
 class ManifestEnvironment(Environment):
@@ -48,6 +55,15 @@ class LicenseEnvironment(Environment):
     sessions_table: str
     playable_table: str
     content_keys_table: str
+    revocations_table: str
+
+
+class RevokeEnvironment(Environment):
+    """Of `revoke`, which operators call."""
+
+    sessions_table: str
+    revocations_table: str
+    edge_function_arn: str
 
 
 class ProgressEnvironment(Environment):

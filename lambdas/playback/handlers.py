@@ -15,7 +15,7 @@ from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
 from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents, viewer_of
 from lambdas.common.rate_limiting import rate_limited
-from lambdas.playback import keys, licences, manifests, sessions, store
+from lambdas.playback import keys, licences, manifests, revocations, sessions, store
 from lambdas.playback import progress as progress_reports
 from lambdas.playback.account_security import admit, refusal
 from lambdas.playback.environment import (
@@ -104,6 +104,7 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     environment = SessionEnvironment.load()
     viewer_id = _viewer_id(event)
     request = parse_body(event, SessionRequest)
+    revocations.check(store.revoked(environment.revocations_table), device_model=request.device.name)
     playable = store.PlayableTable(environment.playable_table).get(request.title_id)
     progress_table = store.ProgressTable(environment.progress_table)
     seen = progress_table.get(viewer_id=viewer_id, title_id=playable.title_id)
@@ -150,12 +151,20 @@ def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - 
     environment = LicenseEnvironment.load()
     request = parse_body(event, LicenseRequest)
     session, playable = _opened(event, environment=environment, session_id=parse_query(event, LicenseQuery).session_id)
+    revocations.check(
+        store.revoked(environment.revocations_table),
+        session_id=session.session_id,
+        device_model=session.device,
+        key_ids=request.kids,
+    )
     table = store.ContentKeyTable(environment.content_keys_table)
     licence = licences.grant(
         request=request,
+        session=session,
         key_ids=frozenset((session.key_ids or playable.key_ids).values()),
         keys=table.of_title(session.title_id),
         unwrap=partial(store.unwrap, title_id=session.title_id),
+        now=now(),
     )
     # The number only: what the licence holds belongs in no log.
     logger.info("licence granted", extra={"session_id": session.session_id, "keys": len(licence["keys"])})

@@ -27,7 +27,7 @@ def issue(
     new_wrapped_key: NewWrappedKey,
     keep: Keep,
 ) -> tuple[ContentKey, ...]:
-    """Return the title's keys of one period, one a tier; make those that do not exist.
+    """Return the title's own keys of one period, one a tier; make those that do not exist.
 
     A second encode of a title gets the same keys, so that licences of running sessions stay good. Keys of earlier
     periods are left as they are: the versions that were packaged with them play on.
@@ -35,7 +35,7 @@ def issue(
     Parameters
     ----------
     existing
-        The keys that the title has, of all periods.
+        The keys that the title has, of all periods; those that other packagers asked for are passed over.
     opened_for
         The version that a new period is opened for: asked again for the same one, the same period. None: the latest.
     new_wrapped_key
@@ -44,8 +44,9 @@ def issue(
         Stores a key unless the tier has one of the period by now, and returns the one that is stored: of two issues at
         the same time, the first wins and both return its key.
     """
-    period = _period(existing, opened_for=opened_for)
-    known = {key.tier: key for key in existing if key.period == period}
+    own = [key for key in existing if key.track is None]
+    period = _period(own, opened_for=opened_for)
+    known = {key.tier: key for key in own if key.period == period}
 
     def new(tier: Tier) -> ContentKey:
         key_id = uuid.uuid4().hex

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from typing import Any
 
-from lambdas.common.errors import NotFoundError
+from lambdas.common.errors import NotFoundError, OfflineRefusedError
+from lambdas.common.media import Tier
 from lambdas.encoding.models import ContentKey
-from lambdas.playback.models import LicenseRequest
+from lambdas.playback.models import LicenseRequest, Session
 
+LICENCE_S = 3600
+"""How long a licence is good: as long as a viewer who was excluded could have a film that is loaded already."""
+RENEW_BEFORE_S = 300
+"""How long before its end a player asks again."""
+
+_TEMPORARY = "temporary"
+_TIERS = list(Tier)
 Unwrap = Callable[[ContentKey], bytes]
 
 
 def grant(
-    *, request: LicenseRequest, key_ids: Collection[str], keys: Sequence[ContentKey], unwrap: Unwrap
+    *,
+    request: LicenseRequest,
+    session: Session,
+    key_ids: Collection[str],
+    keys: Sequence[ContentKey],
+    unwrap: Unwrap,
+    now: datetime,
+    offline_s: int = 0,
 ) -> dict[str, Any]:
     """Return the licence: the keys that were asked for, in clear. Nothing of it may be logged.
+
+    ``expires_at`` and ``renew_at`` (seconds since the epoch) stand beside what EME defines, for the player; ClearKey
+    itself knows no end of a key. The last licence of a session has no ``renew_at``.
 
     Parameters
     ----------
@@ -26,25 +45,49 @@ def grant(
         The title's content keys of all periods, wrapped.
     unwrap
         Opens one of them.
+    offline_s
+        How long the viewer's plan lets a licence last without the service, in seconds; 0: not at all.
 
     Raises
     ------
+    OfflineRefusedError
+        If a persistent licence is asked for, and the plan has none.
     NotFoundError
-        If a key is asked for that is not one of this version's. No key is unwrapped then.
+        If a key is asked for that is not one of this version's, or opens more than the session may have. No key is
+        unwrapped then.
     """
-    of_version = {key.key_id: key for key in keys if key.key_id in key_ids}
+    persistent = request.type != _TEMPORARY
+    if persistent and not offline_s:
+        raise OfflineRefusedError("the plan has no licences to keep: ask for one of the type `temporary`, while online")
+    of_session = {key.key_id: key for key in keys if key.key_id in key_ids and _within(key.tier, session.tier)}
     asked = tuple(dict.fromkeys(request.kids))
-    unknown = [kid for kid in asked if kid not in of_version]
+    unknown = [kid for kid in asked if kid not in of_session]
     if unknown:
-        message = f"the session's version has no key {', '.join(unknown)}: ask only for the key ids of its manifest"
+        message = f"the session has no key {', '.join(unknown)}: ask only for the key ids of its manifest"
         raise NotFoundError(message)
+    expires_at, renew_at = _terms(session, now=now, lasts_s=offline_s if persistent else LICENCE_S, kept=persistent)
     return {
         "keys": [
-            {"kty": "oct", "kid": _base64url(bytes.fromhex(kid)), "k": _base64url(unwrap(of_version[kid]))}
+            {"kty": "oct", "kid": _base64url(bytes.fromhex(kid)), "k": _base64url(unwrap(of_session[kid]))}
             for kid in asked
         ],
         "type": request.type,
+        "expires_at": expires_at,
+        "renew_at": renew_at,
     }
+
+
+def _terms(session: Session, *, now: datetime, lasts_s: int, kept: bool) -> tuple[int, int | None]:
+    """Return when a licence ends, and when a player asks for the next. Only one that is kept outlives its session."""
+    ends = int(now.timestamp()) + lasts_s
+    if kept:
+        return ends, None
+    return (ends, ends - RENEW_BEFORE_S) if ends < session.expires_at else (session.expires_at, None)
+
+
+def _within(tier: Tier, best: Tier | None) -> bool:
+    """Whether a session whose best tier is `best` may have a key of `tier`; none: it has those of its version."""
+    return best is None or _TIERS.index(tier) <= _TIERS.index(best)
 
 
 def _base64url(raw: bytes) -> str:

@@ -38,6 +38,7 @@ class Session(Record):
     manifests: Manifests
     thumbnails: str | None = None
     key_ids: dict[Tier, str] = Field(default={}, description="of the version; none: opened before sessions kept them")
+    tier: Tier | None = Field(default=None, description="the best that it may have; none: opened before it was decided")
     device: str | None = None
     created_at: int = Field(description="seconds since the epoch")
     expires_at: int = Field(description="seconds since the epoch; also the table's TTL attribute")
@@ -128,4 +129,4 @@ class LicenseRequest(Request):
     """A W3C ClearKey licence request. `kids` come as base64url and are kept as hexadecimal."""
 
     kids: Annotated[tuple[Annotated[str, BeforeValidator(_key_id)], ...], Field(min_length=1, max_length=MAX_KEY_IDS)]
-    type: Literal["temporary"] = "temporary"
+    type: Literal["temporary", "persistent-license"] = "temporary"

@@ -1,11 +1,13 @@
-"""What playback says to AWS: its five tables, KMS, the edge's secret and the media bucket."""
+"""What playback says to AWS: its five tables, KMS, the edge's secret and its gate, and the media bucket."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
@@ -15,11 +17,12 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from lambdas.common.aws import client, error_code, transient_errors
-from lambdas.common.errors import NotFoundError
+from lambdas.common.errors import NotFoundError, TransientError
 from lambdas.common.objects import read_object
 from lambdas.encoding.models import ContentKey, encryption_context
 from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.models import EdgeKey, Playable, Progress, Session
+from lambdas.playback.revocations import CACHED_S, Affected, Kind, Revocation, Revoked
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 Item = dict[str, Any]
@@ -29,6 +32,9 @@ _MANIFEST_LIMIT = 4 * 2**20
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LOST = "ConditionalCheckFailedException"
 _PERIOD = "#"
+_KID = "kid#"
+_CURRENT, _AUDIT, _OF_KIND = "current", "audit", "#"
+_TOLD_AT_ONCE = 1000
 
 
 class _Table:
@@ -67,6 +73,22 @@ class SessionTable(_Table):
     def get(self, session_id: str) -> Session | None:
         """Return a session, if it exists; expired ones may still be there."""
         return self._get(Session, session_id=session_id) if _SESSION_ID.fullmatch(session_id) else None
+
+    def running(self, *, now: datetime) -> Iterator[Session]:
+        """Yield every session whose time is not over. It reads the whole table: operators ask for it, viewers never."""
+        with transient_errors():
+            pages = (
+                client("dynamodb")
+                .get_paginator("scan")
+                .paginate(
+                    TableName=self._name,
+                    FilterExpression="expires_at > :now",
+                    ExpressionAttributeValues=_item({":now": int(now.timestamp())}),
+                    ConsistentRead=True,
+                )
+            )
+            for page in pages:
+                yield from (Session.model_validate(_plain(item)) for item in page["Items"])
 
 
 class PlayableTable(_Table):
@@ -128,27 +150,106 @@ class SecurityTable(_Table):
 
 
 class ContentKeyTable(_Table):
-    """Content keys, wrapped, by ``title_id`` and ``tier``, with which the period stands from the second one on."""
+    """Content keys, wrapped, by ``title_id`` and ``tier``, with which the period stands from the second one on.
+
+    Those that other packagers asked for lie beside them, by their KID: there one tier may have several.
+    """
 
     @transient_errors()
     def of_title(self, title_id: str) -> tuple[ContentKey, ...]:
-        """Return a title's keys of all periods; there are few."""
-        answer = client("dynamodb").query(
-            TableName=self._name,
-            KeyConditionExpression="title_id = :title_id",
-            ExpressionAttributeValues=_item({":title_id": title_id}),
-            ConsistentRead=True,
+        """Return a title's keys of all periods."""
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._name,
+                KeyConditionExpression="title_id = :title_id",
+                ExpressionAttributeValues=_item({":title_id": title_id}),
+                ConsistentRead=True,
+            )
         )
-        return tuple(_content_key(_plain(item)) for item in answer["Items"])
+        return tuple(_content_key(_plain(item)) for page in pages for item in page["Items"])
 
     def keep(self, key: ContentKey, *, title_id: str) -> ContentKey:
-        """Store `key` unless the tier has one of its period by now; return the one that is stored."""
-        tier = f"{key.tier}{_PERIOD}{key.period}" if key.period else key.tier.value
-        item = {"title_id": title_id, **_values(key), "tier": tier}
+        """Store `key` unless its place is taken by now; return the one that is stored.
+
+        The place is the tier and the period, and of a key that another packager asked for, its KID.
+        """
+        item = {"title_id": title_id, **_values(key), "tier": _place(key), "opens": key.tier.value}
         if self._put(item, condition="attribute_not_exists(title_id)"):
             return key
-        place = (key.tier, key.period)
-        return next(found for found in self.of_title(title_id) if (found.tier, found.period) == place)
+        return next(found for found in self.of_title(title_id) if _place(found) == _place(key))
+
+
+class RevocationTable(_Table):
+    """What is revoked now (``scope`` is ``current``), and the trail of every revocation (``audit``)."""
+
+    @transient_errors()
+    def put(self, revocation: Revocation, *, expires_at: int | None) -> str:
+        """Revoke, and write it into the trail, both or neither; return the trail's line.
+
+        Parameters
+        ----------
+        expires_at
+            When nothing is left to refuse, in seconds since the epoch: a session's end. None: never.
+        """
+        at = datetime.fromtimestamp(revocation.revoked_at, UTC)
+        subject = f"{revocation.kind}{_OF_KIND}{revocation.subject}"
+        line = f"{at:%Y-%m-%dT%H:%M:%SZ}{_OF_KIND}{subject}"
+        ends = {"expires_at": expires_at} if expires_at else {}
+        said = {name: value for name, value in _values(revocation).items() if name != "subject"}
+        items = ({"scope": _CURRENT, "subject": subject, **said, **ends}, {"scope": _AUDIT, "subject": line, **said})
+        client("dynamodb").transact_write_items(
+            TransactItems=[{"Put": {"TableName": self._name, "Item": _item(item)}} for item in items]
+        )
+        return line
+
+    @transient_errors()
+    def current(self) -> Revoked:
+        """Return everything that is revoked."""
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._name,
+                KeyConditionExpression="#scope = :current",
+                ProjectionExpression="subject",
+                ExpressionAttributeNames={"#scope": "scope"},
+                ExpressionAttributeValues=_item({":current": _CURRENT}),
+            )
+        )
+        found = (_plain(item)["subject"].partition(_OF_KIND) for page in pages for item in page["Items"])
+        return frozenset((Kind(kind), subject) for kind, _, subject in found)
+
+
+_read: dict[str, tuple[float, Revoked]] = {}
+
+
+def revoked(table: str) -> Revoked:
+    """Return what is revoked, as it was at most `CACHED_S` seconds ago: one read a process in that time."""
+    known = _read.get(table)
+    if known is None or time.monotonic() - known[0] >= CACHED_S:
+        known = _read[table] = (time.monotonic(), RevocationTable(table).current())
+    return known[1]
+
+
+@transient_errors()
+def end_at_the_edge(sessions: Sequence[Affected], *, function_arn: str) -> None:
+    """Let the edge refuse the tokens of `sessions`; delivery's own function tells it.
+
+    Raises
+    ------
+    TransientError
+        If it could not: the sessions go on at the edge. Asked again, nothing is done twice.
+    """
+    region = function_arn.split(":")[3]
+    told = [{"session_id": session.session_id, "expires_at": session.expires_at} for session in sessions]
+    for first in range(0, len(told), _TOLD_AT_ONCE):
+        answer = client("lambda", region=region).invoke(
+            FunctionName=function_arn, Payload=json.dumps({"sessions": told[first : first + _TOLD_AT_ONCE]}).encode()
+        )
+        if "FunctionError" in answer:
+            raise TransientError("the edge could not be told: revoke again")
 
 
 @transient_errors()
@@ -192,9 +293,16 @@ def manifest_text(*, bucket: str, key: str) -> str:
         raise NotFoundError("the session's version is not available any more: create a new one") from error
 
 
+def _place(key: ContentKey) -> str:
+    if key.track is not None:
+        return f"{_KID}{key.key_id}"
+    return f"{key.tier}{_PERIOD}{key.period}" if key.period else key.tier.value
+
+
 def _content_key(item: Item) -> ContentKey:
-    values = {name: value for name, value in item.items() if name != "title_id"}
-    return ContentKey.model_validate(values | {"tier": item["tier"].partition(_PERIOD)[0]})
+    values = {name: value for name, value in item.items() if name not in {"title_id", "opens"}}
+    # Keys that were kept before there were other packagers say their tier in their place only.
+    return ContentKey.model_validate(values | {"tier": item.get("opens") or item["tier"].partition(_PERIOD)[0]})
 
 
 def _values(record: BaseModel) -> Item:

@@ -1,4 +1,4 @@
-"""HTTP APIs: every route needs a signed-in user of one pool, unless it says why not; all are throttled and logged."""
+"""HTTP APIs: every route needs somebody who is known, unless it says why not; all are throttled and logged."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class _AccessLog:
         return self._format
 
 
-class SignedInApi(Construct):
-    """An HTTP API that admits the users of one user pool.
+class HttpService(Construct):
+    """An HTTP API that admits whom its authorizer knows.
 
     Parameters
     ----------
@@ -57,33 +57,30 @@ class SignedInApi(Construct):
         The stack of the API's context.
     api_name
         The API's name.
-    users
-        What the pool's users are called, as the authorizer's name: ``Viewers``.
-    pool, clients
-        The user pool, and those of its clients whose tokens are accepted.
+    authorizer
+        Who decides about every route but open ones.
     throttle
         Requests a second, and at once.
     """
 
     def __init__(
         self,
-        stack: ContextStack,
+        scope: Construct,
         construct_id: str,
         *,
+        stack: ContextStack,
         api_name: str,
-        users: str,
-        pool: cognito.IUserPool,
-        clients: Sequence[cognito.IUserPoolClient],
+        authorizer: apigateway.IHttpRouteAuthorizer,
         throttle: apigateway.ThrottleSettings,
     ) -> None:
-        super().__init__(stack, construct_id)
+        super().__init__(scope, construct_id)
         self._throttles: dict[str, object] = {}
         self.http_api = apigateway.HttpApi(
             self,
             "HttpApi",
             api_name=api_name,
             create_default_stage=False,
-            default_authorizer=authorizers.HttpUserPoolAuthorizer(users, pool, user_pool_clients=list(clients)),
+            default_authorizer=authorizer,
         )
         self._stage = apigateway.HttpStage(
             self,
@@ -142,6 +139,40 @@ class SignedInApi(Construct):
 
 def _integration(function: lambda_.IFunction) -> integrations.HttpLambdaIntegration:
     return integrations.HttpLambdaIntegration(f"{function.node.id}Integration", function)
+
+
+class SignedInApi(HttpService):
+    """An HTTP API that admits the users of one user pool.
+
+    Parameters
+    ----------
+    stack
+        The stack of the API's context.
+    users
+        What the pool's users are called, as the authorizer's name: ``Viewers``.
+    pool, clients
+        The user pool, and those of its clients whose tokens are accepted.
+    """
+
+    def __init__(
+        self,
+        stack: ContextStack,
+        construct_id: str,
+        *,
+        api_name: str,
+        users: str,
+        pool: cognito.IUserPool,
+        clients: Sequence[cognito.IUserPoolClient],
+        throttle: apigateway.ThrottleSettings,
+    ) -> None:
+        super().__init__(
+            stack,
+            construct_id,
+            stack=stack,
+            api_name=api_name,
+            authorizer=authorizers.HttpUserPoolAuthorizer(users, pool, user_pool_clients=list(clients)),
+            throttle=throttle,
+        )
 
 
 class ViewerApi(SignedInApi):

@@ -44,6 +44,8 @@ class ServiceFunction(lambda_.Function):
         Its disk; by default the 512 MiB that come with every function.
     limit
         How often one viewer may ask it, where that is counted.
+    name
+        Its physical name, where another region has to know it in advance; by default one is generated.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class ServiceFunction(lambda_.Function):
         memory_mib: int = 512,
         scratch: Size | None = None,
         limit: RateLimit | None = None,
+        name: str | None = None,
     ) -> None:
         log_group = stack.log_group(f"{construct_id}Logs")
         role = iam.Role(
@@ -76,6 +79,7 @@ class ServiceFunction(lambda_.Function):
                 exclude=["*", "!lambdas", "!lambdas/**", "**/__pycache__"],
                 ignore_mode=IgnoreMode.GIT,
             ),
+            function_name=name,
             handler=handler,
             description=description,
             environment={

@@ -83,6 +83,17 @@ def test_every_function_is_called_by_something(declared):
         for name, output in template.get("Outputs", {}).items()
         if name.endswith("Function")
     }
+    # What another function calls by the name that it has for that.
+    told = {
+        function.text(value)
+        for function in declared.functions()
+        for value in function["Environment"]["Variables"].values()
+    }
+    called |= {
+        f"<{function.path}.Arn>"
+        for function in declared.functions()
+        if any(text.endswith(f":function:{function.properties.get('FunctionName')}") for text in told)
+    }
     definitions = "".join(machine.text(machine["DefinitionString"]) for machine in declared.of(CALLED_BY_A_WORKFLOW))
     for function in declared.functions():
         arn = f"<{function.path}.Arn>"

@@ -19,21 +19,30 @@ OPEN = {"POST /api/device/code", "POST /api/device/token"}
 CONTENT_KEY = "<playback/ContentKeyWrapping.Arn>"
 
 
+def routes_of(declared, api):
+    """The routes of one of the stack's two APIs: the viewers' ``Api``, and the packagers' ``Speke``."""
+    routes = declared.of("AWS::ApiGatewayV2::Route", stack="playback")
+    return [route for route in routes if route.path.startswith(f"playback/{api}/")]
+
+
+def only_stage(declared, api):
+    stages = declared.of("AWS::ApiGatewayV2::Stage", stack="playback")
+    [stage] = [stage for stage in stages if stage.text(stage["ApiId"]).startswith(f"<playback/{api}/")]
+    return stage
+
+
 def test_every_route_reaches_its_function(declared):
     integrations = {
         f"integrations/<{found.path}>": found.text(found["IntegrationUri"])
         for found in declared.of("AWS::ApiGatewayV2::Integration", stack="playback")
     }
-    routes = {
-        route["RouteKey"]: integrations[route.text(route["Target"])]
-        for route in declared.of("AWS::ApiGatewayV2::Route", stack="playback")
-    }
+    routes = {route["RouteKey"]: integrations[route.text(route["Target"])] for route in routes_of(declared, "Api")}
     assert routes == {key: f"<{function}.Arn>" for key, function in ROUTES.items()}
 
 
 def test_no_route_answers_without_a_signed_in_viewer_but_those_of_devices_that_sign_in(declared):
     authorizer = declared.only("AWS::ApiGatewayV2::Authorizer", stack="playback")
-    routes = {route["RouteKey"]: route for route in declared.of("AWS::ApiGatewayV2::Route", stack="playback")}
+    routes = {route["RouteKey"]: route for route in routes_of(declared, "Api")}
     assert {key for key, route in routes.items() if route["AuthorizationType"] == "NONE"} == OPEN
     for key in routes.keys() - OPEN:
         assert routes[key]["AuthorizationType"] == "JWT"
@@ -49,7 +58,7 @@ def test_no_route_answers_without_a_signed_in_viewer_but_those_of_devices_that_s
 
 
 def test_the_api_is_throttled_and_logged(declared):
-    stage = declared.only("AWS::ApiGatewayV2::Stage", stack="playback")
+    stage = only_stage(declared, "Api")
     limits = stage["DefaultRouteSettings"]
     playback = declared.settings.playback
     assert limits["ThrottlingRateLimit"] == playback.api_rate_per_s
@@ -139,11 +148,12 @@ def actions_on(declared, resource):
     return found
 
 
-def test_content_keys_are_unwrapped_by_the_licence_function_and_the_packager_only(complete):
+def test_content_keys_are_unwrapped_for_licences_and_for_packagers_only(complete):
     assert actions_on(complete, CONTENT_KEY) == {
         "playback/LicenseRole": {"kms:Decrypt"},
         "encoding/PackagerRole": {"kms:Decrypt"},
         "playback/IssueKeysRole": {"kms:GenerateDataKeyWithoutPlaintext"},
+        "playback/SpekeKeysRole": {"kms:GenerateDataKeyWithoutPlaintext", "kms:Decrypt"},
     }
 
 
@@ -174,7 +184,11 @@ def decrypting(declared, key, *, through):
 def test_readers_of_media_cannot_unwrap_content_keys_where_one_key_serves_both(sandbox):
     by_themselves = decrypting(sandbox, "<governance/DataKey.Arn>", through=None)
     only_s3_assumes = {"storage/RawReplication/Role"}
-    assert by_themselves - only_s3_assumes == {"playback/LicenseRole", "encoding/PackagerRole"}
+    assert by_themselves - only_s3_assumes == {
+        "playback/LicenseRole",
+        "playback/SpekeKeysRole",
+        "encoding/PackagerRole",
+    }
 
 
 def test_whoever_issues_content_keys_never_sees_them(sandbox):
@@ -214,3 +228,48 @@ def test_it_follows_publications_and_rollbacks_with_one_function(declared):
         rule = declared.at(f"playback/On{event}")
         assert rule["EventPattern"] == {"source": ["marquee.catalog"], "detail-type": [event]}
         assert [rule.text(target["Arn"]) for target in rule["Targets"]] == ["<playback/FollowCatalog.Arn>"]
+
+
+def test_packagers_sign_their_requests_and_reach_nothing_else(declared):
+    [route] = routes_of(declared, "Speke")
+    assert (route["RouteKey"], route["AuthorizationType"]) == ("POST /speke/v2.0/keys", "AWS_IAM")
+    stage = only_stage(declared, "Speke")
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 50
+    assert stage["AccessLogSettings"]
+
+
+def test_what_is_revoked_is_read_by_whoever_gives_keys_or_sessions_and_written_by_operators(declared):
+    [table] = [found for found in declared.of("AWS::DynamoDB::GlobalTable") if "Revocations" in found.path]
+    assert actions_on(declared, f"<{table.path}.Arn>") == {
+        "playback/CreateSessionRole": {"dynamodb:Query"},
+        "playback/LicenseRole": {"dynamodb:Query"},
+        "playback/SpekeKeysRole": {"dynamodb:Query"},
+        "playback/RevokeRole": {"dynamodb:PutItem"},
+    }
+
+
+def test_playback_calls_the_edges_function_by_the_name_that_it_has(declared):
+    called = declared.at("playback/Revoke")["Environment"]["Variables"]["EDGE_FUNCTION_ARN"]
+    arn = declared.at("playback/Revoke").text(called)
+    name = declared.at("delivery/EndSessions")["FunctionName"]
+    assert arn.endswith(f":us-east-1:<AWS::AccountId>:function:{name}")
+    [invoke] = [
+        statement
+        for statement in declared.granted(declared.at("playback/RevokeRole"))
+        if "lambda:InvokeFunction" in statement.actions
+    ]
+    assert invoke.resources == (arn,)
+
+
+def test_only_the_function_that_ends_sessions_writes_at_the_edge(declared):
+    writers = {
+        role.path: statement.actions
+        for role in declared.of("AWS::IAM::Role")
+        for statement in declared.granted(role)
+        if any(action.startswith("cloudfront-keyvaluestore:") for action in statement.actions)
+    }
+    assert writers == {
+        "delivery/EndSessionsRole": {
+            f"cloudfront-keyvaluestore:{action}" for action in ("DescribeKeyValueStore", "ListKeys", "UpdateKeys")
+        }
+    }

@@ -21,6 +21,7 @@ TABLES = {
     "progress": ("viewer_id", "title_id"),
     "security": ("viewer_id",),
     "content_keys": ("title_id", "tier"),
+    "revocations": ("scope", "subject"),
 }
 DASH = """<?xml version="1.0"?>
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><BaseURL>a/</BaseURL></Period></MPD>
@@ -84,13 +85,15 @@ def cloud():
         patch.setenv("WRAPPING_KEY_ID", key_id)
         patch.setenv("MEDIA_BUCKET", "media")
         patch.setenv("SESSION_TTL_S", "3600")
+        patch.setenv("EDGE_FUNCTION_ARN", "arn:aws:lambda:us-east-1:123456789012:function:marquee-end-sessions")
         yield SimpleNamespace(wrapping_key_id=key_id)
     client.cache_clear()
 
 
 @pytest.fixture
 def aws(cloud, monkeypatch, edge_key):
-    """The cloud with empty tables and a fresh secret."""
+    """The cloud with empty tables and a fresh secret; nothing of the revocations is remembered."""
+    store._read.clear()
     for name, keys in TABLES.items():
         for item in client("dynamodb").scan(TableName=name)["Items"]:
             client("dynamodb").delete_item(TableName=name, Key={key: item[key] for key in keys})

@@ -1,0 +1,77 @@
+"""What operators call of playback, with their own credentials."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.common.clock import now
+from lambdas.common.errors import NotFoundError
+from lambdas.common.handling import Payload, entry_point, logger
+from lambdas.common.parsing import parse
+from lambdas.playback import revocations, store
+from lambdas.playback.environment import RevokeEnvironment
+from lambdas.playback.models import Session
+from lambdas.playback.revocations import Kind, Revocation, RevocationRequest
+
+
+@entry_point
+def revoke(event: Payload, _context: LambdaContext) -> Payload:
+    """Revoke a device model, a certificate, a session or a key, and end the sessions that it concerns.
+
+    Parameters
+    ----------
+    event
+        A `RevocationRequest`.
+
+    Returns
+    -------
+    dict
+        ``revoked`` (kind and subject, as they are spelled in the table), ``audit`` (the trail's line) and ``affected``:
+        one `Affected` for each running session that was ended.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such session, or its time is over.
+    TransientError
+        If the edge could not be told; licences and new sessions are refused by then. Revoke again.
+    """
+    environment = RevokeEnvironment.load()
+    request = parse(RevocationRequest, event)
+    subject = revocations.subject_of(request.kind, request.subject)
+    moment = now()
+    sessions = _sessions(request.kind, subject, table=store.SessionTable(environment.sessions_table))
+    affected = revocations.affected_by(request.kind, subject, sessions, now=moment)
+    if request.kind is Kind.SESSION and not affected:
+        raise NotFoundError(f"no session {subject!r} runs: nothing has to be ended")
+    revocation = Revocation(
+        kind=request.kind,
+        subject=subject,
+        by=request.by,
+        reason=request.reason,
+        incident=request.incident,
+        revoked_at=int(moment.timestamp()),
+        affected=len(affected),
+    )
+    ends = affected[0].expires_at if request.kind is Kind.SESSION else None
+    # First what decides about keys: whoever asks from now on is refused, even if the edge cannot be reached.
+    line = store.RevocationTable(environment.revocations_table).put(revocation, expires_at=ends)
+    store.end_at_the_edge(affected, function_arn=environment.edge_function_arn)
+    logger.info(
+        "revoked", extra={"kind": request.kind, "subject": subject, "by": request.by, "affected": len(affected)}
+    )
+    return {
+        "revoked": {"kind": request.kind.value, "subject": subject},
+        "audit": line,
+        "affected": [session.model_dump(mode="json") for session in affected],
+    }
+
+
+def _sessions(kind: Kind, subject: str, *, table: store.SessionTable) -> list[Session]:
+    """Return the sessions among which the concerned ones are. Certificates are packagers': no session has one."""
+    if kind is Kind.CERTIFICATE:
+        return []
+    if kind is Kind.SESSION:
+        found = table.get(subject)
+        return [found] if found else []
+    return list(table.running(now=now()))
