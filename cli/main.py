@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli import catalog, common, farm, modes
+from cli import catalog, common, farm, modes, revocation
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
 from cli.ladder import ladder
 from cli.model import app as models
@@ -42,6 +42,8 @@ app.command()(upload)
 app.command()(catalog.versions)
 app.command()(catalog.rollback)
 app.command()(catalog.repackage)
+app.command()(revocation.revoke)
+app.add_typer(revocation.incidents, name="incident")
 app.command()(ladder)
 app.command()(farm.cost)
 app.command()(queue)

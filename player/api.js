@@ -10,9 +10,11 @@ export class ApiError extends Error {
    * @param {string} problem.title
    * @param {string} [problem.detail]
    * @param {string} [problem.instance]  the request's id
+   * @param {string} [problem.type]      the kind of problem, a URN
    */
-  constructor({ status, title, detail = "", instance = "" }) {
+  constructor({ status, title, detail = "", instance = "", type = "" }) {
     super(detail || title);
+    this.type = type;
     this.status = status;
     this.title = title;
     this.instance = instance;

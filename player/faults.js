@@ -19,6 +19,9 @@ const BY_STATUS = {
   429: ["The house is full for a moment", "Wait a few seconds, then try again."],
 };
 
+const REVOKED_TYPE = "urn:marquee:problem:revoked";
+/** @type {[string, string]} */
+const REVOKED = ["This screening was stopped", "The service has ended it. If it stays so on this device, use another one, or ask the support."];
 /** @type {[string, string]} */
 const UNKNOWN = ["The projector stopped", "Something on our side went wrong. Try again in a moment."];
 
@@ -30,6 +33,7 @@ const UNKNOWN = ["The projector stopped", "Something on our side went wrong. Try
  */
 export function describe(error) {
   if (error instanceof ApiError) {
+    if (error.type === REVOKED_TYPE) return fault(REVOKED, `REVOKED ${error.status} ${error.instance}`.trim());
     return fault(BY_STATUS[error.status] ?? UNKNOWN, `API ${error.status} ${error.instance}`.trim());
   }
   if (error instanceof shaka.util.Error) return describeShaka(error);
@@ -46,12 +50,14 @@ function describeShaka(error) {
     const cause = error.data[0];
     const status = cause instanceof shaka.util.Error ? httpStatus(cause) : undefined;
     if (status === 0) return fault(BY_STATUS[0], "LICENSE 0");
+    if (status === 403 && isRevoked(cause.data[2])) return fault(REVOKED, "REVOKED LICENSE 403");
     return fault(
       ["This film could not be unlocked", "Its licence was refused. Try again; if it stays so, sign in again."],
       `LICENSE ${status ?? error.code}`,
     );
   }
   const status = httpStatus(error);
+  if (status === 403 && isRevoked(error.data[2])) return fault(REVOKED, "REVOKED 403");
   if (status !== undefined) return fault(BY_STATUS[status] ?? UNKNOWN, `NETWORK ${status}`);
   if (error.category === Category.DRM || error.code === Code.CONTENT_UNSUPPORTED_BY_BROWSER) {
     return fault(
@@ -71,6 +77,18 @@ function httpStatus(error) {
   if (error.code === Code.BAD_HTTP_STATUS) return error.data[1];
   if (error.code === Code.HTTP_ERROR || error.code === Code.TIMEOUT) return 0;
   return undefined;
+}
+
+/**
+ * @param {unknown} body  of an answer, as Shaka Player kept it
+ * @returns {boolean}     whether it is the problem document of something that was revoked
+ */
+function isRevoked(body) {
+  try {
+    return JSON.parse(String(body)).type === REVOKED_TYPE;
+  } catch {
+    return false;
+  }
 }
 
 /**
