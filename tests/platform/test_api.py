@@ -61,8 +61,8 @@ BAD = {
     "licence-empty-kids": Bad(422, "POST", f"{LICENSE}?session_id={{session}}", {"kids": []}, "kids"),
     "licence-too-many-kids": Bad(422, "POST", f"{LICENSE}?session_id={{session}}", {"kids": [KID] * 33}, "kids"),
     "licence-kid-no-key-id": Bad(422, "POST", f"{LICENSE}?session_id={{session}}", {"kids": [KID, "x"]}, "kids.1"),
-    "licence-persistent": Bad(
-        422, "POST", f"{LICENSE}?session_id={{session}}", {"kids": [KID], "type": "persistent-license"}, "type"
+    "licence-of-no-type": Bad(
+        422, "POST", f"{LICENSE}?session_id={{session}}", {"kids": [KID], "type": "for-ever"}, "type"
     ),
     "licence-no-session": Bad(422, "POST", LICENSE, {"kids": [KID]}, "session_id"),
     "licence-unknown-session": Bad(404, "POST", f"{LICENSE}?session_id={{session}}", {"kids": [KID]}),

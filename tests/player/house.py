@@ -73,6 +73,9 @@ class Seen:
     body: Any
 
 
+REVOKED = {"type": "urn:marquee:problem:revoked", "title": "Revoked", "status": 403}
+
+
 @dataclass
 class House:
     """What the tests turn on and off, and what they look at afterwards."""
@@ -82,6 +85,7 @@ class House:
     resume_position_s: float = 0.0
     progress_interval_s: int = 30
     license_refused: bool = False
+    revoked: bool = False
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
     devices: list[dict[str, Any]] = field(default_factory=lambda: [TELEVISION, LAPTOP])
     stage: str = "clear"
@@ -271,10 +275,13 @@ class HouseHandler(BaseHTTPRequestHandler):
                 self._json(201, self._session())
             case ["playback", "sessions", "s1", "manifest"], None:
                 self._manifest()
+            case ["playback", "license"], {"kids": _} if house.revoked:
+                self._json(403, REVOKED)
             case ["playback", "license"], {"kids": _} if house.license_refused:
                 self._json(403, {"title": "Forbidden", "detail": "no licence for this session"})
             case ["playback", "license"], {"kids": kids, "type": "temporary"}:
-                self._json(200, {"keys": [self._jwk(kid) for kid in kids], "type": "temporary"})
+                terms = {"expires_at": 4_000_000_000, "renew_at": None}
+                self._json(200, {"keys": [self._jwk(kid) for kid in kids], "type": "temporary", **terms})
             case ["playback", "progress"], {"title_id": _, "position_s": _, "recorded_at": _}:
                 self._send(204, "application/json", b"")
             case _:
@@ -318,6 +325,8 @@ class HouseHandler(BaseHTTPRequestHandler):
     def _file(self, path: Path | None) -> None:
         if path is None:
             self._json(403, {"message": "bad token"})
+        elif self.house.revoked and path.suffix == ".m4s":
+            self._json(403, REVOKED)
         elif path.is_file():
             self._send(200, TYPES.get(path.suffix, "application/octet-stream"), path.read_bytes())
         else:

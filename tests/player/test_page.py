@@ -215,6 +215,15 @@ def test_a_refused_licence_shows_its_code_and_can_be_tried_again(page, house):
     assert panel.is_hidden()
 
 
+def test_a_revoked_session_stops_and_says_that_the_service_has_ended_it(page, house):
+    house.revoked = True
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    panel = page.get_by_role("alertdialog")
+    panel.get_by_text("This screening was stopped").wait_for()
+    panel.get_by_text("REVOKED").wait_for()
+    assert page.evaluate("document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames") == 0
+
+
 def test_a_refused_session_shows_the_request_id(page, house):
     house.titles = [TITLE | {"title_id": "withdrawn"}]
     sign_in(page, address="/?title=withdrawn")
