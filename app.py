@@ -18,6 +18,8 @@ first_retry_pause_s
     The longest pause before a failed job's first retry, in seconds, where a minute is too long to watch.
 playback_quota
     How many requests of playback one viewer may send in a minute, where a test or a measurement sends more.
+drm_vendors_secret
+    The ARN of the secret that names the DRM vendors, where there are contracts.
 ssh_keys
     A JSON object of SSH public keys by studio, which may then deliver by SFTP.
 """
@@ -49,6 +51,8 @@ def settings_of(app: App, name: str) -> Settings:
         settings = replace(settings, encoding=replace(settings.encoding, first_retry_pause_s=int(pause)))
     if quota := app.node.try_get_context("playback_quota"):
         settings = replace(settings, rate_limits=replace(settings.rate_limits, playback=int(quota)))
+    if secret := app.node.try_get_context("drm_vendors_secret"):
+        settings = replace(settings, playback=replace(settings.playback, drm_vendors_secret=secret))
     keys = app.node.try_get_context("ssh_keys")
     return with_ssh_keys(settings, json.loads(keys)) if keys else settings
 

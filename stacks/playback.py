@@ -39,6 +39,7 @@ from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.speke_service import SpekeService
 from stacks.constructs.table import allow, table
 from stacks.constructs.user_pool import user_pool
+from stacks.constructs.vendor_licences import vendor_licences
 from stacks.constructs.viewer_sign_in import ViewerSignIn
 from stacks.limits import LimitsStack
 from stacks.settings import Settings
@@ -114,6 +115,7 @@ class PlaybackStack(ContextStack):
         self.api.route(apigateway.HttpMethod.GET, "/api/catalog/titles", list_titles)
         self._session_routes()
         self._license_route()
+        vendor_licences(self, api=self.api, sessions=self._sessions, revocations=self.revocations)
         self._progress_route()
         device_grant(self, api=self.api, pool=self.viewers, page=self.sign_in.client, television=self.television)
         self._account_routes(limits.profile if limits else None)

@@ -217,6 +217,9 @@ class PlaybackSettings:
     """A key of its own for wrapping content keys: 1 USD a month. Without it, the platform's key wraps them."""
     api_rate_per_s: int
     api_burst: int
+    drm_vendors_secret: str | None = None
+    """The ARN of the secret that names the DRM vendors (`lambdas.playback.vendors.VendorsSettings`). Whoever has the
+    contracts makes it, in the primary region. Without one, their routes answer that they are not offered."""
 
 
 @dataclass(frozen=True, kw_only=True)

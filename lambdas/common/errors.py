@@ -58,6 +58,10 @@ class TooManyRequestsError(PermanentError):
     """The asker has used up a quota; the answer says when there is more."""
 
 
+class NotOfferedError(PermanentError):
+    """It could be asked for, and this deployment does not have it."""
+
+
 class MalformedBodyError(PermanentError):
     """A request's body is not in the format that it has to be in."""
 

@@ -58,6 +58,14 @@ class LicenseEnvironment(Environment):
     revocations_table: str
 
 
+class VendorEnvironment(Environment):
+    """Of `vendor_license` and `fairplay_certificate`: licences that a vendor makes."""
+
+    sessions_table: str
+    revocations_table: str
+    vendors_secret_arn: str = Field(default="", description="empty: there is no vendor")
+
+
 class RevokeEnvironment(Environment):
     """Of `revoke`, which operators call."""
 

@@ -23,6 +23,7 @@ from lambdas.encoding.models import ContentKey, encryption_context
 from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.models import EdgeKey, Playable, Progress, Session
 from lambdas.playback.revocations import CACHED_S, Affected, Kind, Revocation, Revoked
+from lambdas.playback.vendors import VendorsSettings
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 Item = dict[str, Any]
@@ -277,6 +278,16 @@ def edge_key(secret_arn: str) -> EdgeKey:
     """Return what edge tokens are signed with; asked for once a process."""
     answer = client("secretsmanager").get_secret_value(SecretId=secret_arn)
     return EdgeKey.model_validate_json(answer["SecretString"])
+
+
+@cache
+@transient_errors()
+def vendors_settings(secret_arn: str) -> VendorsSettings:
+    """Return which DRM vendors there are; asked for once a process. Without a secret there is none."""
+    if not secret_arn:
+        return VendorsSettings()
+    answer = client("secretsmanager").get_secret_value(SecretId=secret_arn)
+    return VendorsSettings.model_validate_json(answer["SecretString"])
 
 
 def manifest_text(*, bucket: str, key: str) -> str:

@@ -5,6 +5,8 @@ ROUTES = {
     "POST /api/playback/sessions": "playback/CreateSession",
     "GET /api/playback/sessions/{session_id}/manifest": "playback/GetManifest",
     "POST /api/playback/license": "playback/License",
+    "POST /api/playback/license/{system}": "playback/VendorLicense",
+    "GET /api/playback/license/fairplay/certificate": "playback/FairPlayCertificate",
     "POST /api/playback/progress": "playback/Progress",
     "POST /api/device/code": "playback/DeviceCode",
     "POST /api/device/token": "playback/DeviceToken",
@@ -243,6 +245,7 @@ def test_what_is_revoked_is_read_by_whoever_gives_keys_or_sessions_and_written_b
     assert actions_on(declared, f"<{table.path}.Arn>") == {
         "playback/CreateSessionRole": {"dynamodb:Query"},
         "playback/LicenseRole": {"dynamodb:Query"},
+        "playback/VendorLicenseRole": {"dynamodb:Query"},
         "playback/SpekeKeysRole": {"dynamodb:Query"},
         "playback/RevokeRole": {"dynamodb:PutItem"},
     }

@@ -1,0 +1,216 @@
+"""Licences of Widevine, PlayReady and FairPlay: a vendor with the contracts makes them, and this is the way to it.
+
+A player's challenge is passed on with what the session may have, signed; the vendor's answer is passed back. The vendor
+has the keys from our key service, where it asks for them by SPEKE like any packager.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Protocol
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from lambdas.common.errors import ForbiddenError, NotOfferedError, TransientError
+from lambdas.common.media import Record
+from lambdas.playback.models import Session
+
+MAX_CHALLENGE_BYTES = 64 * 1024
+FAILURES_TO_OPEN = 5
+COOL_DOWN_S = 30.0
+
+_PATIENCE_S = 2.0
+_MAX_LICENCE_BYTES = 256 * 1024
+_SERVER_ERROR, _TOO_MANY = 500, 429
+
+
+class System(StrEnum):
+    """DRM systems whose licences a vendor makes, as routes spell them."""
+
+    WIDEVINE = "widevine"
+    PLAYREADY = "playready"
+    FAIRPLAY = "fairplay"
+
+
+class VendorSettings(Record):
+    """One vendor: where its licences are made, and what our requests to it are signed with."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+    url: Annotated[str, Field(pattern=r"^https://|^http://127\.0\.0\.1:")]
+    systems: tuple[System, ...]
+    key_id: Annotated[str, Field(min_length=1, max_length=64)]
+    key: Annotated[str, Field(min_length=32, repr=False, description="its UTF-8 bytes are the HMAC key")]
+
+
+class VendorsSettings(Record):
+    """What the secret of the vendors holds, the preferred one first."""
+
+    vendors: Annotated[tuple[VendorSettings, ...], Field(max_length=4)] = ()
+    fairplay_certificate: str | None = Field(default=None, description="Apple's application certificate: DER, base64")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Challenge:
+    """What a player's DRM asks, and what the session may have."""
+
+    system: System
+    body: bytes
+    session: Session
+    key_ids: tuple[str, ...]
+    """KIDs, hexadecimal: the licence holds none but these."""
+
+
+class LicenceVendor(Protocol):
+    """Makes licences."""
+
+    def offers(self, system: System) -> bool:
+        """Say whether it makes licences of this system."""
+
+    def licence(self, challenge: Challenge) -> bytes:
+        """Return the licence, as the DRM of the player reads it.
+
+        Raises
+        ------
+        VendorAwayError
+            If the vendor does not answer, or has trouble of its own: another may be asked.
+        ForbiddenError
+            If the vendor refuses: another would, too.
+        """
+
+
+class VendorAwayError(TransientError):
+    """A vendor did not answer in time, or answered that it cannot."""
+
+
+class HttpVendor:
+    r"""A vendor that is asked over HTTPS.
+
+    ``POST`` of the challenge, with the entitlement (JSON in base64url) and a signature over time, body and entitlement:
+    HMAC-SHA256 of ``⟨path⟩\n⟨time⟩\n⟨SHA-256 of the body⟩\n⟨entitlement⟩``. 200 has the licence.
+    """
+
+    def __init__(self, settings: VendorSettings, *, now: Callable[[], float] = time.time) -> None:
+        self._settings, self._now = settings, now
+
+    def offers(self, system: System) -> bool:
+        """Say whether it makes licences of this system."""
+        return system in self._settings.systems
+
+    def licence(self, challenge: Challenge) -> bytes:
+        """Return the licence; see `LicenceVendor`."""
+        request = urllib.request.Request(  # noqa: S310 - the settings admit https, and http on this machine
+            self._settings.url, data=challenge.body, method="POST", headers=self._headers(challenge)
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:  # noqa: S310 - the same
+                licence: bytes = answer.read(_MAX_LICENCE_BYTES + 1)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code >= _SERVER_ERROR or error.code == _TOO_MANY:
+                    raise VendorAwayError(f"the vendor {self._settings.name} answered {error.code}") from error
+                raise ForbiddenError(
+                    "the DRM vendor refuses this device a licence: update it, or use another"
+                ) from error
+        except OSError as error:
+            message = f"the vendor {self._settings.name} does not answer: {type(error).__name__}"
+            raise VendorAwayError(message) from error
+        if not 0 < len(licence) <= _MAX_LICENCE_BYTES:
+            raise VendorAwayError(f"the vendor {self._settings.name} answered with {len(licence)} bytes")
+        return licence
+
+    def _headers(self, challenge: Challenge) -> dict[str, str]:
+        session, at = challenge.session, str(int(self._now()))
+        said = {
+            "system": challenge.system,
+            "session_id": session.session_id,
+            "content_id": session.title_id,
+            "key_ids": challenge.key_ids,
+            "expires_at": session.expires_at,
+            "persistent": False,
+        }
+        entitlement = base64.urlsafe_b64encode(json.dumps(said, sort_keys=True).encode()).decode()
+        digest = hashlib.sha256(challenge.body).hexdigest()
+        signed = f"{urlsplit(self._settings.url).path}\n{at}\n{digest}\n{entitlement}"
+        signature = hmac.digest(self._settings.key.encode(), signed.encode(), "sha256").hex()
+        return {
+            "content-type": "application/octet-stream",
+            "x-marquee-key-id": self._settings.key_id,
+            "x-marquee-time": at,
+            "x-marquee-entitlement": entitlement,
+            "x-marquee-signature": signature,
+        }
+
+
+class Breaker:
+    """Keeps a vendor that fails from being waited for: open after `FAILURES_TO_OPEN` failures in a row, for a time.
+
+    After `COOL_DOWN_S` one request tries again; if it fails, the time begins anew. Each process knows what it has seen
+    itself: with many, a vendor that is away is asked a few times more.
+    """
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._tries_again_at = 0.0
+
+    def admits(self, now: float) -> bool:
+        """Say whether a request may be made at `now`, in seconds of any clock."""
+        if self._failures < FAILURES_TO_OPEN:
+            return True
+        if now < self._tries_again_at:
+            return False
+        self._tries_again_at = now + COOL_DOWN_S
+        return True
+
+    def note(self, *, good: bool, now: float) -> None:
+        """Remember how a request ended."""
+        self._failures = 0 if good else self._failures + 1
+        if self._failures >= FAILURES_TO_OPEN:
+            self._tries_again_at = now + COOL_DOWN_S
+
+
+class Vendors:
+    """Vendors in order: the next is asked where one is away."""
+
+    def __init__(self, vendors: Sequence[LicenceVendor], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._vendors = [(vendor, Breaker()) for vendor in vendors]
+        self._clock = clock
+
+    def licence(self, challenge: Challenge) -> bytes:
+        """Return the licence of the first vendor that answers.
+
+        Raises
+        ------
+        NotOfferedError
+            If no vendor makes licences of this system.
+        VendorAwayError
+            If none of them answers.
+        ForbiddenError
+            If the one that answered refuses.
+        """
+        able = [(vendor, breaker) for vendor, breaker in self._vendors if vendor.offers(challenge.system)]
+        if not able:
+            raise NotOfferedError(f"no vendor of {challenge.system} licences is configured: play with ClearKey")
+        for vendor, breaker in able:
+            if not breaker.admits(self._clock()):
+                continue
+            try:
+                licence = vendor.licence(challenge)
+            except VendorAwayError:
+                breaker.note(good=False, now=self._clock())
+                continue
+            except ForbiddenError:
+                breaker.note(good=True, now=self._clock())
+                raise
+            breaker.note(good=True, now=self._clock())
+            return licence
+        raise VendorAwayError(f"none of {len(able)} vendors answers")
