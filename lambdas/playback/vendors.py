@@ -31,7 +31,7 @@ COOL_DOWN_S = 30.0
 
 _PATIENCE_S = 2.0
 _MAX_LICENCE_BYTES = 256 * 1024
-_SERVER_ERROR, _TOO_MANY = 500, 429
+_CLIENT_ERROR, _SERVER_ERROR, _TOO_MANY = 400, 500, 429
 
 
 class System(StrEnum):
@@ -88,6 +88,16 @@ class LicenceVendor(Protocol):
         """
 
 
+class _NoRedirections(urllib.request.HTTPRedirectHandler):
+    """What was signed for one address goes to no other."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Let the redirection be the answer."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirections)
+
+
 class VendorAwayError(TransientError):
     """A vendor did not answer in time, or answered that it cannot."""
 
@@ -112,11 +122,11 @@ class HttpVendor:
             self._settings.url, data=challenge.body, method="POST", headers=self._headers(challenge)
         )
         try:
-            with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:  # noqa: S310 - the same
+            with _OPENER.open(request, timeout=_PATIENCE_S) as answer:
                 licence: bytes = answer.read(_MAX_LICENCE_BYTES + 1)
         except urllib.error.HTTPError as error:
             with error:
-                if error.code >= _SERVER_ERROR or error.code == _TOO_MANY:
+                if not _CLIENT_ERROR <= error.code < _SERVER_ERROR or error.code == _TOO_MANY:
                     raise VendorAwayError(f"the vendor {self._settings.name} answered {error.code}") from error
                 raise ForbiddenError(
                     "the DRM vendor refuses this device a licence: update it, or use another"

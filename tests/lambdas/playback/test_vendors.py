@@ -46,6 +46,8 @@ def vendor():
             if state.hangs:
                 state.hang.wait(10)
             self.send_response(state.status if good and fresh and self.headers["x-marquee-key-id"] == "m1" else 403)
+            if state.status == 302:
+                self.send_header("location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
             licence = b"licence for " + body
             self.send_header("content-length", str(len(licence)))
             self.end_headers()
@@ -171,6 +173,15 @@ def test_what_the_vendor_refuses_is_refused_and_no_other_is_asked(configure, ask
     vendor.status = 403
 
     assert ask().status == 403
+    assert len(vendor.asked) == 1
+
+
+@pytest.mark.parametrize("status", [302, 429, 500, 503])
+def test_a_vendor_with_trouble_of_its_own_is_away_and_a_redirection_is_not_followed(configure, ask, vendor, status):
+    configure(vendor.url)
+    vendor.status = status
+
+    assert ask().status == 503
     assert len(vendor.asked) == 1
 
 
