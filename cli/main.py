@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from cli import catalog, common, farm, modes
+from cli.account import app as accounts
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
 from cli.ladder import ladder
 from cli.queue import queue
@@ -54,6 +55,7 @@ app.add_typer(modes.farm, name="farm")
 app.add_typer(modes.campaign, name="campaign")
 app.add_typer(reviews, name="review")
 app.add_typer(studios, name="studio")
+app.add_typer(accounts, name="account")
 PORT = typer.Option(help="Where to serve the player; a free port by default.")
 
 

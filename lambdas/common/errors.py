@@ -5,11 +5,21 @@ Step Functions routes by the class's name (``ErrorEquals``), so a name here is p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
 class MarqueeError(Exception):
-    """The base of every error that Marquee raises on purpose."""
+    """The base of every error that Marquee raises on purpose.
+
+    Attributes
+    ----------
+    members
+        What its problem document says besides, for machines (RFC 9457, 3.2).
+    """
+
+    members: Mapping[str, object] = MappingProxyType({})
 
 
 class TransientError(MarqueeError):

@@ -17,6 +17,7 @@ from lambdas.common.errors import (
     ExpiredError,
     ForbiddenError,
     InvalidInputError,
+    MarqueeError,
     NotFoundError,
     TransientError,
 )
@@ -131,6 +132,8 @@ def _document(event: Mapping[str, Any], *, problem: _Problem, error: Exception) 
         headers["retry-after"] = "1"
     elif problem is not _UNEXPECTED:
         document["detail"] = str(error)
+    if isinstance(error, MarqueeError):
+        document |= error.members
     if isinstance(error, InvalidInputError):
         document["errors"] = [entry._asdict() for entry in error.errors]
     return json_answer(document, status=problem.status, headers=headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from functools import partial
 from http import HTTPStatus
 
@@ -14,9 +16,13 @@ from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
 from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents
-from lambdas.playback import keys, licences, manifests, sessions, store
+from lambdas.playback import keys, leases, licences, manifests, sessions, store
 from lambdas.playback import progress as progress_reports
+from lambdas.playback.accounts import account_of, changed
 from lambdas.playback.environment import (
+    AccountEnvironment,
+    EndEnvironment,
+    HeartbeatEnvironment,
     KeyServiceEnvironment,
     LicenseEnvironment,
     ManifestEnvironment,
@@ -25,6 +31,7 @@ from lambdas.playback.environment import (
     SessionEnvironment,
 )
 from lambdas.playback.models import (
+    AccountRequest,
     KeyRequest,
     LicenseQuery,
     LicenseRequest,
@@ -84,6 +91,8 @@ def on_title_published(event: Payload, _context: LambdaContext) -> None:
         thumbnails=published.thumbnails,
         renditions=published.renditions,
         key_ids=published.key_ids,
+        rights=published.rights,
+        min_age=published.title.min_age,
         revision=published.revision,
     )
     kept = store.PlayableTable(environment.playable_table).put_if_newer(playable)
@@ -92,25 +101,119 @@ def on_title_published(event: Payload, _context: LambdaContext) -> None:
 
 
 @entry_point
+def account(event: Payload, _context: LambdaContext) -> Payload:
+    """Show or change a viewer's account; an operator calls this.
+
+    Parameters
+    ----------
+    event
+        An `AccountRequest`: ``viewer_id``, ``by`` (an ARN), and ``change``: what there is to change.
+
+    Returns
+    -------
+    dict
+        The `Account` as it is from now on, and ``recorded``: whether it has a record.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such plan.
+    """
+    environment = AccountEnvironment.load()
+    request = parse(AccountRequest, event)
+    table = store.AccountTable(environment.accounts_table)
+    kept = table.get(request.viewer_id)
+    before = account_of(request.viewer_id, kept=kept, plans=environment.all_plans)
+    after = changed(before, change=request.change, plans=environment.all_plans)
+    if request.change:
+        table.put(after)
+        logger.info("account changed", extra={"viewer_id": request.viewer_id, "by": request.by, "plan": after.plan})
+    return {**after.model_dump(mode="json"), "recorded": bool(kept or request.change)}
+
+
+@entry_point
 @problem_documents
 def create_session(event: Payload, _context: LambdaContext) -> Answer:
-    """``POST /api/playback/sessions``: everything that a player needs to start, in one round trip."""
+    """``POST /api/playback/sessions``: everything that a player needs to start, in one round trip.
+
+    One read and one transaction, as long as no other device of the account is as fast.
+    """
     environment = SessionEnvironment.load()
     viewer_id = _viewer_id(event)
     request = parse_body(event, SessionRequest)
-    playable = store.PlayableTable(environment.playable_table).get(request.title_id)
-    progress_table = store.ProgressTable(environment.progress_table)
-    seen = progress_table.get(viewer_id=viewer_id, title_id=playable.title_id)
-    session = sessions.create(
-        viewer_id=viewer_id,
-        playable=playable,
-        device=request.device.name,
-        now=now(),
-        ttl_s=environment.session_ttl_s,
-    )
-    store.SessionTable(environment.sessions_table).put(session)
+    repetition = event.get("headers", {}).get(sessions.IDEMPOTENCY_KEY.lower())
     key = store.edge_key(environment.edge_secret_arn)
-    return json_answer(sessions.answer(session=session, progress=seen, key=key), status=HTTPStatus.CREATED)
+    terms = sessions.Terms(
+        plans=environment.all_plans,
+        ttl_s=environment.session_ttl_s,
+        lease_s=environment.lease_s,
+        heartbeat_s=environment.heartbeat_s,
+    )
+    found = store.beginning(
+        viewer_id=viewer_id,
+        title_id=request.title_id,
+        accounts=environment.accounts_table,
+        leases=environment.leases_table,
+        playable=environment.playable_table,
+        progress=environment.progress_table,
+    )
+    account = account_of(viewer_id, kept=found.account, plans=terms.plans)
+    session = sessions.create(
+        session_id=sessions.session_id_of(viewer_id=viewer_id, idempotency_key=repetition, key=key),
+        account=account,
+        playable=found.playable,
+        request=request,
+        terms=terms,
+        now=now(),
+    )
+    table = store.LeaseTable(environment.leases_table)
+    outcome = sessions.open_session(
+        session,
+        lease=sessions.lease_of(session, device=request.device, terms=terms),
+        held=found.held,
+        streams=terms.plans.named(account.plan).streams,
+        write=lambda claim: table.open(session, claim=claim, sessions_table=environment.sessions_table),
+        read=partial(table.held, viewer_id),
+        pause=_pause,
+    )
+    if outcome is leases.Outcome.EXISTS:
+        opened, held = store.session_and_leases(
+            session_id=session.session_id,
+            viewer_id=viewer_id,
+            sessions=environment.sessions_table,
+            leases=environment.leases_table,
+        )
+        session = sessions.repeated(opened, request=request, held=held, viewer_id=viewer_id, now=now())
+    answer = sessions.answer(session=session, progress=found.progress, key=key, heartbeat_s=terms.heartbeat_s)
+    return json_answer(answer, status=HTTPStatus.CREATED)
+
+
+@entry_point
+@problem_documents
+def heartbeat(event: Payload, _context: LambdaContext) -> Answer:
+    """``POST /api/playback/sessions/{session_id}/heartbeat``: the device still plays. One write."""
+    environment = HeartbeatEnvironment.load()
+    at = int(now().timestamp())
+    renewed = store.LeaseTable(environment.leases_table).renew(
+        viewer_id=_viewer_id(event),
+        session_id=event["pathParameters"]["session_id"],
+        now=at,
+        held_until=at + environment.lease_s,
+    )
+    if not renewed:
+        raise leases.ended()
+    return {"statusCode": int(HTTPStatus.NO_CONTENT)}
+
+
+@entry_point
+@problem_documents
+def end_session(event: Payload, _context: LambdaContext) -> Answer:
+    """``DELETE /api/playback/sessions/{session_id}``: its place is free at once. Ending it again is no error."""
+    environment = EndEnvironment.load()
+    store.LeaseTable(environment.leases_table).release(
+        viewer_id=_viewer_id(event), session_id=event["pathParameters"]["session_id"]
+    )
+    return {"statusCode": int(HTTPStatus.NO_CONTENT)}
 
 
 @entry_point
@@ -171,9 +274,21 @@ def _opened(
     event: Payload, *, environment: ManifestEnvironment | LicenseEnvironment, session_id: str
 ) -> tuple[Session, Playable]:
     """Return a session that the viewer may use, and its title, which must still be published."""
-    found = store.SessionTable(environment.sessions_table).get(session_id)
-    session = sessions.check(session=found, viewer_id=_viewer_id(event), now=now())
+    viewer_id = _viewer_id(event)
+    found, held = store.session_and_leases(
+        session_id=session_id,
+        viewer_id=viewer_id,
+        sessions=environment.sessions_table,
+        leases=environment.leases_table,
+    )
+    session = sessions.check(session=found, viewer_id=viewer_id, now=now())
+    leases.check(session, held=held)
     return session, store.PlayableTable(environment.playable_table).get(session.title_id)
+
+
+def _pause(attempts: int) -> None:
+    """Wait before another attempt, longer each time and never as long as another device."""
+    time.sleep(random.uniform(0, 0.01 * 2**attempts))  # noqa: S311 - not a secret
 
 
 def _viewer_id(event: Payload) -> str:

@@ -1,4 +1,4 @@
-"""What playback says to AWS: its four tables, KMS, the edge's secret and the media bucket."""
+"""What playback says to AWS: its six tables, KMS, the edge's secret and the media bucket."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from lambdas.common.aws import client, error_code, transient_errors
-from lambdas.common.errors import NotFoundError
+from lambdas.common.errors import NotFoundError, TransientError
 from lambdas.common.objects import read_object
 from lambdas.encoding.models import ContentKey, encryption_context
+from lambdas.playback.accounts import Account
+from lambdas.playback.leases import Claim, Held, Lease, Outcome
 from lambdas.playback.models import EdgeKey, Playable, Progress, Session
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
@@ -27,7 +29,11 @@ _KEY_BYTES = 16
 _MANIFEST_LIMIT = 4 * 2**20
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LOST = "ConditionalCheckFailedException"
+_NEW_SESSION = "attribute_not_exists(session_id)"
+_CANCELLED = "TransactionCanceledException"
+_OVERTAKEN = {"ConditionalCheckFailed", "TransactionConflict"}
 _PERIOD = "#"
+_READ_ATTEMPTS = 3
 
 
 class _Table:
@@ -68,6 +74,86 @@ class SessionTable(_Table):
         return self._get(Session, session_id=session_id) if _SESSION_ID.fullmatch(session_id) else None
 
 
+class AccountTable(_Table):
+    """Accounts that an operator has made, by ``viewer_id``."""
+
+    def put(self, account: Account) -> None:
+        """Keep an account, whatever it was."""
+        self._put(_values(account))
+
+    def get(self, viewer_id: str) -> Account | None:
+        """Return a viewer's account, if it has a record."""
+        return self._get(Account, viewer_id=viewer_id)
+
+
+class LeaseTable(_Table):
+    """Each account's leases, in one item, by ``viewer_id``; see `lambdas.playback.leases`.
+
+    ``expires_at`` is the TTL attribute: when the last session that took a place is over.
+    """
+
+    @transient_errors()
+    def held(self, viewer_id: str) -> Held | None:
+        """Return an account's leases as they are at one moment; none, if it has no item."""
+        key = _item({"viewer_id": viewer_id})
+        answer = client("dynamodb").get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        return _leases(_plain(answer["Item"])) if "Item" in answer else None
+
+    @transient_errors()
+    def open(self, session: Session, *, claim: Claim, sessions_table: str) -> Outcome:
+        """Keep a new session and its lease: both, or neither."""
+        put = {"TableName": sessions_table, "Item": _item(_values(session)), "ConditionExpression": _NEW_SESSION}
+        update = {"TableName": self._name, "Key": _item({"viewer_id": session.viewer_id}), **_claim(claim)}
+        try:
+            client("dynamodb").transact_write_items(TransactItems=[{"Put": put}, {"Update": update}])
+        except ClientError as error:
+            if error_code(error) != _CANCELLED:
+                raise
+            of_session, of_lease = (reason.get("Code") for reason in error.response["CancellationReasons"])
+            if of_session == "ConditionalCheckFailed":
+                return Outcome.EXISTS
+            if {of_session, of_lease} & _OVERTAKEN:
+                return Outcome.OVERTAKEN
+            raise TransientError(str(error)) from error
+        return Outcome.OPENED
+
+    def renew(self, *, viewer_id: str, session_id: str, now: int, held_until: int) -> bool:
+        """Prolong a session's lease; say whether the session still has one."""
+        return self._update(
+            viewer_id,
+            session_id,
+            UpdateExpression="SET leases.#session.held_until = :until",
+            ConditionExpression="leases.#session.ends_at > :now",
+            ExpressionAttributeValues=_item({":until": held_until, ":now": now}),
+        )
+
+    def release(self, *, viewer_id: str, session_id: str) -> bool:
+        """End a session, so that its place is free; say whether it had one."""
+        return self._update(
+            viewer_id,
+            session_id,
+            UpdateExpression="REMOVE leases.#session",
+            ConditionExpression="attribute_exists(leases.#session)",
+        )
+
+    @transient_errors()
+    def _update(self, viewer_id: str, session_id: str, **expressions: object) -> bool:
+        if not _SESSION_ID.fullmatch(session_id):
+            return False
+        try:
+            client("dynamodb").update_item(
+                TableName=self._name,
+                Key=_item({"viewer_id": viewer_id}),
+                ExpressionAttributeNames={"#session": session_id},
+                **expressions,
+            )
+        except ClientError as error:
+            if error_code(error) == _LOST:
+                return False
+            raise
+        return True
+
+
 class PlayableTable(_Table):
     """Playback's own picture of what can be played, by ``title_id``."""
 
@@ -87,11 +173,7 @@ class PlayableTable(_Table):
         NotFoundError
             If there is no such title, or it is not published.
         """
-        playable = self._get(Playable, title_id=title_id)
-        if playable is None:
-            message = f"there is no title {title_id!r} to play: see GET /api/catalog/titles"
-            raise NotFoundError(message)
-        return playable
+        return _published(self._get(Playable, title_id=title_id), title_id=title_id)
 
 
 class ProgressTable(_Table):
@@ -132,6 +214,58 @@ class ContentKeyTable(_Table):
             return key
         place = (key.tier, key.period)
         return next(found for found in self.of_title(title_id) if (found.tier, found.period) == place)
+
+
+class Beginning(NamedTuple):
+    """What has to be known to open a session."""
+
+    account: Account | None
+    held: Held | None
+    playable: Playable
+    progress: Progress | None
+
+
+def beginning(*, viewer_id: str, title_id: str, accounts: str, leases: str, playable: str, progress: str) -> Beginning:
+    """Read what a new session needs, in one call; the last four are the tables' names.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such title, or it is not published.
+    """
+    viewer = {"viewer_id": viewer_id}
+    title = {"title_id": title_id}
+    found = _read_together({accounts: viewer, leases: viewer, playable: title, progress: viewer | title})
+    return Beginning(
+        account=_record(Account, found.get(accounts)),
+        held=_leases(found[leases]) if leases in found else None,
+        playable=_published(_record(Playable, found.get(playable)), title_id=title_id),
+        progress=_record(Progress, found.get(progress)),
+    )
+
+
+def session_and_leases(
+    *, session_id: str, viewer_id: str, sessions: str, leases: str
+) -> tuple[Session | None, Held | None]:
+    """Read a session and its account's leases, in one call; the last two are the tables' names."""
+    if not _SESSION_ID.fullmatch(session_id):
+        return None, None
+    found = _read_together({sessions: {"session_id": session_id}, leases: {"viewer_id": viewer_id}})
+    return _record(Session, found.get(sessions)), _leases(found[leases]) if leases in found else None
+
+
+@transient_errors()
+def _read_together(keys: Mapping[str, Mapping[str, str]]) -> dict[str, Item]:
+    """Return, by table, the item that each of some tables has under a key: those that exist, consistently."""
+    asked = {table: {"Keys": [_item(key)], "ConsistentRead": True} for table, key in keys.items()}
+    found: dict[str, Item] = {}
+    for _ in range(_READ_ATTEMPTS):
+        answer = client("dynamodb").batch_get_item(RequestItems=asked)
+        found |= {table: _plain(items[0]) for table, items in answer["Responses"].items() if items}
+        asked = answer.get("UnprocessedKeys") or {}
+        if not asked:
+            return found
+    raise TransientError("the tables are busy: try again")
 
 
 @transient_errors()
@@ -178,6 +312,55 @@ def manifest_text(*, bucket: str, key: str) -> str:
 def _content_key(item: Item) -> ContentKey:
     values = {name: value for name, value in item.items() if name != "title_id"}
     return ContentKey.model_validate(values | {"tier": item["tier"].partition(_PERIOD)[0]})
+
+
+def _record(model: type[RecordT], item: Item | None) -> RecordT | None:
+    return None if item is None else model.model_validate(item)
+
+
+def _published(playable: Playable | None, *, title_id: str) -> Playable:
+    if playable is None:
+        message = f"there is no title {title_id!r} to play: see GET /api/catalog/titles"
+        raise NotFoundError(message)
+    return playable
+
+
+def _leases(item: Item) -> Held:
+    return {session_id: Lease.model_validate(lease) for session_id, lease in item["leases"].items()}
+
+
+def _claim(claim: Claim) -> Item:
+    """Return the update that takes a claimed place, on the condition that it is still free."""
+    lease = _values(claim.lease)
+    expires_at = claim.lease.ends_at
+    if claim.new:
+        return {
+            "UpdateExpression": "SET leases = :leases, expires_at = :expires_at",
+            "ConditionExpression": "attribute_not_exists(viewer_id)",
+            "ExpressionAttributeValues": _item({":leases": {claim.session_id: lease}, ":expires_at": expires_at}),
+        }
+    removed = [f"#r{index}" for index, _ in enumerate((*claim.lapsed, *claim.replaced))]
+    lapsed, replaced = removed[: len(claim.lapsed)], removed[len(claim.lapsed) :]
+    conditions = [
+        "size(leases) < :below",
+        *(f"leases.{name}.held_until <= :now" for name in lapsed),
+        *(f"leases.{name}.device_id = :device" for name in replaced),
+    ]
+    remove = f" REMOVE {', '.join(f'leases.{name}' for name in removed)}" if removed else ""
+    values = {":lease": lease, ":expires_at": expires_at, ":below": claim.below}
+    if lapsed:
+        values[":now"] = claim.lease.since
+    if replaced:
+        values[":device"] = claim.lease.device_id
+    return {
+        "UpdateExpression": f"SET leases.#session = :lease, expires_at = :expires_at{remove}",
+        "ConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": {
+            "#session": claim.session_id,
+            **dict(zip(removed, (*claim.lapsed, *claim.replaced), strict=True)),
+        },
+        "ExpressionAttributeValues": _item(values),
+    }
 
 
 def _values(record: BaseModel) -> Item:

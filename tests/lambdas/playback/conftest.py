@@ -12,15 +12,27 @@ from moto import mock_aws
 from lambdas.common.aws import client
 from lambdas.common.media import Manifests, Rendition, Tier
 from lambdas.encoding.models import ContentKey
-from lambdas.playback import handlers, store
+from lambdas.playback import handlers, sessions, store
+from lambdas.playback.accounts import Plan, Plans
 from lambdas.playback.models import EdgeKey, Playable
 
 TABLES = {
     "sessions": ("session_id",),
+    "leases": ("viewer_id",),
+    "accounts": ("viewer_id",),
     "playable": ("title_id",),
     "progress": ("viewer_id", "title_id"),
     "content_keys": ("title_id", "tier"),
 }
+PLANS = Plans(
+    plans=(
+        Plan(name="basic", streams=1, top_tier=Tier.SD),
+        Plan(name="standard", streams=2, top_tier=Tier.HD),
+        Plan(name="premium", streams=4, top_tier=Tier.UHD),
+    ),
+    default_plan="premium",
+    default_territory="US",
+)
 DASH = """<?xml version="1.0"?>
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><BaseURL>a/</BaseURL></Period></MPD>
 """
@@ -34,6 +46,11 @@ HLS = """#EXTM3U
 @pytest.fixture
 def edge_key():
     return EdgeKey(kid="k1", key="0123456789abcdef" * 4)
+
+
+@pytest.fixture
+def terms():
+    return sessions.Terms(plans=PLANS, ttl_s=60, lease_s=30, heartbeat_s=10)
 
 
 @pytest.fixture
@@ -83,6 +100,9 @@ def cloud():
         patch.setenv("WRAPPING_KEY_ID", key_id)
         patch.setenv("MEDIA_BUCKET", "media")
         patch.setenv("SESSION_TTL_S", "3600")
+        patch.setenv("LEASE_S", "75")
+        patch.setenv("HEARTBEAT_S", "30")
+        patch.setenv("PLANS", PLANS.model_dump_json())
         yield SimpleNamespace(wrapping_key_id=key_id)
     client.cache_clear()
 
@@ -105,7 +125,7 @@ def published(aws, playable, lambda_context):
     """`playable` as the functions find it: keys issued, manifests in the bucket, the title playable."""
     issued = handlers.issue_keys({"title_id": playable.title_id}, lambda_context)["keys"]
     keys = {key.tier: key for key in map(ContentKey.model_validate, issued)}
-    title = playable.model_copy(update={"key_ids": {tier: key.key_id for tier, key in keys.items()}})
+    title = playable.model_copy(update={"key_ids": {tier: keys[tier].key_id for tier in playable.key_ids}})
     store.PlayableTable("playable").put_if_newer(title)
     s3 = client("s3")
     s3.put_object(Bucket="media", Key=title.manifests.dash, Body=DASH.encode())
@@ -117,9 +137,10 @@ def published(aws, playable, lambda_context):
 def call(lambda_context):
     """Call an HTTP handler as the API does; return its status, its parsed body and its headers."""
 
-    def call(handler, *, body=None, viewer="viewer-1", query=None, path=None):
+    def call(handler, *, body=None, viewer="viewer-1", query=None, path=None, headers=None):
         event = {
             "version": "2.0",
+            "headers": headers or {},
             "requestContext": {
                 "requestId": "request-1",
                 "authorizer": {"jwt": {"claims": {"sub": viewer} if viewer else {}, "scopes": None}},
