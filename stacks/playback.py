@@ -16,6 +16,7 @@ from constructs import Construct
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.playback.environment import (
     AccountEnvironment,
+    ContinueEnvironment,
     EndEnvironment,
     HeartbeatEnvironment,
     KeyServiceEnvironment,
@@ -99,7 +100,7 @@ class PlaybackStack(ContextStack):
         self._account_operation()
         self._session_routes()
         self._license_route()
-        self._progress_route()
+        self._progress_routes()
         CfnOutput(self, "UserPoolId", value=self.viewers.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.client.user_pool_client_id)
         CfnOutput(self, "PlayableTable", value=self._playable.table_name)
@@ -258,7 +259,7 @@ class PlaybackStack(ContextStack):
         allow_content_keys(self.content_key, function, "kms:Decrypt")
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/license", function)
 
-    def _progress_route(self) -> None:
+    def _progress_routes(self) -> None:
         function = ServiceFunction(
             self,
             "Progress",
@@ -271,6 +272,15 @@ class PlaybackStack(ContextStack):
         self._read(function, self._playable)
         allow(self._progress, function, "dynamodb:PutItem")
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/progress", function)
+        continued = ServiceFunction(
+            self,
+            "ContinueWatching",
+            handler=f"{HANDLERS}.continue_watching",
+            environment=ContinueEnvironment(progress_table=self._progress.table_name),
+            description="GET /api/playback/progress",
+        )
+        allow(self._progress, continued, "dynamodb:Query")
+        self.api.route(apigateway.HttpMethod.GET, "/api/playback/progress", continued)
 
     @staticmethod
     def _read(function: ServiceFunction, *tables: dynamodb.ITableV2) -> None:

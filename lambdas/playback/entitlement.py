@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
 from lambdas.common.errors import ForbiddenError
-from lambdas.common.media import WORLD, RightsWindow
+from lambdas.common.ladder import Codec
+from lambdas.common.media import WORLD, RightsWindow, Tier
 from lambdas.playback.accounts import Account, Profile
 from lambdas.playback.models import Playable
 
@@ -18,7 +19,7 @@ class NotEntitledError(ForbiddenError):
     Parameters
     ----------
     reason
-        For machines: ``territory``, ``not-yet``, ``no-longer`` or ``rating``.
+        For machines: ``territory``, ``not-yet``, ``no-longer``, ``rating`` or ``device``.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -44,6 +45,21 @@ def check(*, playable: Playable, account: Account, profile: Profile | None, now:
         rated = "not rated" if playable.min_age is None else f"rated {playable.min_age}"
         message = f"the title is {rated}, and the profile may see what is rated {limit} at most: choose another profile"
         raise NotEntitledError("rating", message)
+
+
+def check_playable(playable: Playable, *, tiers: Collection[Tier], codecs: Collection[Codec] | None) -> None:
+    """Pass if the title has a picture that the device plays, among those of the tiers that it may have.
+
+    Raises
+    ------
+    NotEntitledError
+        If it has none.
+    """
+    if not playable.renditions:
+        return
+    if not any(one.tier in tiers and (codecs is None or one.codec in codecs) for one in playable.renditions):
+        message = "the title has no picture that this device plays and the plan allows: try another device"
+        raise NotEntitledError("device", message)
 
 
 def _check_rights(rights: Sequence[RightsWindow], *, territory: str, now: datetime) -> None:

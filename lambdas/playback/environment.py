@@ -91,3 +91,9 @@ class ProgressEnvironment(Environment):
 
     progress_table: str
     playable_table: str
+
+
+class ContinueEnvironment(Environment):
+    """Of `continue_watching`."""
+
+    progress_table: str

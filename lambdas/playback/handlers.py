@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,11 +16,12 @@ from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
 from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents
-from lambdas.playback import keys, leases, licences, manifests, sessions, store
+from lambdas.playback import keys, leases, licences, manifests, selection, sessions, store
 from lambdas.playback import progress as progress_reports
 from lambdas.playback.accounts import account_of, changed
 from lambdas.playback.environment import (
     AccountEnvironment,
+    ContinueEnvironment,
     EndEnvironment,
     HeartbeatEnvironment,
     KeyServiceEnvironment,
@@ -37,11 +38,15 @@ from lambdas.playback.models import (
     LicenseRequest,
     ManifestQuery,
     Playable,
+    ProgressQuery,
     ProgressReport,
     Session,
     SessionRequest,
 )
 from lambdas.playback.tokens import mint
+
+_MANIFESTS = 64
+"""How many a function remembers: 100 kB each at most, so far."""
 
 
 @entry_point
@@ -151,6 +156,7 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     )
     found = store.beginning(
         viewer_id=viewer_id,
+        watcher=progress_reports.watcher(viewer_id, request.profile_id),
         title_id=request.title_id,
         accounts=environment.accounts_table,
         leases=environment.leases_table,
@@ -219,13 +225,13 @@ def end_session(event: Payload, _context: LambdaContext) -> Answer:
 @entry_point
 @problem_documents
 def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
-    """``GET /api/playback/sessions/{session_id}/manifest``: the manifest, under the session's edge token."""
+    """``GET /api/playback/sessions/{session_id}/manifest``: what the device may play, under its edge token."""
     environment = ManifestEnvironment.load()
     kind = parse_query(event, ManifestQuery).format
     session, _ = _opened(event, environment=environment, session_id=event["pathParameters"]["session_id"])
     key = manifests.key_of(session.manifests, kind)
     text = manifests.personal(
-        text=store.manifest_text(bucket=environment.media_bucket, key=key),
+        text=_manifest_for(environment.media_bucket, key, kind, selection.Selection.of(session)),
         kind=kind,
         key=key,
         token=mint(session=session, key=store.edge_key(environment.edge_secret_arn)),
@@ -268,6 +274,22 @@ def progress(event: Payload, _context: LambdaContext) -> Answer:
     # An older report than the known one is no error: it was true when it was sent.
     store.ProgressTable(environment.progress_table).put_if_newer(reported)
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
+
+
+@entry_point
+@problem_documents
+def continue_watching(event: Payload, _context: LambdaContext) -> Answer:
+    """``GET /api/playback/progress``: what the viewer may go on with, the latest first. One read."""
+    environment = ContinueEnvironment.load()
+    watcher = progress_reports.watcher(_viewer_id(event), parse_query(event, ProgressQuery).profile_id)
+    known = store.ProgressTable(environment.progress_table).of(watcher)
+    return json_answer({"titles": progress_reports.continued(known)})
+
+
+@lru_cache(maxsize=_MANIFESTS)
+def _manifest_for(bucket: str, key: str, kind: manifests.Format, chosen: selection.Selection) -> str:
+    """Return a version's manifest for a class of devices, made once a process: neither ever changes."""
+    return selection.left(store.manifest_text(bucket=bucket, key=key), kind=kind, selection=chosen)
 
 
 def _opened(

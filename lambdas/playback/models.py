@@ -47,6 +47,7 @@ class Session(Record):
     )
     tier: Tier | None = Field(default=None, description="the best that it may have; none: opened before it was decided")
     reasons: tuple[str, ...] = Field(default=(), description="why not a better one")
+    most_pixels: int | None = Field(default=None, description="of a picture of its tiers; none: there is no limit")
     codecs: tuple[Codec, ...] | None = Field(default=None, description="that the device plays; none: it did not say")
     hdr: bool | None = Field(default=None, description="whether its display has it; none: it did not say")
     device: str | None = None
@@ -58,9 +59,10 @@ class Session(Record):
 class Progress(Record):
     """How far a viewer came in a title, and when the player said so."""
 
-    viewer_id: str
+    viewer_id: str = Field(description="or a profile of the viewer's: see `watcher`")
     title_id: Slug
     position_s: float
+    duration_s: float | None = Field(default=None, description="none: reported before it was kept")
     completed: bool
     recorded_at_ms: int = Field(description="milliseconds since the epoch: a write wins only if it is newer")
 
@@ -158,6 +160,14 @@ class ProgressReport(Request):
     title_id: Slug
     position_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     recorded_at: AwareDatetime
+    sent_at: AwareDatetime | None = Field(default=None, description="by the same clock, which it tells how wrong it is")
+    profile_id: Slug | None = None
+
+
+class ProgressQuery(Request):
+    """Query of ``GET /api/playback/progress``."""
+
+    profile_id: Slug | None = None
 
 
 def _key_id(value: object) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.common.errors import ExpiredError, FieldError, InvalidInputError, NotFoundError
-from lambdas.playback import capability, entitlement, leases
+from lambdas.playback import capability, entitlement, leases, selection
 from lambdas.playback.accounts import Account, Plans
 from lambdas.playback.models import Device, EdgeKey, Playable, Progress, Session, SessionRequest
 from lambdas.playback.tokens import media_base, mint
@@ -86,6 +86,7 @@ def create(
         title_tiers={rendition.tier for rendition in playable.renditions},
     )
     opened = capability.opened_by(best.tier)
+    entitlement.check_playable(playable, tiers=opened, codecs=request.device.codecs)
     created_at = int(now.timestamp())
     return Session(
         session_id=session_id,
@@ -97,6 +98,7 @@ def create(
         key_ids={tier: key_id for tier, key_id in playable.key_ids.items() if tier in opened},
         tier=best.tier,
         reasons=best.reasons,
+        most_pixels=selection.most_pixels(playable.renditions, tiers=opened),
         codecs=request.device.codecs,
         hdr=request.device.hdr,
         device=request.device.name,

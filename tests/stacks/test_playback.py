@@ -7,6 +7,7 @@ ROUTES = {
     "POST /api/playback/sessions/{session_id}/heartbeat": "playback/Heartbeat",
     "GET /api/playback/sessions/{session_id}/manifest": "playback/GetManifest",
     "POST /api/playback/license": "playback/License",
+    "GET /api/playback/progress": "playback/ContinueWatching",
     "POST /api/playback/progress": "playback/Progress",
 }
 CONTENT_KEY = "<playback/ContentKeyWrapping.Arn>"

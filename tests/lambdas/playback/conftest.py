@@ -34,7 +34,12 @@ PLANS = Plans(
     default_territory="US",
 )
 DASH = """<?xml version="1.0"?>
-<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><BaseURL>a/</BaseURL></Period></MPD>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><BaseURL>a/</BaseURL>
+<AdaptationSet id="0" contentType="video" width="1920" height="1080">
+<Representation codecs="avc1.640028"/></AdaptationSet>
+<AdaptationSet id="1" contentType="video" width="854" height="480">
+<Representation codecs="avc1.4d401e"/></AdaptationSet>
+</Period></MPD>
 """
 HLS = """#EXTM3U
 #EXT-X-MEDIA:TYPE=AUDIO,URI="../audio/en.m3u8",GROUP-ID="a"
@@ -69,6 +74,10 @@ def playable():
             Rendition(
                 rung="1080p", codec="h264", width=1920, height=1080,
                 bitrate_kbps=4200.5, vmaf_mean=95.1, vmaf_p5=90.2, tier=Tier.HD,
+            ),
+            Rendition(
+                rung="480p", codec="h264", width=854, height=480,
+                bitrate_kbps=1200.5, vmaf_mean=85.1, vmaf_p5=80.2, tier=Tier.SD,
             ),
         ),
         key_ids={Tier.AUDIO: "a" * 32, Tier.SD: "b" * 32, Tier.HD: "c" * 32},
@@ -109,7 +118,8 @@ def cloud():
 
 @pytest.fixture
 def aws(cloud, monkeypatch, edge_key):
-    """The cloud with empty tables and a fresh secret."""
+    """The cloud with empty tables and a fresh secret, and functions that remember nothing."""
+    handlers._manifest_for.cache_clear()
     for name, keys in TABLES.items():
         for item in client("dynamodb").scan(TableName=name)["Items"]:
             client("dynamodb").delete_item(TableName=name, Key={key: item[key] for key in keys})

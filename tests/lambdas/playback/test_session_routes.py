@@ -294,7 +294,7 @@ def test_a_transaction_in_the_way_is_waited_for(account, ask, monkeypatch):
 # --- who may see what
 
 
-def test_the_tier_is_told_with_its_reason_and_the_licence_has_no_better_key(account, ask, call, published):
+def test_the_tier_is_told_with_its_reason_and_the_licence_has_no_better_key(account, ask):
     account("basic")
 
     session = ask().json
@@ -330,6 +330,69 @@ def test_what_a_device_says_of_itself_is_checked(ask):
     assert refused.status == 422
     fields = {error["field"] for error in refused.json["errors"]}
     assert fields == {"device.id", "device.codecs.0", "device.max_height", "device.hdcp", "device.robustness"}
+
+
+def test_a_device_that_plays_nothing_of_a_title_is_told_so_before_it_takes_a_place(account, ask):
+    account("basic")
+
+    refused = ask(device={"codecs": ["av1"]})
+
+    assert (refused.status, refused.json["reason"]) == (403, "device")
+    assert not store.LeaseTable("leases").held(VIEWER)
+
+
+def test_devices_of_one_class_share_what_is_left_of_a_manifest_and_no_token(account, ask, call, published):
+    account("premium")
+    counted = handlers._manifest_for.cache_info
+    texts = []
+    for device in ({"codecs": ["h264", "av1"]}, {"codecs": ["av1", "h264"]}, {"hdr": False}):
+        session = ask(device=device).json
+        path, query = {"session_id": session["session_id"]}, {"format": "dash"}
+        texts.append(call(handlers.get_manifest, path=path, query=query).text)
+        assert session["edge"]["token"] in texts[-1]
+
+    assert len(set(texts)) == 3
+    assert (counted().hits, counted().misses) == (1, 2)
+
+
+# --- what there is to continue
+
+
+@pytest.fixture
+def report(call):
+    def report(**said):
+        body = {"title_id": "big-buck-bunny", "position_s": 42.5, "recorded_at": datetime.now(UTC).isoformat()}
+        return call(handlers.progress, body=body | said, viewer=VIEWER).status
+
+    return report
+
+
+def test_what_was_begun_is_listed_for_who_began_it(published, report, call, ask, account):
+    account(profiles=(Profile(profile_id="ada", name="Ada"),))
+    assert report() == 204
+    assert report(profile_id="ada", position_s=7) == 204
+
+    def listed(profile_id=None, viewer=VIEWER):
+        query = {"profile_id": profile_id} if profile_id else None
+        answer = call(handlers.continue_watching, query=query, viewer=viewer)
+        return [(one["title_id"], one["position_s"], one["duration_s"]) for one in answer.json["titles"]]
+
+    assert listed() == [("big-buck-bunny", 42.5, 100.0)]
+    assert listed("ada") == [("big-buck-bunny", 7, 100.0)]
+    assert listed(viewer="viewer-2") == []
+    assert ask(profile_id="ada").json["resume_position_s"] == 7
+    assert report(position_s=99, recorded_at=datetime.now(UTC).isoformat()) == 204
+    assert listed() == []
+
+
+def test_a_beat_is_one_write_and_the_list_one_read(published, report, call, calls):
+    report()
+    assert calls == ["GetItem", "PutItem"]
+    calls.clear()
+
+    call(handlers.continue_watching, viewer=VIEWER)
+
+    assert calls == ["Query"]
 
 
 # --- the operator's
