@@ -2,7 +2,8 @@
 
 import { Api } from "./api.js";
 import { Auth, SignedOutError } from "./auth.js";
-import { showLoading, showNotice, showTitles } from "./catalog.js";
+import { showBegun, showLoading, showNotice, showTitles } from "./catalog.js";
+import { device } from "./device.js";
 import { byId } from "./dom.js";
 import { describe } from "./faults.js";
 import { Playback } from "./playback.js";
@@ -54,6 +55,8 @@ async function adoptControlsStyle() {
 
 async function main() {
   const [configuration] = await Promise.all([loadConfiguration(), adoptControlsStyle()]);
+  // Asked now, so that the first film need not wait for the answer.
+  void device();
   const auth = new Auth({ endpoint: configuration.cognito_endpoint, clientId: configuration.client_id });
   const api = new Api(auth);
   /** @type {HTMLVideoElement} */
@@ -76,6 +79,19 @@ async function main() {
   function go(url) {
     history.pushState(null, "", url);
     return route();
+  }
+
+  /**
+   * Add what was begun to the catalog, which is shown already and good without.
+   *
+   * @param {string} address
+   */
+  async function addBegun(address) {
+    const begun = await api.begun().catch((error) => {
+      if (error instanceof SignedOutError) throw error;
+      return [];
+    });
+    if (address === location.href) showBegun(byId("catalog"), titles, begun);
   }
 
   /** Show what the address asks for. */
@@ -111,6 +127,7 @@ async function main() {
         showNotice(byId("catalog"), "This film is not showing", "It may have left the catalog. Choose another one.");
       } else {
         showTitles(byId("catalog"), titles);
+        await addBegun(address);
       }
     } catch (error) {
       if (error instanceof SignedOutError) return;

@@ -58,6 +58,7 @@ class Seen:
     path: str
     authorization: str | None
     body: Any
+    method: str = "GET"
 
 
 @dataclass
@@ -68,7 +69,13 @@ class House:
     titles: list[dict[str, Any]] = field(default_factory=lambda: [TITLE])
     resume_position_s: float = 0.0
     progress_interval_s: int = 30
+    heartbeat_interval_s: int = 30
     license_refused: bool = False
+    playing: list[dict[str, Any]] = field(default_factory=list)
+    """If somebody plays, there is no place left."""
+    ended: bool = False
+    """Whether the session is over by somebody else's doing."""
+    begun: list[dict[str, Any]] = field(default_factory=list)
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
     configured: bool = True
     edge_is_open: bool = False
@@ -134,11 +141,17 @@ class HouseHandler(BaseHTTPRequestHandler):
         self._answer(None)
 
     def do_POST(self) -> None:
-        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        length = int(self.headers["Content-Length"] or 0)
+        self._answer(json.loads(self.rfile.read(length)) if length else None)
+
+    def do_DELETE(self) -> None:
+        self._answer(None)
 
     def _answer(self, body: Any) -> None:
         path = urlsplit(self.path).path
-        self.house.seen.append(Seen(path=path, authorization=self.headers["Authorization"], body=body))
+        self.house.seen.append(
+            Seen(path=path, authorization=self.headers["Authorization"], body=body, method=self.command)
+        )
         match path.split("/")[1:]:
             case ["cognito", ""]:
                 self._cognito(body)
@@ -191,15 +204,31 @@ class HouseHandler(BaseHTTPRequestHandler):
         match path, body:
             case ["catalog", "titles"], None:
                 self._json(200, {"titles": house.titles})
-            case ["playback", "sessions"], {"title_id": "the-gradient"}:
-                self._json(201, self._session())
-            case ["playback", "sessions", "s1", "manifest"], None:
-                self._manifest()
+            case ["playback", "sessions", *rest], _:
+                self._sessions(rest, body)
             case ["playback", "license"], {"kids": _} if house.license_refused:
                 self._json(403, {"title": "Forbidden", "detail": "no licence for this session"})
             case ["playback", "license"], {"kids": kids, "type": "temporary"}:
                 self._json(200, {"keys": [self._jwk(kid) for kid in kids], "type": "temporary"})
+            case ["playback", "progress"], None:
+                self._json(200, {"titles": house.begun})
             case ["playback", "progress"], {"title_id": _, "position_s": _, "recorded_at": _}:
+                self._send(204, "application/json", b"")
+            case _:
+                self._json(404, {"title": "Not found", "detail": "/".join(path), "instance": "request-1"})
+
+    def _sessions(self, path: list[str], body: Any) -> None:
+        match path, body:
+            case [], _ if self.house.playing:
+                refusal = {"reason": "stream-limit", "limit": 2, "playing": self.house.playing}
+                self._json(409, {"title": "Conflict", "instance": "request-1"} | refusal)
+            case [], {"title_id": "the-gradient"}:
+                self._json(201, self._session())
+            case ["s1", "manifest"], None:
+                self._manifest()
+            case ["s1", "heartbeat"], None if self.house.ended:
+                self._json(410, {"title": "Expired", "detail": "the session has ended"})
+            case ((["s1", "heartbeat"] | ["s1"]), None):
                 self._send(204, "application/json", b"")
             case _:
                 self._json(404, {"title": "Not found", "detail": "/".join(path), "instance": "request-1"})
@@ -216,6 +245,9 @@ class HouseHandler(BaseHTTPRequestHandler):
             "edge": {"token": EDGE_TOKEN, "base": f"/media/{EDGE_TOKEN}/"},
             "resume_position_s": self.house.resume_position_s,
             "progress_interval_s": self.house.progress_interval_s,
+            "url": "/api/playback/sessions/s1",
+            "heartbeat_url": "/api/playback/sessions/s1/heartbeat",
+            "heartbeat_interval_s": self.house.heartbeat_interval_s,
             "expires_at": "2099-01-01T00:00:00Z",
         }
 
