@@ -20,6 +20,7 @@ from lambdas.catalog.media import in_place
 from lambdas.catalog.models import (
     AuditRecord,
     CampaignRequest,
+    ListQuery,
     RepackageRequest,
     RollbackRequest,
     ShowCampaignRequest,
@@ -34,7 +35,7 @@ from lambdas.common.clock import now
 from lambdas.common.events import SourceAccepted, VersionPackaged
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
-from lambdas.common.problem import Answer, json_answer, problem_documents
+from lambdas.common.problem import Answer, json_answer, parse_query, problem_documents
 
 
 @entry_point
@@ -247,10 +248,12 @@ def versions(event: Payload, _context: LambdaContext) -> Payload:
 
 @entry_point
 @problem_documents
-def list_titles(_event: Payload, _context: LambdaContext) -> Answer:
-    """Answer ``GET /api/catalog/titles``: what is published, by name."""
+def list_titles(event: Payload, _context: LambdaContext) -> Answer:
+    """Answer ``GET /api/catalog/titles``: what is published, by name, and fits the profile's age."""
+    max_age = parse_query(event, ListQuery).max_age
     titles = _store(ReadEnvironment.load().titles_table).published()
-    return json_answer({"titles": [title.model_dump() | {"poster": f"/{title.poster}"} for title in titles]})
+    shown = [title.model_dump() | {"poster": f"/{title.poster}"} for title in titles if title.fits(max_age)]
+    return json_answer({"titles": shown})
 
 
 def _announce(record: AuditRecord, *, title_id: str, store: CatalogStore, bus: str) -> None:

@@ -113,7 +113,8 @@ def test_another_viewers_session_does_not_exist(stranger, session):
 
 
 ROUTES = [("GET", TITLES), ("POST", SESSIONS), ("POST", PROGRESS), ("POST", f"{LICENSE}?session_id=x")]
-ROUTES += [("GET", f"{SESSIONS}/x/manifest?format=dash")]
+ROUTES += [("GET", f"{SESSIONS}/x/manifest?format=dash"), ("POST", f"{SESSIONS}/x/heartbeat")]
+ROUTES += [("DELETE", f"{SESSIONS}/x"), ("GET", PROGRESS)]
 
 
 def _forged(token, **claims):

@@ -9,7 +9,7 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import TitlePublished, TitleRolledBack
-from lambdas.common.media import Manifests, Tier, TitleMetadata
+from lambdas.common.media import Manifests, RightsWindow, Tier, TitleMetadata
 from lambdas.playback import handlers, store
 
 LONG_AGO = 1_000_000
@@ -83,10 +83,13 @@ def envelope(playable, *, time="2026-01-01T00:00:00Z", detail_type="TitlePublish
     event = TitlePublished(
         studio="blender",
         delivery_id="d1",
-        title=TitleMetadata(title_id=playable.title_id, name=playable.name),
+        title=TitleMetadata(title_id=playable.title_id, name=playable.name, min_age=playable.min_age),
         poster="art/p.jpg",
         **playable.model_dump(
-            include={"revision", "version_id", "duration_s", "manifests", "thumbnails", "renditions", "key_ids"}
+            include={
+                *("revision", "version_id", "duration_s", "manifests"),
+                *("thumbnails", "renditions", "key_ids", "rights"),
+            }
         ),
     )
     if detail_type == "TitleRolledBack":
@@ -101,6 +104,9 @@ def envelope(playable, *, time="2026-01-01T00:00:00Z", detail_type="TitlePublish
 
 
 def test_a_published_title_becomes_playable(aws, playable, lambda_context):
+    rights = (RightsWindow(territories=("DE",), starts_at=datetime(2026, 1, 1, tzinfo=UTC)),)
+    playable = playable.model_copy(update={"rights": rights, "min_age": 12})
+
     handlers.on_title_published(envelope(playable), lambda_context)
 
     assert store.PlayableTable("playable").get(playable.title_id) == playable
