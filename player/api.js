@@ -1,5 +1,14 @@
 /** Marquee's HTTP API. */
 
+import { device } from "./device.js";
+
+/**
+ * @typedef {object} Playing
+ * @property {string} [device]
+ * @property {string} title_id
+ * @property {number} since  seconds since 1970
+ */
+
 /** The API refused, or could not be reached (status 0). The fields are those of RFC 9457. */
 export class ApiError extends Error {
   name = "ApiError";
@@ -11,13 +20,19 @@ export class ApiError extends Error {
    * @param {string} [problem.detail]
    * @param {string} [problem.instance]  the request's id
    * @param {string} [problem.type]      the kind of problem, a URN
+   * @param {string} [problem.reason]    for machines
+   * @param {number} [problem.limit]     of devices that may play at the same time
+   * @param {Playing[]} [problem.playing]  those that do
    */
-  constructor({ status, title, detail = "", instance = "", type = "" }) {
+  constructor({ status, title, detail = "", instance = "", type = "", reason = "", limit = 0, playing = [] }) {
     super(detail || title);
     this.type = type;
     this.status = status;
     this.title = title;
     this.instance = instance;
+    this.reason = reason;
+    this.limit = limit;
+    this.playing = playing;
   }
 }
 
@@ -37,6 +52,9 @@ export class ApiError extends Error {
  * @typedef {object} Session
  * @property {string} session_id
  * @property {string} title_id
+ * @property {string} url          what is deleted to end it
+ * @property {string} heartbeat_url
+ * @property {number} heartbeat_interval_s
  * @property {{dash: string, hls: string}} manifests
  * @property {string | null} thumbnails  the WebVTT track of the seek thumbnails, at the edge
  * @property {string} license_url
@@ -59,6 +77,13 @@ export class ApiError extends Error {
  * @property {KnownDevice[]} devices
  * @property {string} stage      how the account stands: clear, notice, challenge or block
  * @property {string[]} reasons  why, as codes
+ */
+
+/**
+ * @typedef {object} Begun
+ * @property {string} title_id
+ * @property {number} position_s
+ * @property {number | null} duration_s
  */
 
 /** Sends requests as whoever is signed in. */
@@ -139,8 +164,24 @@ export class Api {
    * @param {string} titleId
    * @returns {Promise<Session>}
    */
-  createSession(titleId) {
-    return this.#client.json("POST", "/api/playback/sessions", { title_id: titleId, device: { name: "Web player" } });
+  async createSession(titleId) {
+    return this.#client.json("POST", "/api/playback/sessions", { title_id: titleId, device: await device() });
+  }
+
+  /** @param {Session} session */
+  async heartbeat({ heartbeat_url }) {
+    await this.#client.send("POST", heartbeat_url);
+  }
+
+  /** @param {Session} session */
+  async endSession({ url }) {
+    // keepalive: it is sent while the page goes away.
+    await this.#client.send("DELETE", url, undefined, { keepalive: true });
+  }
+
+  /** @returns {Promise<Begun[]>}  what there is to go on with, the latest first */
+  async begun() {
+    return (await this.#client.json("GET", "/api/playback/progress")).titles;
   }
 
   /** @returns {Promise<Devices>} */
@@ -184,6 +225,7 @@ export class Api {
    */
   async reportProgress(beat) {
     // keepalive: the last beat is sent while the page goes away.
-    await this.#client.send("POST", "/api/playback/progress", beat, { keepalive: true });
+    const sent = { ...beat, sent_at: new Date().toISOString() };
+    await this.#client.send("POST", "/api/playback/progress", sent, { keepalive: true });
   }
 }

@@ -3,7 +3,8 @@
 import { wireActivation } from "./activate.js";
 import { Api } from "./api.js";
 import { Auth, SignedOutError, SignInError } from "./auth.js";
-import { showLoading, showNotice, showTitles } from "./catalog.js";
+import { showBegun, showLoading, showNotice, showTitles } from "./catalog.js";
+import { device } from "./device.js";
 import { showDevices } from "./devices.js";
 import { byId } from "./dom.js";
 import { describe } from "./faults.js";
@@ -57,6 +58,8 @@ async function adoptControlsStyle() {
 
 async function main() {
   const [configuration] = await Promise.all([loadConfiguration(), adoptControlsStyle()]);
+  // Asked now, so that the first film need not wait for the answer.
+  void device();
   const login = new ManagedLogin({ domain: configuration.sign_in_domain, clientId: configuration.client_id });
   const auth = new Auth({ issuer: login });
   const api = new Api(auth);
@@ -97,6 +100,19 @@ async function main() {
     });
     document.title = "Your devices · Marquee";
     show("devices");
+  }
+
+  /**
+   * Add what was begun to the catalog, which is shown already and good without.
+   *
+   * @param {string} address
+   */
+  async function addBegun(address) {
+    const begun = await api.begun().catch((error) => {
+      if (error instanceof SignedOutError) throw error;
+      return [];
+    });
+    if (address === location.href) showBegun(byId("catalog"), titles, begun);
   }
 
   /** Show what the address asks for. */
@@ -143,6 +159,7 @@ async function main() {
         showNotice(byId("catalog"), "This film is not showing", "It may have left the catalog. Choose another one.");
       } else {
         showTitles(byId("catalog"), titles);
+        await addBegun(address);
       }
     } catch (error) {
       if (error instanceof SignedOutError) return;

@@ -39,6 +39,29 @@ export function showTitles(root, titles) {
 }
 
 /**
+ * Put what there is to go on with above the films that are shown; nothing, if there is nothing.
+ *
+ * @param {HTMLElement} root
+ * @param {Title[]} titles
+ * @param {import("./api.js").Begun[]} begun  the latest first
+ */
+export function showBegun(root, titles, begun) {
+  const cards = begun.flatMap((one) => {
+    const title = titles.find(({ title_id }) => title_id === one.title_id);
+    return title ? [begunCard(title, one.position_s)] : [];
+  });
+  if (cards.length === 0) return;
+  root.querySelector(".shelf")?.before(
+    el(
+      "div",
+      { class: "shelf", id: "begun" },
+      el("h2", {}, "Continue watching"),
+      el("ul", { class: "grid", role: "list", "aria-label": "Continue watching" }, ...cards),
+    ),
+  );
+}
+
+/**
  * Show why there is no catalog, and a way to look again.
  *
  * @param {HTMLElement} root
@@ -110,6 +133,30 @@ function card(title) {
       el("span", { class: "meta" }, metaLine(title)),
     ),
     title.credit ? el("p", { class: "credit" }, title.credit) : "",
+  );
+}
+
+/**
+ * @param {Title} title
+ * @param {number} position  seconds
+ */
+function begunCard(title, position) {
+  return el(
+    "li",
+    {},
+    el(
+      "a",
+      { class: "card", href: watchUrl(title) },
+      el(
+        "span",
+        { class: "frame" },
+        el("img", { src: title.poster, alt: "", loading: "lazy", decoding: "async" }),
+        el("span", { class: "disc" }, playIcon()),
+        el("progress", { class: "seen", max: title.duration_s, value: position, "aria-label": "Watched" }),
+      ),
+      el("span", { class: "name" }, title.name),
+      el("span", { class: "meta" }, `${runningTime(title.duration_s - position)} left`),
+    ),
   );
 }
 

@@ -7,6 +7,7 @@ import { ApiError } from "./api.js";
  * @property {string} heading
  * @property {string} advice
  * @property {string} code     for support: "LICENSE 403", "SHAKA 3016", "API 404 <request id>"
+ * @property {string[]} [list]  what the advice is about, one a line
  */
 
 /** @type {Record<number, [string, string]>} */
@@ -22,6 +23,15 @@ const BY_STATUS = {
 const REVOKED_TYPE = "urn:marquee:problem:revoked";
 /** @type {[string, string]} */
 const REVOKED = ["This screening was stopped", "The service has ended it. If it stays so on this device, use another one, or ask the support."];
+/** @type {Record<string, [string, string]>} */
+const BY_REASON = {
+  territory: ["This film is not showing where you live", "Its rights do not cover your home. Choose another one."],
+  "not-yet": ["This film is not showing yet", "Its day has not come where you live. Choose another one."],
+  "no-longer": ["This film is no longer showing", "Its time is over where you live. Choose another one."],
+  rating: ["This film is not for this profile", "Choose another film, or another profile."],
+  device: ["This device cannot play the film", "It has no picture that this browser plays. Try another device."],
+};
+
 /** @type {[string, string]} */
 const UNKNOWN = ["The projector stopped", "Something on our side went wrong. Try again in a moment."];
 
@@ -34,10 +44,27 @@ const UNKNOWN = ["The projector stopped", "Something on our side went wrong. Try
 export function describe(error) {
   if (error instanceof ApiError) {
     if (error.type === REVOKED_TYPE) return fault(REVOKED, `REVOKED ${error.status} ${error.instance}`.trim());
-    return fault(BY_STATUS[error.status] ?? UNKNOWN, `API ${error.status} ${error.instance}`.trim());
+    if (error.reason === "stream-limit") return tooMany(error);
+    return fault(BY_REASON[error.reason] ?? BY_STATUS[error.status] ?? UNKNOWN, `API ${error.status} ${error.instance}`.trim());
   }
   if (error instanceof shaka.util.Error) return describeShaka(error);
   return fault(UNKNOWN, error instanceof Error ? error.name : "UNKNOWN");
+}
+
+/**
+ * @param {ApiError} error
+ * @returns {Fault}
+ */
+function tooMany({ status, instance, limit, playing }) {
+  const many = limit === 1 ? "one screen" : `${limit} screens`;
+  const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+  return {
+    ...fault(
+      ["Every seat is taken", `Your plan has ${many} at the same time. Stop the film on one of these, then try again:`],
+      `API ${status} ${instance}`.trim(),
+    ),
+    list: playing.map(({ device, since }) => `${device ?? "A device"}, since ${time.format(new Date(since * 1000))}`),
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Plays one title at a time: session, manifest, licence, segments. */
 
+import { Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
 
 const KEY_SYSTEM = "org.w3.clearkey";
@@ -23,6 +24,8 @@ export class Playback extends EventTarget {
   #attached;
   /** @type {ProgressReporter | null} */
   #progress = null;
+  /** @type {Presence | null} */
+  #presence = null;
   #frameRequest = 0;
   // Counts starts and stops: whoever comes back from an await and finds it changed has been overtaken.
   #turn = 0;
@@ -67,7 +70,12 @@ export class Playback extends EventTarget {
     this.metrics = metrics;
     try {
       const session = await this.#api.createSession(title.title_id);
-      if (turn !== this.#turn) return;
+      const presence = new Presence({ api: this.#api, session, onLost: (error) => this.#fail(error) });
+      if (turn !== this.#turn) {
+        presence.end();
+        return;
+      }
+      this.#presence = presence;
       metrics.session_ms = performance.now() - clickedAt;
       this.player.configure({ drm: { servers: { [KEY_SYSTEM]: new URL(session.license_url, location.href).href } } });
       this.#frameRequest = this.#video.requestVideoFrameCallback((now) => {
@@ -87,11 +95,13 @@ export class Playback extends EventTarget {
     }
   }
 
-  /** Stop, tell how far the viewer came, and let go of the film. */
+  /** Stop, tell how far the viewer came, end the session, and let go of the film. */
   async stop() {
     this.#turn += 1;
     this.#progress?.stop();
     this.#progress = null;
+    this.#presence?.end();
+    this.#presence = null;
     this.#video.cancelVideoFrameCallback(this.#frameRequest);
     // An unload that overtakes the attaching would cancel it.
     await this.#attached;

@@ -1,7 +1,7 @@
 /** The page around the player: what the film is, what is being shown, and what went wrong. */
 
 import { metaLine } from "./catalog.js";
-import { byId } from "./dom.js";
+import { byId, el } from "./dom.js";
 import { describe } from "./faults.js";
 
 /**
@@ -40,11 +40,13 @@ export function wireWatch({ playback, video, onLeave }) {
   });
 
   playback.addEventListener("fault", async (/** @type {any} */ event) => {
-    const { heading, advice, code } = describe(event.detail);
+    const { heading, advice, code, list = [] } = describe(event.detail);
     await playback.stop();
     byId("picture").textContent = "Stopped";
     byId("trouble-heading").textContent = heading;
     byId("trouble-advice").textContent = advice;
+    byId("trouble-list").replaceChildren(...list.map((line) => el("li", {}, line)));
+    byId("trouble-list").hidden = list.length === 0;
     byId("trouble-code").textContent = code;
     trouble.hidden = false;
     byId("retry").focus();

@@ -47,6 +47,7 @@ _MEASUREMENTS = """
   }
   const frames = video.getVideoPlaybackQuality().totalVideoFrames;
   return {
+    session_ms: metrics.session_ms,
     first_frame_ms: metrics.first_frame_ms,
     crossed_segments: borders,
     key_system: player.drmInfo()?.keySystem ?? "",
@@ -82,6 +83,8 @@ class PlaybackCheck:
     """What was seen while the title played."""
 
     played_s: float
+    session_ms: float
+    """From the click to the session's answer, as the page measures it; the next from the click, too."""
     first_frame_ms: float
     crossed_segments: int
     key_system: str

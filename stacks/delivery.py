@@ -17,8 +17,8 @@ from constructs import Construct
 
 from lambdas.common.environment import Environment as NoEnvironment
 from lambdas.common.keys import ART_PREFIX
-from lambdas.playback.signals import ORIGIN_HEADER
 from lambdas.delivery.environment import EndSessionsEnvironment
+from lambdas.playback.signals import ORIGIN_HEADER
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.context_stack import ContextStack

@@ -15,7 +15,11 @@ from constructs import Construct
 
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.playback.environment import (
+    AccountEnvironment,
+    ContinueEnvironment,
     DevicesEnvironment,
+    EndEnvironment,
+    HeartbeatEnvironment,
     KeyServiceEnvironment,
     LicenseEnvironment,
     ManifestEnvironment,
@@ -97,6 +101,8 @@ class PlaybackStack(ContextStack):
             rules=("AwsSolutions-SMG4", "NIST.800.53.R5-SecretsManagerRotationEnabled"),
         )
         self._sessions = table(self, "Sessions", partition_key="session_id", expires_at="expires_at")
+        self._leases = table(self, "Leases", partition_key="viewer_id", expires_at="expires_at")
+        self._accounts = table(self, "Accounts", partition_key="viewer_id")
         self._playable = table(self, "Playable", partition_key="title_id")
         self._progress = table(self, "ProgressTable", partition_key="viewer_id", sort_key="title_id")
         self._security = table(self, "AccountSecurity", partition_key="viewer_id", expires_at="expires_at")
@@ -113,10 +119,11 @@ class PlaybackStack(ContextStack):
         self._follow_the_catalog()
         self.api = ViewerApi(self, "Api", viewers=self.viewers, clients=[self.sign_in.client, self.television])
         self.api.route(apigateway.HttpMethod.GET, "/api/catalog/titles", list_titles)
+        self._account_operation()
         self._session_routes()
         self._license_route()
         vendor_licences(self, api=self.api, sessions=self._sessions, revocations=self.revocations)
-        self._progress_route()
+        self._progress_routes()
         device_grant(self, api=self.api, pool=self.viewers, page=self.sign_in.client, television=self.television)
         self._account_routes(limits.profile if limits else None)
         CfnOutput(self, "UserPoolId", value=self.viewers.user_pool_id)
@@ -173,35 +180,76 @@ class PlaybackStack(ContextStack):
         for event in (TitlePublished, TitleRolledBack):
             subscribe(self, event, bus=self._bus, function=function)
 
+    def _account_operation(self) -> None:
+        """What people call with their own AWS credentials; the output tells them the name."""
+        function = ServiceFunction(
+            self,
+            "Account",
+            handler=f"{HANDLERS}.account",
+            environment=AccountEnvironment(
+                accounts_table=self._accounts.table_name, plans=self.settings.playback.plans.model_dump_json()
+            ),
+            description="Shows or changes a viewer's plan, home and profiles.",
+        )
+        allow(self._accounts, function, "dynamodb:GetItem", "dynamodb:PutItem")
+        CfnOutput(self, "AccountFunction", value=function.function_name)
+
     def _session_routes(self) -> None:
+        playback = self.settings.playback
         create = ServiceFunction(
             self,
             "CreateSession",
             handler=f"{HANDLERS}.create_session",
             environment=SessionEnvironment(
+                accounts_table=self._accounts.table_name,
+                plans=playback.plans.model_dump_json(),
                 sessions_table=self._sessions.table_name,
+                leases_table=self._leases.table_name,
                 playable_table=self._playable.table_name,
                 progress_table=self._progress.table_name,
                 security_table=self._security.table_name,
                 edge_secret_arn=self.edge_secret.secret_arn,
-                session_ttl_s=self.settings.playback.session_ttl_s,
+                session_ttl_s=playback.session_ttl_s,
+                lease_s=playback.lease_s,
+                heartbeat_s=playback.heartbeat_s,
                 revocations_table=self.revocations.table.table_name,
             ),
             description="POST /api/playback/sessions",
             limit=self._limit,
         )
-        allow(self._sessions, create, "dynamodb:PutItem")
+        self._read_together(create, self._accounts, self._leases, self._playable, self._progress, self._security)
+        # One transaction writes all three; the session alone is read again when a request is repeated.
+        allow(self._sessions, create, "dynamodb:PutItem", "dynamodb:BatchGetItem")
+        allow(self._leases, create, "dynamodb:UpdateItem")
         allow(self._security, create, "dynamodb:PutItem")
-        self._read(create, self._playable, self._progress, self._security)
         self.revocations.let_read(create)
         grant_secret(self.edge_secret, create.execution_role)
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/sessions", create)
+        heartbeat = ServiceFunction(
+            self,
+            "Heartbeat",
+            handler=f"{HANDLERS}.heartbeat",
+            environment=HeartbeatEnvironment(leases_table=self._leases.table_name, lease_s=playback.lease_s),
+            description="POST /api/playback/sessions/{session_id}/heartbeat",
+        )
+        allow(self._leases, heartbeat, "dynamodb:UpdateItem")
+        self.api.route(apigateway.HttpMethod.POST, "/api/playback/sessions/{session_id}/heartbeat", heartbeat)
+        end = ServiceFunction(
+            self,
+            "EndSession",
+            handler=f"{HANDLERS}.end_session",
+            environment=EndEnvironment(leases_table=self._leases.table_name),
+            description="DELETE /api/playback/sessions/{session_id}",
+        )
+        allow(self._leases, end, "dynamodb:UpdateItem")
+        self.api.route(apigateway.HttpMethod.DELETE, "/api/playback/sessions/{session_id}", end)
         manifest = ServiceFunction(
             self,
             "GetManifest",
             handler=f"{HANDLERS}.get_manifest",
             environment=ManifestEnvironment(
                 sessions_table=self._sessions.table_name,
+                leases_table=self._leases.table_name,
                 playable_table=self._playable.table_name,
                 edge_secret_arn=self.edge_secret.secret_arn,
                 media_bucket=self._media.bucket_name,
@@ -209,7 +257,8 @@ class PlaybackStack(ContextStack):
             description="GET /api/playback/sessions/{session_id}/manifest",
             limit=self._limit,
         )
-        self._read(manifest, self._sessions, self._playable)
+        self._read_together(manifest, self._sessions, self._leases)
+        self._read(manifest, self._playable)
         grant_secret(self.edge_secret, manifest.execution_role)
         grant_objects(self._media, manifest.execution_role, Access.READ)
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/sessions/{session_id}/manifest", manifest)
@@ -221,6 +270,7 @@ class PlaybackStack(ContextStack):
             handler=f"{HANDLERS}.license",
             environment=LicenseEnvironment(
                 sessions_table=self._sessions.table_name,
+                leases_table=self._leases.table_name,
                 playable_table=self._playable.table_name,
                 content_keys_table=self._content_keys.table_name,
                 revocations_table=self.revocations.table.table_name,
@@ -229,12 +279,13 @@ class PlaybackStack(ContextStack):
             limit=self._limit,
         )
         self.revocations.let_read(function)
-        self._read(function, self._sessions, self._playable)
+        self._read_together(function, self._sessions, self._leases)
+        self._read(function, self._playable)
         allow(self._content_keys, function, "dynamodb:Query")
         allow_content_keys(self.content_key, function, "kms:Decrypt")
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/license", function)
 
-    def _progress_route(self) -> None:
+    def _progress_routes(self) -> None:
         function = ServiceFunction(
             self,
             "Progress",
@@ -248,6 +299,15 @@ class PlaybackStack(ContextStack):
         self._read(function, self._playable)
         allow(self._progress, function, "dynamodb:PutItem")
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/progress", function)
+        continued = ServiceFunction(
+            self,
+            "ContinueWatching",
+            handler=f"{HANDLERS}.continue_watching",
+            environment=ContinueEnvironment(progress_table=self._progress.table_name),
+            description="GET /api/playback/progress",
+        )
+        allow(self._progress, continued, "dynamodb:Query")
+        self.api.route(apigateway.HttpMethod.GET, "/api/playback/progress", continued)
 
     def _account_routes(self, limit: RateLimit | None) -> None:
         """What viewers do about their devices."""
@@ -292,3 +352,8 @@ class PlaybackStack(ContextStack):
     def _read(function: ServiceFunction, *tables: dynamodb.ITableV2) -> None:
         for source in tables:
             allow(source, function, "dynamodb:GetItem")
+
+    @staticmethod
+    def _read_together(function: ServiceFunction, *tables: dynamodb.ITableV2) -> None:
+        for source in tables:
+            allow(source, function, "dynamodb:BatchGetItem")

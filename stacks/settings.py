@@ -19,7 +19,18 @@ from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.models import JobSize, SearchRules, SoundRules, VideoRecipe
 from lambdas.encoding.off_peak import OffPeak
 from lambdas.ingestion.quality import QcThresholds
+from lambdas.playback.accounts import Plan, Plans
 from stacks.sound import PRODUCTION_SOUND, SANDBOX_SOUND
+
+PLANS = Plans(
+    plans=(
+        Plan(name="basic", streams=1, top_tier=Tier.SD),
+        Plan(name="standard", streams=2, top_tier=Tier.HD),
+        Plan(name="premium", streams=4, top_tier=Tier.UHD, downloads=True),
+    ),
+    default_plan="standard",
+    default_territory="US",
+)
 
 
 class SettingsError(ValueError):
@@ -217,6 +228,12 @@ class PlaybackSettings:
     """A key of its own for wrapping content keys: 1 USD a month. Without it, the platform's key wraps them."""
     api_rate_per_s: int
     api_burst: int
+    heartbeat_s: int = 30
+    """How often a player says that it still plays."""
+    lease_s: int = 75
+    """How long its place among an account's streams is kept if it does not: two heartbeats may be lost."""
+    plans: Plans = PLANS
+    """What accounts may have, and what a viewer has who has no record."""
     drm_vendors_secret: str | None = None
     """The ARN of the secret that names the DRM vendors (`lambdas.playback.vendors.VendorsSettings`). Whoever has the
     contracts makes it, in the primary region. Without one, their routes answer that they are not offered."""

@@ -106,6 +106,7 @@ def announcement(record: AuditRecord, *, version: Version) -> TitlePublished:
         thumbnails=packaged.thumbnails,
         renditions=packaged.renditions,
         key_ids=packaged.key_ids,
+        rights=version.rights,
     )
     if record.action is not Action.ROLLBACK:
         return published

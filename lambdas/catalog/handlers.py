@@ -20,6 +20,7 @@ from lambdas.catalog.media import in_place
 from lambdas.catalog.models import (
     AuditRecord,
     CampaignRequest,
+    ListQuery,
     RepackageRequest,
     RollbackRequest,
     ShowCampaignRequest,
@@ -35,7 +36,7 @@ from lambdas.common.clock import now
 from lambdas.common.events import SourceAccepted, VersionPackaged
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
-from lambdas.common.problem import Answer, json_answer, problem_documents
+from lambdas.common.problem import Answer, json_answer, parse_query, problem_documents
 from lambdas.common.rate_limiting import rate_limited
 
 
@@ -250,10 +251,11 @@ def versions(event: Payload, _context: LambdaContext) -> Payload:
 @entry_point
 @rate_limited
 @problem_documents
-def list_titles(_event: Payload, _context: LambdaContext) -> Answer:
-    """Answer ``GET /api/catalog/titles``: what is published, by name."""
+def list_titles(event: Payload, _context: LambdaContext) -> Answer:
+    """Answer ``GET /api/catalog/titles``: what is published, by name, and fits the profile's age."""
+    max_age = parse_query(event, ListQuery).max_age
     titles = _store(ReadEnvironment.load().titles_table).published()
-    told = (title.model_copy(update={"poster": f"/{title.poster}"}) for title in titles)
+    told = (title.model_copy(update={"poster": f"/{title.poster}"}) for title in titles if title.fits(max_age))
     return json_answer(TitleList(titles=tuple(told)))
 
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from lambdas.common.events import Fixity, SourceAccepted, VersionPackaged
 from lambdas.common.media import (
+    Age,
     EncodingMode,
     MediaFacts,
     ObjectRef,
@@ -219,9 +220,22 @@ class ListedTitle(Stored):
     synopsis: str
     year: int | None
     credit: str
+    min_age: int | None = Field(default=None, description="its rating, in years; none: it is not rated")
     duration_s: float
     version_id: str
     poster: str
+
+    def fits(self, max_age: int | None) -> bool:
+        """Whether who may see ratings up to `max_age` may see it; what is not rated, only who may see every one."""
+        return max_age is None or (self.min_age is not None and self.min_age <= max_age)
+
+
+class ListQuery(BaseModel):
+    """Query of ``GET /api/catalog/titles``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    max_age: Age | None = Field(default=None, description="of the profile that is shown the titles")
 
 
 class TitleList(Record):

@@ -27,6 +27,7 @@ _TRANSIENT = {
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
+    "TransactionConflictException",
     "TransactionInProgressException",
 }
 

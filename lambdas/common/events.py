@@ -281,6 +281,7 @@ class TitlePublished(Event):
     thumbnails: str | None
     renditions: tuple[Rendition, ...]
     key_ids: dict[Tier, str]
+    rights: tuple[RightsWindow, ...] = Field(default=(), description="none: announced before they were told")
 
 
 class TitleRolledBack(TitlePublished):

@@ -18,6 +18,7 @@ Language = Annotated[
         pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="BCP 47, for example `en` or `pt-BR`"
     ),
 ]
+Age = Annotated[int, Field(ge=0, le=21, description="years")]
 UNDETERMINED = "und"
 """The language of a track that does not say it (ISO 639-2)."""
 Rational = Annotated[str, Field(pattern=r"^[1-9]\d*/[1-9]\d*$", description="for example 24000/1001")]
@@ -184,6 +185,10 @@ class TitleMetadata(Record):
         default=None, description="of the first showing, 1888 to 2100"
     )
     credit: Annotated[str, Field(max_length=500, description="shown beside the film: at most 500 characters")] = ""
+    min_age: Annotated[int, Field(ge=0, le=21)] | None = Field(
+        default=None,
+        description="its rating: from which age it may be seen, 0 to 21; left out: not rated, and kept from children",
+    )
 
     @field_validator("name")
     @classmethod
@@ -194,8 +199,9 @@ class TitleMetadata(Record):
         return name
 
 
+WORLD = "WORLD"
 Territory = Annotated[
-    str, Field(pattern=r"^([A-Z]{2}|WORLD)$", description="ISO 3166-1 alpha-2, for example `DE`, or `WORLD`")
+    str, Field(pattern=rf"^([A-Z]{{2}}|{WORLD})$", description="ISO 3166-1 alpha-2, for example `DE`, or `WORLD`")
 ]
 
 

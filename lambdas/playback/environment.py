@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lambdas.common.environment import Environment
+from lambdas.playback.accounts import Plans
 
 
 class KeyServiceEnvironment(Environment):
@@ -28,22 +29,57 @@ class PlayableEnvironment(Environment):
     playable_table: str
 
 
-class SessionEnvironment(Environment):
+class AccountEnvironment(Environment):
+    """Of `account`; `plans` are `Plans` as JSON."""
+
+    accounts_table: str
+    plans: str
+
+    @field_validator("plans")
+    @classmethod
+    def _plans_are_plans(cls, value: str) -> str:
+        Plans.model_validate_json(value)
+        return value
+
+    @property
+    def all_plans(self) -> Plans:
+        """The plans, parsed."""
+        return Plans.model_validate_json(self.plans)
+
+
+class SessionEnvironment(AccountEnvironment):
     """Of `create_session`."""
 
     sessions_table: str
+    leases_table: str
     playable_table: str
     progress_table: str
     security_table: str
     edge_secret_arn: str
     session_ttl_s: Annotated[int, Field(ge=60, le=86_400)]
     revocations_table: str
+    lease_s: Annotated[int, Field(ge=10, description="how long a place is kept without a heartbeat")]
+    heartbeat_s: Annotated[int, Field(ge=5)]
+
+
+class HeartbeatEnvironment(Environment):
+    """Of `heartbeat`."""
+
+    leases_table: str
+    lease_s: Annotated[int, Field(ge=10)]
+
+
+class EndEnvironment(Environment):
+    """Of `end_session`."""
+
+    leases_table: str
 
 
 class ManifestEnvironment(Environment):
     """Of `get_manifest`."""
 
     sessions_table: str
+    leases_table: str
     playable_table: str
     edge_secret_arn: str
     media_bucket: str
@@ -53,6 +89,7 @@ class LicenseEnvironment(Environment):
     """Of `license`: the ClearKey licence service."""
 
     sessions_table: str
+    leases_table: str
     playable_table: str
     content_keys_table: str
     revocations_table: str
@@ -92,3 +129,9 @@ class SignOutEnvironment(Environment):
 
     security_table: str
     user_pool_id: str
+
+
+class ContinueEnvironment(Environment):
+    """Of `continue_watching`."""
+
+    progress_table: str

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+import random
+import time
+from functools import lru_cache, partial
 from http import HTTPStatus
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,10 +17,15 @@ from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
 from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents, viewer_of
 from lambdas.common.rate_limiting import rate_limited
-from lambdas.playback import keys, licences, manifests, revocations, sessions, store
+from lambdas.playback import keys, leases, licences, manifests, revocations, selection, sessions, store
 from lambdas.playback import progress as progress_reports
-from lambdas.playback.account_security import admit, refusal
+from lambdas.playback.account_security import AccountSecurity, admit, refusal
+from lambdas.playback.accounts import account_of, changed
 from lambdas.playback.environment import (
+    AccountEnvironment,
+    ContinueEnvironment,
+    EndEnvironment,
+    HeartbeatEnvironment,
     KeyServiceEnvironment,
     LicenseEnvironment,
     ManifestEnvironment,
@@ -27,6 +34,7 @@ from lambdas.playback.environment import (
     SessionEnvironment,
 )
 from lambdas.playback.models import (
+    AccountRequest,
     Device,
     EdgeKey,
     KeyRequest,
@@ -34,12 +42,16 @@ from lambdas.playback.models import (
     LicenseRequest,
     ManifestQuery,
     Playable,
+    ProgressQuery,
     ProgressReport,
     Session,
     SessionRequest,
 )
 from lambdas.playback.signals import read
 from lambdas.playback.tokens import mint
+
+_MANIFESTS = 64
+"""How many a function remembers: 100 kB each at most, so far."""
 
 
 @entry_point
@@ -89,6 +101,8 @@ def on_title_published(event: Payload, _context: LambdaContext) -> None:
         thumbnails=published.thumbnails,
         renditions=published.renditions,
         key_ids=published.key_ids,
+        rights=published.rights,
+        min_age=published.title.min_age,
         revision=published.revision,
     )
     kept = store.PlayableTable(environment.playable_table).put_if_newer(playable)
@@ -97,41 +111,150 @@ def on_title_published(event: Payload, _context: LambdaContext) -> None:
 
 
 @entry_point
+def account(event: Payload, _context: LambdaContext) -> Payload:
+    """Show or change a viewer's account; an operator calls this.
+
+    Parameters
+    ----------
+    event
+        An `AccountRequest`: ``viewer_id``, ``by`` (an ARN), and ``change``: what there is to change.
+
+    Returns
+    -------
+    dict
+        The `Account` as it is from now on, and ``recorded``: whether it has a record.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such plan.
+    """
+    environment = AccountEnvironment.load()
+    request = parse(AccountRequest, event)
+    table = store.AccountTable(environment.accounts_table)
+    kept = table.get(request.viewer_id)
+    before = account_of(request.viewer_id, kept=kept, plans=environment.all_plans)
+    after = changed(before, change=request.change, plans=environment.all_plans)
+    if request.change:
+        table.put(after)
+        logger.info("account changed", extra={"viewer_id": request.viewer_id, "by": request.by, "plan": after.plan})
+    return {**after.model_dump(mode="json"), "recorded": bool(kept or request.change)}
+
+
+@entry_point
 @rate_limited
 @problem_documents
 def create_session(event: Payload, _context: LambdaContext) -> Answer:
-    """``POST /api/playback/sessions``: everything that a player needs to start, in one round trip."""
+    """``POST /api/playback/sessions``: everything that a player needs to start, in one round trip.
+
+    One read and one transaction, as long as no other device of the account is as fast.
+    """
     environment = SessionEnvironment.load()
     viewer_id = _viewer_id(event)
     request = parse_body(event, SessionRequest)
     revocations.check(store.revoked(environment.revocations_table), device_model=request.device.name)
-    playable = store.PlayableTable(environment.playable_table).get(request.title_id)
-    progress_table = store.ProgressTable(environment.progress_table)
-    seen = progress_table.get(viewer_id=viewer_id, title_id=playable.title_id)
-    session = sessions.create(
-        viewer_id=viewer_id,
-        playable=playable,
-        device=request.device.name,
-        now=now(),
-        ttl_s=environment.session_ttl_s,
-    )
+    repetition = event.get("headers", {}).get(sessions.IDEMPOTENCY_KEY.lower())
     key = store.edge_key(environment.edge_secret_arn)
-    _admit(event, device=request.device, key=key, security_table=environment.security_table)
-    store.SessionTable(environment.sessions_table).put(session)
-    return json_answer(sessions.answer(session=session, progress=seen, key=key), status=HTTPStatus.CREATED)
+    terms = sessions.Terms(
+        plans=environment.all_plans,
+        ttl_s=environment.session_ttl_s,
+        lease_s=environment.lease_s,
+        heartbeat_s=environment.heartbeat_s,
+    )
+    found = store.beginning(
+        viewer_id=viewer_id,
+        watcher=progress_reports.watcher(viewer_id, request.profile_id),
+        title_id=request.title_id,
+        accounts=environment.accounts_table,
+        leases=environment.leases_table,
+        playable=environment.playable_table,
+        progress=environment.progress_table,
+        security=environment.security_table,
+    )
+    admission = _Admission(event, device=request.device, key=key, security_table=environment.security_table)
+    admission.judge(found.security)
+    account = account_of(viewer_id, kept=found.account, plans=terms.plans)
+    session = sessions.create(
+        session_id=sessions.session_id_of(viewer_id=viewer_id, idempotency_key=repetition, key=key),
+        account=account,
+        playable=found.playable,
+        request=request,
+        terms=terms,
+        now=now(),
+    )
+    table = store.LeaseTable(environment.leases_table)
+
+    def read_again() -> leases.Held | None:
+        held, security = store.leases_and_security(
+            viewer_id=viewer_id, leases=environment.leases_table, security=environment.security_table
+        )
+        admission.judge(security)
+        return held
+
+    outcome = sessions.open_session(
+        session,
+        lease=sessions.lease_of(session, device=request.device, terms=terms),
+        held=found.held,
+        streams=terms.plans.named(account.plan).streams,
+        write=lambda claim: table.open(
+            session, claim=claim, noted=admission.noted, sessions_table=environment.sessions_table
+        ),
+        read=read_again,
+        pause=_pause,
+    )
+    if outcome is leases.Outcome.EXISTS:
+        opened, held = store.session_and_leases(
+            session_id=session.session_id,
+            viewer_id=viewer_id,
+            sessions=environment.sessions_table,
+            leases=environment.leases_table,
+        )
+        session = sessions.repeated(opened, request=request, held=held, viewer_id=viewer_id, now=now())
+    answer = sessions.answer(session=session, progress=found.progress, key=key, heartbeat_s=terms.heartbeat_s)
+    return json_answer(answer, status=HTTPStatus.CREATED)
+
+
+@entry_point
+@rate_limited
+@problem_documents
+def heartbeat(event: Payload, _context: LambdaContext) -> Answer:
+    """``POST /api/playback/sessions/{session_id}/heartbeat``: the device still plays. One write."""
+    environment = HeartbeatEnvironment.load()
+    at = int(now().timestamp())
+    renewed = store.LeaseTable(environment.leases_table).renew(
+        viewer_id=_viewer_id(event),
+        session_id=event["pathParameters"]["session_id"],
+        now=at,
+        held_until=at + environment.lease_s,
+    )
+    if not renewed:
+        raise leases.ended()
+    return {"statusCode": int(HTTPStatus.NO_CONTENT)}
+
+
+@entry_point
+@rate_limited
+@problem_documents
+def end_session(event: Payload, _context: LambdaContext) -> Answer:
+    """``DELETE /api/playback/sessions/{session_id}``: its place is free at once. Ending it again is no error."""
+    environment = EndEnvironment.load()
+    store.LeaseTable(environment.leases_table).release(
+        viewer_id=_viewer_id(event), session_id=event["pathParameters"]["session_id"]
+    )
+    return {"statusCode": int(HTTPStatus.NO_CONTENT)}
 
 
 @entry_point
 @rate_limited
 @problem_documents
 def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
-    """``GET /api/playback/sessions/{session_id}/manifest``: the manifest, under the session's edge token."""
+    """``GET /api/playback/sessions/{session_id}/manifest``: what the device may play, under its edge token."""
     environment = ManifestEnvironment.load()
     kind = parse_query(event, ManifestQuery).format
     session, _ = _opened(event, environment=environment, session_id=event["pathParameters"]["session_id"])
     key = manifests.key_of(session.manifests, kind)
     text = manifests.personal(
-        text=store.manifest_text(bucket=environment.media_bucket, key=key),
+        text=_manifest_for(environment.media_bucket, key, kind, selection.Selection.of(session)),
         kind=kind,
         key=key,
         token=mint(session=session, key=store.edge_key(environment.edge_secret_arn)),
@@ -186,31 +309,64 @@ def progress(event: Payload, _context: LambdaContext) -> Answer:
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
 
 
-def _admit(event: Payload, *, device: Device, key: EdgeKey, security_table: str) -> None:
-    """Note which device plays where, and refuse it where the account's use has become too unusual."""
-    table, at = store.SecurityTable(security_table), int(now().timestamp())
-    known = table.get(_viewer_id(event))
-    claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
-    security = admit(
-        known,
-        signals=read(event.get("headers", {}), device=device, key=key),
-        signed_in_at=int(claims.get("auth_time", at)),
-        now=at,
-    )
-    # Of two sessions that begin at once, one is noted: the other would say the same.
-    table.put_over(known, security)
-    if refused := refusal(security):
-        logger.info("account enforced", extra={"stage": security.standing.stage, "reasons": security.standing.reasons})
-        raise refused
+class _Admission:
+    """Which device plays where, noted with the session that it opens, and refused if that has become too unusual."""
+
+    def __init__(self, event: Payload, *, device: Device, key: EdgeKey, security_table: str) -> None:
+        self._signals = read(event.get("headers", {}), device=device, key=key)
+        self._at = int(now().timestamp())
+        claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
+        self._signed_in_at = int(claims.get("auth_time", self._at))
+        self._table = security_table
+        self.noted: store.Noted
+
+    def judge(self, known: AccountSecurity) -> None:
+        """Note the device over what is `known`; a refusal is noted at once, because no session will be."""
+        security = admit(known, signals=self._signals, signed_in_at=self._signed_in_at, now=self._at)
+        self.noted = store.Noted(table=self._table, known=known, security=security)
+        if refused := refusal(security):
+            store.SecurityTable(self._table).put_over(known, security)
+            standing = security.standing
+            logger.info("account enforced", extra={"stage": standing.stage, "reasons": standing.reasons})
+            raise refused
+
+
+@entry_point
+@rate_limited
+@problem_documents
+def continue_watching(event: Payload, _context: LambdaContext) -> Answer:
+    """``GET /api/playback/progress``: what the viewer may go on with, the latest first. One read."""
+    environment = ContinueEnvironment.load()
+    watcher = progress_reports.watcher(_viewer_id(event), parse_query(event, ProgressQuery).profile_id)
+    known = store.ProgressTable(environment.progress_table).of(watcher)
+    return json_answer({"titles": progress_reports.continued(known)})
+
+
+@lru_cache(maxsize=_MANIFESTS)
+def _manifest_for(bucket: str, key: str, kind: manifests.Format, chosen: selection.Selection) -> str:
+    """Return a version's manifest for a class of devices, made once a process: neither ever changes."""
+    return selection.left(store.manifest_text(bucket=bucket, key=key), kind=kind, selection=chosen)
 
 
 def _opened(
     event: Payload, *, environment: ManifestEnvironment | LicenseEnvironment, session_id: str
 ) -> tuple[Session, Playable]:
     """Return a session that the viewer may use, and its title, which must still be published."""
-    found = store.SessionTable(environment.sessions_table).get(session_id)
-    session = sessions.check(session=found, viewer_id=_viewer_id(event), now=now())
+    viewer_id = _viewer_id(event)
+    found, held = store.session_and_leases(
+        session_id=session_id,
+        viewer_id=viewer_id,
+        sessions=environment.sessions_table,
+        leases=environment.leases_table,
+    )
+    session = sessions.check(session=found, viewer_id=viewer_id, now=now())
+    leases.check(session, held=held)
     return session, store.PlayableTable(environment.playable_table).get(session.title_id)
+
+
+def _pause(attempts: int) -> None:
+    """Wait before another attempt, longer each time and never as long as another device."""
+    time.sleep(random.uniform(0, 0.01 * 2**attempts))  # noqa: S311 - not a secret
 
 
 def _viewer_id(event: Payload) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from lambdas.common.media import Manifests, Record, Rendition, Slug, Tier
+from lambdas.common.ladder import Codec
+from lambdas.common.media import Age, Manifests, Record, Rendition, RightsWindow, Slug, Tier
+from lambdas.playback.accounts import AccountChange
 
 MAX_KEY_IDS = 32
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -25,6 +28,8 @@ class Playable(Record):
     thumbnails: str | None = None
     renditions: tuple[Rendition, ...]
     key_ids: dict[Tier, str]
+    rights: tuple[RightsWindow, ...] = Field(default=(), description="none: published before they were told")
+    min_age: Age | None = Field(default=None, description="its rating; none: it is not rated")
     revision: int = Field(description="the catalog's: of two events, the one with the higher is true")
 
 
@@ -37,9 +42,16 @@ class Session(Record):
     version_id: str
     manifests: Manifests
     thumbnails: str | None = None
-    key_ids: dict[Tier, str] = Field(default={}, description="of the version; none: opened before sessions kept them")
+    key_ids: dict[Tier, str] = Field(
+        default={}, description="of the tiers that it may have; none: opened before sessions kept them"
+    )
     tier: Tier | None = Field(default=None, description="the best that it may have; none: opened before it was decided")
+    reasons: tuple[str, ...] = Field(default=(), description="why not a better one")
+    most_pixels: int | None = Field(default=None, description="of a picture of its tiers; none: there is no limit")
+    codecs: tuple[Codec, ...] | None = Field(default=None, description="that the device plays; none: it did not say")
+    hdr: bool | None = Field(default=None, description="whether its display has it; none: it did not say")
     device: str | None = None
+    leased: bool = Field(default=False, description="whether it lives by a lease; not: opened before there were any")
     created_at: int = Field(description="seconds since the epoch")
     expires_at: int = Field(description="seconds since the epoch; also the table's TTL attribute")
 
@@ -47,9 +59,10 @@ class Session(Record):
 class Progress(Record):
     """How far a viewer came in a title, and when the player said so."""
 
-    viewer_id: str
+    viewer_id: str = Field(description="or a profile of the viewer's: see `watcher`")
     title_id: Slug
     position_s: float
+    duration_s: float | None = Field(default=None, description="none: reported before it was kept")
     completed: bool
     recorded_at_ms: int = Field(description="milliseconds since the epoch: a write wins only if it is newer")
 
@@ -74,6 +87,14 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class AccountRequest(Request):
+    """Input of `account`."""
+
+    viewer_id: Annotated[str, Field(min_length=1, max_length=128)]
+    change: AccountChange = AccountChange()
+    by: Annotated[str, Field(min_length=1, max_length=2048, description="who asks: an ARN")]
+
+
 class KeyRequest(Request):
     """Input of `issue_keys`."""
 
@@ -81,13 +102,36 @@ class KeyRequest(Request):
     opened_for: str | None = Field(default=None, description="the version that shall have new keys")
 
 
+class Robustness(StrEnum):
+    """Where a device's DRM keeps its keys and decodes (Widevine L3 or L1, PlayReady SL2000 or SL3000)."""
+
+    SOFTWARE = "software"
+    HARDWARE = "hardware"
+
+
+class Hdcp(StrEnum):
+    """What protects the picture between the device and its display."""
+
+    NONE = "none"
+    V1 = "1.x"
+    V2_2 = "2.2"
+    """Or later; also a display that is built in, which has no cable to tap."""
+
+
 class Device(Request):
-    """What the viewer plays on."""
+    """What the viewer plays on, as far as it says. What it does not say is taken as what most devices have."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = Field(
-        default=None, description="the same at every visit"
+        default=None, description="the same at every visit: a device plays one film at a time"
     )
     name: Annotated[str, Field(max_length=100)] | None = None
+    codecs: Annotated[tuple[Codec, ...], Field(max_length=len(Codec))] | None = Field(
+        default=None, description="that it decodes; none: it does not say, and is given all"
+    )
+    max_height: Annotated[int, Field(ge=1, le=10_000, description="lines of its screen")] | None = None
+    hdr: bool | None = None
+    robustness: Robustness = Robustness.SOFTWARE
+    hdcp: Hdcp | None = None
 
 
 class SessionRequest(Request):
@@ -95,6 +139,7 @@ class SessionRequest(Request):
 
     title_id: Slug
     device: Device = Device()
+    profile_id: Slug | None = None
 
 
 class ManifestQuery(Request):
@@ -115,6 +160,14 @@ class ProgressReport(Request):
     title_id: Slug
     position_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     recorded_at: AwareDatetime
+    sent_at: AwareDatetime | None = Field(default=None, description="by the same clock, which it tells how wrong it is")
+    profile_id: Slug | None = None
+
+
+class ProgressQuery(Request):
+    """Query of ``GET /api/playback/progress``."""
+
+    profile_id: Slug | None = None
 
 
 def _key_id(value: object) -> str:

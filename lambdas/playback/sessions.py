@@ -2,50 +2,192 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lambdas.common.errors import ExpiredError, NotFoundError
-from lambdas.playback.models import EdgeKey, Playable, Progress, Session
+from lambdas.common.errors import ExpiredError, FieldError, InvalidInputError, NotFoundError
+from lambdas.playback import capability, entitlement, leases, selection
+from lambdas.playback.accounts import Account, Plans
+from lambdas.playback.models import Device, EdgeKey, Playable, Progress, Session, SessionRequest
 from lambdas.playback.tokens import media_base, mint
 
 PROGRESS_INTERVAL_S = 30
+IDEMPOTENCY_KEY = "Idempotency-Key"
+_MAX_IDEMPOTENCY_KEY = 255
 _SESSION_ID_BYTES = 24
 
 
-def create(*, viewer_id: str, playable: Playable, device: str | None, now: datetime, ttl_s: int) -> Session:
-    """Return a new session of `viewer_id`, `ttl_s` seconds long, on the title's current version."""
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What holds for every session.
+
+    Parameters
+    ----------
+    ttl_s
+        How long a session may last, in seconds.
+    lease_s
+        How long its place is kept for a device that is not heard of.
+    heartbeat_s
+        How often a device is to be heard of.
+    """
+
+    plans: Plans
+    ttl_s: int
+    lease_s: int
+    heartbeat_s: int
+
+
+def session_id_of(*, viewer_id: str, idempotency_key: str | None, key: EdgeKey) -> str:
+    """Return the id of a new session: random, or what a repetition of the same request gets as well.
+
+    Raises
+    ------
+    InvalidInputError
+        If the idempotency key is empty, or longer than 255 characters.
+    """
+    if idempotency_key is None:
+        return secrets.token_urlsafe(_SESSION_ID_BYTES)
+    if not 1 <= len(idempotency_key) <= _MAX_IDEMPOTENCY_KEY:
+        raise InvalidInputError(FieldError(IDEMPOTENCY_KEY, f"has 1 to {_MAX_IDEMPOTENCY_KEY} characters"))
+    # Keyed, so that nobody who knows a viewer and a key can tell the session's id.
+    text = f"session\0{viewer_id}\0{idempotency_key}".encode()
+    digest = hmac.digest(key.key.encode(), text, hashlib.sha256)
+    return base64.urlsafe_b64encode(digest[:_SESSION_ID_BYTES]).decode()
+
+
+def create(
+    *,
+    session_id: str,
+    account: Account,
+    playable: Playable,
+    request: SessionRequest,
+    terms: Terms,
+    now: datetime,
+) -> Session:
+    """Return a new session of the account on the title's current version, if the viewer may see it.
+
+    Raises
+    ------
+    NotEntitledError
+        If the viewer may not.
+    InvalidInputError
+        If the account has no such profile.
+    """
+    entitlement.check(playable=playable, account=account, profile=account.profile(request.profile_id), now=now)
+    best = capability.allowed(
+        device=request.device,
+        plan_tier=terms.plans.named(account.plan).top_tier,
+        title_tiers={rendition.tier for rendition in playable.renditions},
+    )
+    opened = capability.opened_by(best.tier)
+    entitlement.check_playable(playable, tiers=opened, codecs=request.device.codecs)
     created_at = int(now.timestamp())
     return Session(
-        session_id=secrets.token_urlsafe(_SESSION_ID_BYTES),
-        viewer_id=viewer_id,
+        session_id=session_id,
+        viewer_id=account.viewer_id,
         title_id=playable.title_id,
         version_id=playable.version_id,
         manifests=playable.manifests,
         thumbnails=playable.thumbnails,
-        key_ids=playable.key_ids,
-        device=device,
+        key_ids={tier: key_id for tier, key_id in playable.key_ids.items() if tier in opened},
+        tier=best.tier,
+        reasons=best.reasons,
+        most_pixels=selection.most_pixels(playable.renditions, tiers=opened),
+        codecs=request.device.codecs,
+        hdr=request.device.hdr,
+        device=request.device.name,
+        leased=True,
         created_at=created_at,
-        expires_at=created_at + ttl_s,
+        expires_at=created_at + terms.ttl_s,
     )
 
 
-def answer(*, session: Session, progress: Progress | None, key: EdgeKey) -> dict[str, Any]:
+def lease_of(session: Session, *, device: Device, terms: Terms) -> leases.Lease:
+    """Return the lease by which a new session lives."""
+    return leases.Lease(
+        device_id=device.id,
+        device=device.name,
+        title_id=session.title_id,
+        since=session.created_at,
+        held_until=session.created_at + terms.lease_s,
+        ends_at=session.expires_at,
+    )
+
+
+def open_session(
+    session: Session,
+    *,
+    lease: leases.Lease,
+    held: leases.Held | None,
+    streams: int,
+    write: Callable[[leases.Claim], leases.Outcome],
+    read: Callable[[], leases.Held | None],
+    pause: Callable[[int], None],
+) -> leases.Outcome:
+    """Keep a session and its lease, if the account's plan has a place for it; see `lambdas.playback.leases.take`.
+
+    Raises
+    ------
+    StreamLimitError
+        If every place is taken.
+    TransientError
+        If others were faster too often.
+    """
+
+    def claim(held: leases.Held | None) -> leases.Claim:
+        return leases.claim(
+            session_id=session.session_id, lease=lease, held=held, limit=streams, now=session.created_at
+        )
+
+    return leases.take(held=held, claim=claim, write=write, read=read, pause=pause)
+
+
+def repeated(
+    session: Session | None, *, request: SessionRequest, held: leases.Held | None, viewer_id: str, now: datetime
+) -> Session:
+    """Return the session that an earlier request with the same idempotency key has opened.
+
+    Raises
+    ------
+    InvalidInputError
+        If that request was for another title.
+    ExpiredError
+        If the session has ended meanwhile.
+    """
+    session = check(session=session, viewer_id=viewer_id, now=now)
+    if session.title_id != request.title_id:
+        raise InvalidInputError(FieldError(IDEMPOTENCY_KEY, "was used for another title: use a new one"))
+    leases.check(session, held=held)
+    return session
+
+
+def answer(*, session: Session, progress: Progress | None, key: EdgeKey, heartbeat_s: int) -> dict[str, Any]:
     """Return everything that a player needs to start, in one answer."""
     token = mint(session=session, key=key)
     base = media_base(token)
-    manifest = f"/api/playback/sessions/{session.session_id}/manifest?format="
+    url = f"/api/playback/sessions/{session.session_id}"
+    licence = f"/api/playback/license?session_id={session.session_id}"
     return {
         "session_id": session.session_id,
         "title_id": session.title_id,
         "version_id": session.version_id,
-        "manifests": {"dash": f"{manifest}dash", "hls": f"{manifest}hls"},
-        "license_url": f"/api/playback/license?session_id={session.session_id}",
+        "url": url,
+        "manifests": {"dash": f"{url}/manifest?format=dash", "hls": f"{url}/manifest?format=hls"},
+        "license_url": licence,
+        "license_urls": {"org.w3.clearkey": licence},
         "thumbnails": f"{base}{session.thumbnails}" if session.thumbnails else None,
         "edge": {"token": token, "base": base},
+        "tier": {"allowed": session.tier, "reasons": list(session.reasons)},
         "resume_position_s": progress.resume_position_s if progress else 0.0,
         "progress_interval_s": PROGRESS_INTERVAL_S,
+        "heartbeat_url": f"{url}/heartbeat",
+        "heartbeat_interval_s": heartbeat_s,
         "expires_at": session.expires_at,
     }
 

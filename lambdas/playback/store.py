@@ -1,4 +1,4 @@
-"""What playback says to AWS: its five tables, KMS, the edge's secret and its gate, and the media bucket."""
+"""What playback says to AWS: its tables, KMS, the edge's secret and its gate, and the media bucket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
@@ -21,6 +21,8 @@ from lambdas.common.errors import NotFoundError, TransientError
 from lambdas.common.objects import read_object
 from lambdas.encoding.models import ContentKey, encryption_context
 from lambdas.playback.account_security import AccountSecurity
+from lambdas.playback.accounts import Account
+from lambdas.playback.leases import Claim, Held, Lease, Outcome
 from lambdas.playback.models import EdgeKey, Playable, Progress, Session
 from lambdas.playback.revocations import CACHED_S, Affected, Kind, Revocation, Revoked
 from lambdas.playback.vendors import VendorsSettings
@@ -32,10 +34,15 @@ _KEY_BYTES = 16
 _MANIFEST_LIMIT = 4 * 2**20
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LOST = "ConditionalCheckFailedException"
+_NEW_SESSION = "attribute_not_exists(session_id)"
+_CANCELLED = "TransactionCanceledException"
+_OVERTAKEN = {"ConditionalCheckFailed", "TransactionConflict"}
 _PERIOD = "#"
 _KID = "kid#"
 _CURRENT, _AUDIT, _OF_KIND = "current", "audit", "#"
 _TOLD_AT_ONCE = 1000
+_READ_ATTEMPTS = 3
+_UNCHANGED = "attribute_not_exists(viewer_id) OR revision = :revision"
 
 
 class _Table:
@@ -92,6 +99,89 @@ class SessionTable(_Table):
                 yield from (Session.model_validate(_plain(item)) for item in page["Items"])
 
 
+class AccountTable(_Table):
+    """Accounts that an operator has made, by ``viewer_id``."""
+
+    def put(self, account: Account) -> None:
+        """Keep an account, whatever it was."""
+        self._put(_values(account))
+
+    def get(self, viewer_id: str) -> Account | None:
+        """Return a viewer's account, if it has a record."""
+        return self._get(Account, viewer_id=viewer_id)
+
+
+class Noted(NamedTuple):
+    """What is noted of an account's use with the session that it opens."""
+
+    table: str
+    known: AccountSecurity
+    security: AccountSecurity
+
+
+class LeaseTable(_Table):
+    """Each account's leases, in one item, by ``viewer_id``; see `lambdas.playback.leases`.
+
+    ``expires_at`` is the TTL attribute: when the last session that took a place is over.
+    """
+
+    @transient_errors()
+    def open(self, session: Session, *, claim: Claim, noted: Noted, sessions_table: str) -> Outcome:
+        """Keep a new session, its lease, and what is noted with it: all, or nothing."""
+        put = {"TableName": sessions_table, "Item": _item(_values(session)), "ConditionExpression": _NEW_SESSION}
+        update = {"TableName": self._name, "Key": _item({"viewer_id": session.viewer_id}), **_claim(claim)}
+        try:
+            client("dynamodb").transact_write_items(
+                TransactItems=[{"Put": put}, {"Update": update}, {"Put": _over(noted)}]
+            )
+        except ClientError as error:
+            if error_code(error) != _CANCELLED:
+                raise
+            of_session, *of_account = (reason.get("Code") for reason in error.response["CancellationReasons"])
+            if of_session == "ConditionalCheckFailed":
+                return Outcome.EXISTS
+            if {of_session, *of_account} & _OVERTAKEN:
+                return Outcome.OVERTAKEN
+            raise TransientError(str(error)) from error
+        return Outcome.OPENED
+
+    def renew(self, *, viewer_id: str, session_id: str, now: int, held_until: int) -> bool:
+        """Prolong a session's lease; say whether the session still has one."""
+        return self._update(
+            viewer_id,
+            session_id,
+            UpdateExpression="SET leases.#session.held_until = :until",
+            ConditionExpression="leases.#session.ends_at > :now",
+            ExpressionAttributeValues=_item({":until": held_until, ":now": now}),
+        )
+
+    def release(self, *, viewer_id: str, session_id: str) -> bool:
+        """End a session, so that its place is free; say whether it had one."""
+        return self._update(
+            viewer_id,
+            session_id,
+            UpdateExpression="REMOVE leases.#session",
+            ConditionExpression="attribute_exists(leases.#session)",
+        )
+
+    @transient_errors()
+    def _update(self, viewer_id: str, session_id: str, **expressions: object) -> bool:
+        if not _SESSION_ID.fullmatch(session_id):
+            return False
+        try:
+            client("dynamodb").update_item(
+                TableName=self._name,
+                Key=_item({"viewer_id": viewer_id}),
+                ExpressionAttributeNames={"#session": session_id},
+                **expressions,
+            )
+        except ClientError as error:
+            if error_code(error) == _LOST:
+                return False
+            raise
+        return True
+
+
 class PlayableTable(_Table):
     """Playback's own picture of what can be played, by ``title_id``."""
 
@@ -111,23 +201,31 @@ class PlayableTable(_Table):
         NotFoundError
             If there is no such title, or it is not published.
         """
-        playable = self._get(Playable, title_id=title_id)
-        if playable is None:
-            message = f"there is no title {title_id!r} to play: see GET /api/catalog/titles"
-            raise NotFoundError(message)
-        return playable
+        return _published(self._get(Playable, title_id=title_id), title_id=title_id)
 
 
 class ProgressTable(_Table):
     """How far viewers came, by ``viewer_id`` and ``title_id``."""
 
     def put_if_newer(self, progress: Progress) -> bool:
-        """Keep `progress` unless a newer one is known; say whether it was kept."""
+        """Keep `progress` unless what is known holds, by the order of `progress.merged`; say whether it was kept."""
+        item = _values(progress)
         return self._put(
-            _values(progress),
-            condition="attribute_not_exists(viewer_id) OR recorded_at_ms < :recorded_at_ms",
-            values={":recorded_at_ms": progress.recorded_at_ms},
+            item,
+            condition="attribute_not_exists(viewer_id) OR recorded_at_ms < :at"
+            " OR (recorded_at_ms = :at AND position_s < :position)",
+            values={":at": item["recorded_at_ms"], ":position": item["position_s"]},
         )
+
+    @transient_errors()
+    def of(self, viewer_id: str) -> tuple[Progress, ...]:
+        """Return a viewer's progress in every title, as far as one answer holds it: 1 MB, some 5,000 titles."""
+        answer = client("dynamodb").query(
+            TableName=self._name,
+            KeyConditionExpression="viewer_id = :viewer_id",
+            ExpressionAttributeValues=_item({":viewer_id": viewer_id}),
+        )
+        return tuple(Progress.model_validate(_plain(item)) for item in answer["Items"])
 
     def get(self, *, viewer_id: str, title_id: str) -> Progress | None:
         """Return a viewer's progress in a title, if there is any."""
@@ -143,11 +241,7 @@ class SecurityTable(_Table):
 
     def put_over(self, known: AccountSecurity, security: AccountSecurity) -> bool:
         """Keep `security` unless somebody else has replaced `known` meanwhile; say whether it was kept."""
-        return self._put(
-            _values(security.model_copy(update={"revision": known.revision + 1})),
-            condition="attribute_not_exists(viewer_id) OR revision = :revision",
-            values={":revision": known.revision},
-        )
+        return self._put(_revised(security, known), condition=_UNCHANGED, values={":revision": known.revision})
 
 
 class ContentKeyTable(_Table):
@@ -253,6 +347,86 @@ def end_at_the_edge(sessions: Sequence[Affected], *, function_arn: str) -> None:
             raise TransientError("the edge could not be told: revoke again")
 
 
+class Beginning(NamedTuple):
+    """What has to be known to open a session."""
+
+    account: Account | None
+    held: Held | None
+    playable: Playable
+    progress: Progress | None
+    security: AccountSecurity
+
+
+def beginning(
+    *,
+    viewer_id: str,
+    watcher: str,
+    title_id: str,
+    accounts: str,
+    leases: str,
+    playable: str,
+    progress: str,
+    security: str,
+) -> Beginning:
+    """Read what a new session needs, in one call; the last five are the tables' names.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such title, or it is not published.
+    """
+    viewer = {"viewer_id": viewer_id}
+    title = {"title_id": title_id}
+    found = _read_together(
+        {
+            accounts: viewer,
+            leases: viewer,
+            security: viewer,
+            playable: title,
+            progress: {"viewer_id": watcher} | title,
+        }
+    )
+    return Beginning(
+        account=_record(Account, found.get(accounts)),
+        held=_leases(found[leases]) if leases in found else None,
+        playable=_published(_record(Playable, found.get(playable)), title_id=title_id),
+        progress=_record(Progress, found.get(progress)),
+        security=_security(found.get(security), viewer_id=viewer_id),
+    )
+
+
+def leases_and_security(*, viewer_id: str, leases: str, security: str) -> tuple[Held | None, AccountSecurity]:
+    """Read what of an account another session may have changed, in one call; the last two are the tables' names."""
+    viewer = {"viewer_id": viewer_id}
+    found = _read_together({leases: viewer, security: viewer})
+    held = _leases(found[leases]) if leases in found else None
+    return held, _security(found.get(security), viewer_id=viewer_id)
+
+
+def session_and_leases(
+    *, session_id: str, viewer_id: str, sessions: str, leases: str
+) -> tuple[Session | None, Held | None]:
+    """Read a session and its account's leases, in one call; the last two are the tables' names."""
+    if not _SESSION_ID.fullmatch(session_id):
+        return None, None
+    found = _read_together({sessions: {"session_id": session_id}, leases: {"viewer_id": viewer_id}})
+    return _record(Session, found.get(sessions)), _leases(found[leases]) if leases in found else None
+
+
+@transient_errors()
+def _read_together(keys: Mapping[str, Mapping[str, str]]) -> dict[str, Item]:
+    """Return, by table, the item that each of some tables has under a key: those that exist, consistently."""
+    asked = {table: {"Keys": [_item(key)], "ConsistentRead": True} for table, key in keys.items()}
+    found: dict[str, Item] = {}
+    for _ in range(_READ_ATTEMPTS):
+        answer = client("dynamodb").batch_get_item(RequestItems=asked)
+        found |= {table: _plain(items[0]) for table, items in answer["Responses"].items() if items}
+        asked = answer.get("UnprocessedKeys") or {}
+        if not asked:
+            return found
+    raise TransientError("the tables are busy: try again")
+
+
 @transient_errors()
 def new_wrapped_key(*, wrapping_key_id: str, context: Mapping[str, str]) -> str:
     """Return a new content key as KMS ciphertext (base64), bound to `context`; nobody sees it in clear."""
@@ -316,6 +490,55 @@ def _content_key(item: Item) -> ContentKey:
     return ContentKey.model_validate(values | {"tier": item.get("opens") or item["tier"].partition(_PERIOD)[0]})
 
 
+def _record(model: type[RecordT], item: Item | None) -> RecordT | None:
+    return None if item is None else model.model_validate(item)
+
+
+def _published(playable: Playable | None, *, title_id: str) -> Playable:
+    if playable is None:
+        message = f"there is no title {title_id!r} to play: see GET /api/catalog/titles"
+        raise NotFoundError(message)
+    return playable
+
+
+def _leases(item: Item) -> Held:
+    return {session_id: Lease.model_validate(lease) for session_id, lease in item["leases"].items()}
+
+
+def _claim(claim: Claim) -> Item:
+    """Return the update that takes a claimed place, on the condition that it is still free."""
+    lease = _values(claim.lease)
+    expires_at = claim.lease.ends_at
+    if claim.new:
+        return {
+            "UpdateExpression": "SET leases = :leases, expires_at = :expires_at",
+            "ConditionExpression": "attribute_not_exists(viewer_id)",
+            "ExpressionAttributeValues": _item({":leases": {claim.session_id: lease}, ":expires_at": expires_at}),
+        }
+    removed = [f"#r{index}" for index, _ in enumerate((*claim.lapsed, *claim.replaced))]
+    lapsed, replaced = removed[: len(claim.lapsed)], removed[len(claim.lapsed) :]
+    conditions = [
+        "size(leases) < :below",
+        *(f"leases.{name}.held_until <= :now" for name in lapsed),
+        *(f"leases.{name}.device_id = :device" for name in replaced),
+    ]
+    remove = f" REMOVE {', '.join(f'leases.{name}' for name in removed)}" if removed else ""
+    values = {":lease": lease, ":expires_at": expires_at, ":below": claim.below}
+    if lapsed:
+        values[":now"] = claim.lease.since
+    if replaced:
+        values[":device"] = claim.lease.device_id
+    return {
+        "UpdateExpression": f"SET leases.#session = :lease, expires_at = :expires_at{remove}",
+        "ConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": {
+            "#session": claim.session_id,
+            **dict(zip(removed, (*claim.lapsed, *claim.replaced), strict=True)),
+        },
+        "ExpressionAttributeValues": _item(values),
+    }
+
+
 def _values(record: BaseModel) -> Item:
     """Return a record as DynamoDB's types: it has decimals, and no floats."""
     values: Item = json.loads(record.model_dump_json(exclude_none=True), parse_float=Decimal)
@@ -330,3 +553,20 @@ def _item(values: Mapping[str, object]) -> Item:
 def _plain(item: Mapping[str, Any]) -> Item:
     deserializer = TypeDeserializer()
     return {name: deserializer.deserialize(value) for name, value in item.items()}
+
+
+def _security(item: Item | None, *, viewer_id: str) -> AccountSecurity:
+    return _record(AccountSecurity, item) or AccountSecurity(viewer_id=viewer_id)
+
+
+def _revised(security: AccountSecurity, known: AccountSecurity) -> Item:
+    return _values(security.model_copy(update={"revision": known.revision + 1}))
+
+
+def _over(noted: Noted) -> Item:
+    return {
+        "TableName": noted.table,
+        "Item": _item(_revised(noted.security, noted.known)),
+        "ConditionExpression": _UNCHANGED,
+        "ExpressionAttributeValues": _item({":revision": noted.known.revision}),
+    }

@@ -123,6 +123,7 @@ ROUTES = [
     ("POST", f"{LICENSE}?session_id=x"),
 ]
 ROUTES += [("GET", f"{SESSIONS}/x/manifest?format=dash")]
+ROUTES += [("POST", f"{SESSIONS}/x/heartbeat"), ("DELETE", f"{SESSIONS}/x"), ("GET", PROGRESS)]
 
 
 def _forged(token, **claims):

@@ -294,10 +294,42 @@ def test_a_licence_needs_the_session_of_a_signed_in_viewer(thief, stranger, sess
     assert _licence(stranger, session, [kid]).status == 404
 
 
+def test_a_session_is_kept_alive_and_after_its_end_opens_nothing_more(viewer, published):
+    session, kid = viewer.watch(TITLE), published.outcome.package.key_ids["SD"]
+    assert viewer.ask("POST", session["heartbeat_url"]).status == 204
+    assert _licence(viewer, session, [kid]).status == 200
+
+    assert viewer.ask("DELETE", session["url"]).status == 204
+
+    refused = (
+        viewer.ask("POST", session["heartbeat_url"]),
+        viewer.get(session["manifests"]["dash"]),
+        _licence(viewer, session, [kid]),
+    )
+    assert [answer.status for answer in refused] == [410, 410, 410]
+
+
+def test_who_has_as_many_sessions_as_the_plan_allows_gets_no_other(stranger):
+    opened = []
+    for name in ("Kitchen", "Phone", "Laptop"):
+        answer = stranger.post("/api/playback/sessions", {"title_id": TITLE, "device": {"name": name}})
+        opened.append(answer)
+    *running, refused = opened
+    for answer in running:
+        assert stranger.ask("DELETE", answer.json["url"]).status == 204
+
+    assert [answer.status for answer in opened] == [201, 201, 409]
+    assert (refused.json["reason"], refused.json["limit"]) == ("stream-limit", 2)
+    assert {one["device"] for one in refused.json["playing"]} == {"Kitchen", "Phone"}
+    assert running[0].json["tier"] == {"allowed": "SD", "reasons": []}
+
+
 def test_progress_is_where_the_next_session_resumes(viewer):
     report = {"title_id": TITLE, "position_s": 7.5, "recorded_at": datetime.now(UTC).isoformat()}
     assert viewer.post("/api/playback/progress", report).status == 204
     assert viewer.watch(TITLE)["resume_position_s"] == 7.5
+    [begun] = [one for one in viewer.get("/api/playback/progress").json["titles"] if one["title_id"] == TITLE]
+    assert (begun["position_s"], begun["next_title_id"]) == (7.5, None)
 
 
 def test_a_late_report_of_progress_does_not_win(viewer):

@@ -17,6 +17,8 @@ TITLE = "big-buck-bunny"
 TITLES = "/api/catalog/titles"
 
 _TIMEOUT_S = 30
+_PLACES = 2
+"""Of a viewer's plan, those that these tests use: of more sessions, the oldest makes place."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Viewer:
     def __init__(self, *, port: int, token: str | None = None) -> None:
         self._port = port
         self.token = token
+        self._watching: list[str] = []
 
     def ask(
         self,
@@ -84,10 +87,13 @@ class Viewer:
         return self.ask("POST", path, body=urlencode(form).encode(), headers=content_type)
 
     def watch(self, title_id: str) -> dict[str, Any]:
-        """Open a session and return its answer."""
+        """Open a session and return its answer; end an older one, if there are as many as the viewer may have."""
+        while len(self._watching) >= _PLACES:
+            assert self.ask("DELETE", self._watching.pop(0)).status == 204
         answer = self.post("/api/playback/sessions", {"title_id": title_id})
         assert answer.status == 201, answer.body
         session: dict[str, Any] = answer.json
+        self._watching.append(session["url"])
         return session
 
 

@@ -71,6 +71,7 @@ class Seen:
     path: str
     authorization: str | None
     body: Any
+    method: str = "GET"
 
 
 REVOKED = {"type": "urn:marquee:problem:revoked", "title": "Revoked", "status": 403}
@@ -84,8 +85,14 @@ class House:
     titles: list[dict[str, Any]] = field(default_factory=lambda: [TITLE])
     resume_position_s: float = 0.0
     progress_interval_s: int = 30
+    heartbeat_interval_s: int = 30
     license_refused: bool = False
     revoked: bool = False
+    playing: list[dict[str, Any]] = field(default_factory=list)
+    """If somebody plays, there is no place left."""
+    ended: bool = False
+    """Whether the session is over by somebody else's doing."""
+    begun: list[dict[str, Any]] = field(default_factory=list)
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
     devices: list[dict[str, Any]] = field(default_factory=lambda: [TELEVISION, LAPTOP])
     stage: str = "clear"
@@ -188,16 +195,18 @@ class HouseHandler(BaseHTTPRequestHandler):
         self._answer(None)
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        is_form = self.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
-        self._answer(dict(parse_qsl(body.decode())) if is_form else json.loads(body))
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        is_form = (self.headers["Content-Type"] or "").startswith("application/x-www-form-urlencoded")
+        self._answer(dict(parse_qsl(body.decode())) if is_form else json.loads(body) if body else None)
 
     def do_DELETE(self) -> None:
         self._answer(None)
 
     def _answer(self, body: Any) -> None:
         path = urlsplit(self.path).path
-        self.house.seen.append(Seen(path=path, authorization=self.headers["Authorization"], body=body))
+        self.house.seen.append(
+            Seen(path=path, authorization=self.headers["Authorization"], body=body, method=self.command)
+        )
         match path.split("/")[1:]:
             case ["oauth2", _] | ["login"] | ["logout"]:
                 self._managed_login(path, body)
@@ -257,7 +266,7 @@ class HouseHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _api(self, path: list[str], body: Any) -> None:
+    def _api(self, path: list[str], body: Any) -> None:  # noqa: C901 - a case a route
         house = self.house
         if (self.headers["Authorization"] or "").split(".")[0] != f"Bearer {house.id_token}":
             self._json(401, {"message": "Unauthorized"})
@@ -271,10 +280,8 @@ class HouseHandler(BaseHTTPRequestHandler):
                 self._send(204, "application/json", b"")
             case ["account", "devices", *named], None:
                 self._devices(named)
-            case ["playback", "sessions"], {"title_id": "the-gradient"}:
-                self._json(201, self._session())
-            case ["playback", "sessions", "s1", "manifest"], None:
-                self._manifest()
+            case ["playback", "sessions", *rest], _:
+                self._sessions(rest, body)
             case ["playback", "license"], {"kids": _} if house.revoked:
                 self._json(403, REVOKED)
             case ["playback", "license"], {"kids": _} if house.license_refused:
@@ -282,6 +289,8 @@ class HouseHandler(BaseHTTPRequestHandler):
             case ["playback", "license"], {"kids": kids, "type": "temporary"}:
                 terms = {"expires_at": 4_000_000_000, "renew_at": None}
                 self._json(200, {"keys": [self._jwk(kid) for kid in kids], "type": "temporary", **terms})
+            case ["playback", "progress"], None:
+                self._json(200, {"titles": house.begun})
             case ["playback", "progress"], {"title_id": _, "position_s": _, "recorded_at": _}:
                 self._send(204, "application/json", b"")
             case _:
@@ -296,6 +305,22 @@ class HouseHandler(BaseHTTPRequestHandler):
         house.devices = [device for device in house.devices if device["device_id"] not in gone]
         self._send(204, "application/json", b"")
 
+    def _sessions(self, path: list[str], body: Any) -> None:
+        match path, body:
+            case [], _ if self.house.playing:
+                refusal = {"reason": "stream-limit", "limit": 2, "playing": self.house.playing}
+                self._json(409, {"title": "Conflict", "instance": "request-1"} | refusal)
+            case [], {"title_id": "the-gradient"}:
+                self._json(201, self._session())
+            case ["s1", "manifest"], None:
+                self._manifest()
+            case ["s1", "heartbeat"], None if self.house.ended:
+                self._json(410, {"title": "Expired", "detail": "the session has ended"})
+            case ((["s1", "heartbeat"] | ["s1"]), None):
+                self._send(204, "application/json", b"")
+            case _:
+                self._json(404, {"title": "Not found", "detail": "/".join(path), "instance": "request-1"})
+
     def _session(self) -> dict[str, Any]:
         manifest = "/api/playback/sessions/s1/manifest?format="
         return {
@@ -308,6 +333,9 @@ class HouseHandler(BaseHTTPRequestHandler):
             "edge": {"token": EDGE_TOKEN, "base": f"/media/{EDGE_TOKEN}/"},
             "resume_position_s": self.house.resume_position_s,
             "progress_interval_s": self.house.progress_interval_s,
+            "url": "/api/playback/sessions/s1",
+            "heartbeat_url": "/api/playback/sessions/s1/heartbeat",
+            "heartbeat_interval_s": self.house.heartbeat_interval_s,
             "expires_at": "2099-01-01T00:00:00Z",
         }
 

@@ -28,7 +28,7 @@ def asked_for(page):
 
 
 def positions(house):
-    return [request.body["position_s"] for request in house.asked("/api/playback/progress")]
+    return [request.body["position_s"] for request in house.asked("/api/playback/progress") if request.body]
 
 
 def wait_until(page, condition):
@@ -380,3 +380,73 @@ def test_devices_are_shown_and_signed_out(page, house):
     page.get_by_role("button", name="Sign out everywhere").click()
     page.get_by_role("button", name="Sign in").wait_for()
     assert house.devices == []
+
+
+def sessions(house, *, method):
+    """The paths of requests of a method below the sessions."""
+    return [request.path for request in house.asked("/api/playback/sessions") if request.method == method]
+
+
+def test_the_page_says_what_it_plays_and_is_the_same_device_at_every_visit(page, house):
+    for _ in range(2):
+        sign_in(page, address=f"/?title={TITLE['title_id']}")
+        wait_for_position(page, 0.2)
+        page.evaluate("sessionStorage.clear()")
+    devices = [request.body["device"] for request in house.asked("/api/playback/sessions") if request.body]
+    assert devices[0] == devices[-1]
+    assert "h264" in devices[0]["codecs"]
+    assert (devices[0]["max_height"], devices[0]["robustness"]) == (800, "software")
+    assert devices[0]["id"]
+
+
+def test_a_session_is_kept_alive_and_ended_when_the_viewer_leaves(page, house):
+    house.heartbeat_interval_s = 0.2
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_until(page, lambda: len(house.asked("/api/playback/sessions/s1/heartbeat")) >= 2)
+    assert sessions(house, method="DELETE") == []
+    page.goto("about:blank")
+    wait_until(page, lambda: sessions(house, method="DELETE") == ["/api/playback/sessions/s1"])
+    beats = len(house.asked("/api/playback/sessions/s1/heartbeat"))
+    page.wait_for_timeout(500)
+    assert len(house.asked("/api/playback/sessions/s1/heartbeat")) == beats
+
+
+def test_a_session_that_another_screen_has_taken_over_stops(page, house):
+    house.heartbeat_interval_s = 0.2
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    house.ended = True
+    page.get_by_role("alertdialog").get_by_text("API 410").wait_for()
+    assert page.evaluate("document.querySelector('video').paused")
+
+
+def test_who_is_refused_a_seat_is_told_who_sits(page, house):
+    house.playing = [
+        {"device": "<b>Kitchen</b>", "title_id": "t", "since": 1_795_000_000, "held_until": 1_795_000_075},
+        {"device": None, "title_id": "t", "since": 1_795_000_000, "held_until": 1_795_000_075},
+    ]
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    panel = page.get_by_role("alertdialog")
+    panel.get_by_text("Your plan has 2 screens at the same time").wait_for()
+    assert [line.split(", since ")[0] for line in panel.get_by_role("listitem").all_inner_texts()] == [
+        "<b>Kitchen</b>",
+        "A device",
+    ]
+    house.playing = []
+    panel.get_by_role("button", name="Try again").click()
+    wait_for_position(page, 0.2)
+
+
+def test_what_was_begun_stands_above_the_films_and_goes_on_at_a_click(page, house):
+    house.begun = [
+        {"title_id": TITLE["title_id"], "position_s": 5.0, "duration_s": 8.0, "recorded_at_ms": 2},
+        {"title_id": "gone", "position_s": 1.0, "duration_s": 8.0, "recorded_at_ms": 1},
+    ]
+    house.resume_position_s = 5.0
+    sign_in(page)
+    row = page.get_by_role("list", name="Continue watching").get_by_role("listitem")
+    row.get_by_text("3 s left").wait_for()
+    assert row.count() == 1
+    assert row.get_by_role("progressbar").evaluate("(bar) => bar.position") == pytest.approx(5 / 8)
+    row.get_by_role("link").click()
+    wait_for_position(page, 5.1)

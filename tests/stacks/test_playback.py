@@ -3,10 +3,13 @@ import pytest
 ROUTES = {
     "GET /api/catalog/titles": "catalog/ListTitles",
     "POST /api/playback/sessions": "playback/CreateSession",
+    "DELETE /api/playback/sessions/{session_id}": "playback/EndSession",
+    "POST /api/playback/sessions/{session_id}/heartbeat": "playback/Heartbeat",
     "GET /api/playback/sessions/{session_id}/manifest": "playback/GetManifest",
     "POST /api/playback/license": "playback/License",
     "POST /api/playback/license/{system}": "playback/VendorLicense",
     "GET /api/playback/license/fairplay/certificate": "playback/FairPlayCertificate",
+    "GET /api/playback/progress": "playback/ContinueWatching",
     "POST /api/playback/progress": "playback/Progress",
     "POST /api/device/code": "playback/DeviceCode",
     "POST /api/device/token": "playback/DeviceToken",
@@ -69,9 +72,18 @@ def test_the_api_is_throttled_and_logged(declared):
     assert "Authorization" not in stage["AccessLogSettings"]["Format"]
 
 
-def test_sessions_expire(declared):
-    sessions = declared.at("playback/Sessions")
-    assert sessions["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+@pytest.mark.parametrize("table", ["Sessions", "Leases"])
+def test_sessions_and_their_leases_expire(declared, table):
+    found = declared.at(f"playback/{table}")
+    assert found["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_whoever_keeps_or_ends_a_session_writes_leases_and_reads_nothing(declared):
+    for function in ("Heartbeat", "EndSession"):
+        granted = declared.granted(declared.at(f"playback/{function}Role"))
+        dynamodb = {action for one in granted for action in one.actions if action.startswith("dynamodb:")}
+        assert dynamodb == {"dynamodb:UpdateItem"}
+    assert declared.settings.playback.heartbeat_s * 2 < declared.settings.playback.lease_s, "two may be lost"
 
 
 def test_viewers_cannot_be_enumerated_and_have_long_passwords(declared):
@@ -213,7 +225,7 @@ def test_the_edge_secret_is_made_in_the_account_and_read_by_its_three_readers(de
     assert readers == decrypting(declared, "<governance/DataKey.Arn>", through="secretsmanager")
 
 
-@pytest.mark.parametrize("function", ["CreateSession", "GetManifest", "License", "Progress"])
+@pytest.mark.parametrize("function", ["CreateSession", "GetManifest", "License", "Progress", "Account"])
 def test_nobody_lists_or_empties_a_table(declared, function):
     for statement in declared.granted(declared.at(f"playback/{function}Role")):
         assert not statement.actions & {"dynamodb:Scan", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}

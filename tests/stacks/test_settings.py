@@ -1,8 +1,8 @@
 import ast
 import inspect
 import re
-from dataclasses import replace
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 

@@ -36,8 +36,9 @@ def happens(table, bus, deployed, context):
     return run
 
 
-def listed(context):
-    answer = handlers.list_titles({"requestContext": {"requestId": "r"}}, context)
+def listed(context, **query):
+    event = {"requestContext": {"requestId": "r"}, "queryStringParameters": query or None}
+    answer = handlers.list_titles(event, context)
     assert answer["statusCode"] == 200
     return json.loads(answer["body"])["titles"]
 
@@ -45,6 +46,16 @@ def listed(context):
 def audit(table):
     items = table.scan(ConsistentRead=True)["Items"]
     return sorted((item for item in items if item["sk"].startswith("AUDIT#")), key=lambda item: item["sk"])
+
+
+def test_a_childs_profile_is_shown_what_is_rated_for_it(happens, context):
+    accepted = samples.source_accepted()
+    rated = accepted.model_copy(update={"title": accepted.title.model_copy(update={"min_age": 7})})
+    happens(rated)
+    happens(samples.version_packaged())
+
+    assert [len(listed(context, max_age=age)) for age in ("6", "7", "12")] == [0, 1, 1]
+    assert listed(context)[0]["min_age"] == 7
 
 
 def test_a_film_is_published_listed_and_announced(happens, table, context):
@@ -58,6 +69,7 @@ def test_a_film_is_published_listed_and_announced(happens, table, context):
             "synopsis": "",
             "year": 2008,
             "credit": "Blender Foundation",
+            "min_age": None,
             "duration_s": 25.04,
             "version_id": samples.VERSION,
             "poster": f"/art/{samples.TITLE}/{samples.VERSION}/poster.jpg",

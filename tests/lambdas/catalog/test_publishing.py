@@ -69,7 +69,7 @@ def test_the_announcement_says_what_the_studio_said_and_what_was_packaged():
     assert event.revision == 4
     assert (event.title, event.delivery_id) == (samples.TITLE_METADATA, samples.DELIVERY)
     assert (event.renditions, event.key_ids) == (PACKAGED.renditions, PACKAGED.key_ids)
-    assert event.thumbnails == PACKAGED.thumbnails
+    assert (event.thumbnails, event.rights) == (PACKAGED.thumbnails, SOURCE.rights)
 
 
 def test_the_announcement_of_a_rollback_says_who_replaced_what_and_why():

@@ -12,19 +12,36 @@ from moto import mock_aws
 from lambdas.common.aws import client
 from lambdas.common.media import Manifests, Rendition, Tier
 from lambdas.encoding.models import ContentKey
-from lambdas.playback import handlers, store
+from lambdas.playback import handlers, sessions, store
+from lambdas.playback.accounts import Plan, Plans
 from lambdas.playback.models import EdgeKey, Playable
 
 TABLES = {
     "sessions": ("session_id",),
+    "leases": ("viewer_id",),
+    "accounts": ("viewer_id",),
     "playable": ("title_id",),
     "progress": ("viewer_id", "title_id"),
     "security": ("viewer_id",),
     "content_keys": ("title_id", "tier"),
     "revocations": ("scope", "subject"),
 }
+PLANS = Plans(
+    plans=(
+        Plan(name="basic", streams=1, top_tier=Tier.SD),
+        Plan(name="standard", streams=2, top_tier=Tier.HD),
+        Plan(name="premium", streams=4, top_tier=Tier.UHD),
+    ),
+    default_plan="premium",
+    default_territory="US",
+)
 DASH = """<?xml version="1.0"?>
-<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><BaseURL>a/</BaseURL></Period></MPD>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><BaseURL>a/</BaseURL>
+<AdaptationSet id="0" contentType="video" width="1920" height="1080">
+<Representation codecs="avc1.640028"/></AdaptationSet>
+<AdaptationSet id="1" contentType="video" width="854" height="480">
+<Representation codecs="avc1.4d401e"/></AdaptationSet>
+</Period></MPD>
 """
 HLS = """#EXTM3U
 #EXT-X-MEDIA:TYPE=AUDIO,URI="../audio/en.m3u8",GROUP-ID="a"
@@ -36,6 +53,11 @@ HLS = """#EXTM3U
 @pytest.fixture
 def edge_key():
     return EdgeKey(kid="k1", key="0123456789abcdef" * 4)
+
+
+@pytest.fixture
+def terms():
+    return sessions.Terms(plans=PLANS, ttl_s=60, lease_s=30, heartbeat_s=10)
 
 
 @pytest.fixture
@@ -54,6 +76,10 @@ def playable():
             Rendition(
                 rung="1080p", codec="h264", width=1920, height=1080,
                 bitrate_kbps=4200.5, vmaf_mean=95.1, vmaf_p5=90.2, tier=Tier.HD,
+            ),
+            Rendition(
+                rung="480p", codec="h264", width=854, height=480,
+                bitrate_kbps=1200.5, vmaf_mean=85.1, vmaf_p5=80.2, tier=Tier.SD,
             ),
         ),
         key_ids={Tier.AUDIO: "a" * 32, Tier.SD: "b" * 32, Tier.HD: "c" * 32},
@@ -86,14 +112,18 @@ def cloud():
         patch.setenv("MEDIA_BUCKET", "media")
         patch.setenv("SESSION_TTL_S", "3600")
         patch.setenv("EDGE_FUNCTION_ARN", "arn:aws:lambda:us-east-1:123456789012:function:marquee-end-sessions")
+        patch.setenv("LEASE_S", "75")
+        patch.setenv("HEARTBEAT_S", "30")
+        patch.setenv("PLANS", PLANS.model_dump_json())
         yield SimpleNamespace(wrapping_key_id=key_id)
     client.cache_clear()
 
 
 @pytest.fixture
 def aws(cloud, monkeypatch, edge_key):
-    """The cloud with empty tables and a fresh secret; nothing of the revocations is remembered."""
+    """The cloud with empty tables and a fresh secret, and functions that remember nothing."""
     store._read.clear()
+    handlers._manifest_for.cache_clear()
     for name, keys in TABLES.items():
         for item in client("dynamodb").scan(TableName=name)["Items"]:
             client("dynamodb").delete_item(TableName=name, Key={key: item[key] for key in keys})
@@ -109,7 +139,7 @@ def published(aws, playable, lambda_context):
     """`playable` as the functions find it: keys issued, manifests in the bucket, the title playable."""
     issued = handlers.issue_keys({"title_id": playable.title_id}, lambda_context)["keys"]
     keys = {key.tier: key for key in map(ContentKey.model_validate, issued)}
-    title = playable.model_copy(update={"key_ids": {tier: key.key_id for tier, key in keys.items()}})
+    title = playable.model_copy(update={"key_ids": {tier: keys[tier].key_id for tier in playable.key_ids}})
     store.PlayableTable("playable").put_if_newer(title)
     s3 = client("s3")
     s3.put_object(Bucket="media", Key=title.manifests.dash, Body=DASH.encode())
@@ -124,11 +154,11 @@ def call(lambda_context):
     def call(handler, *, body=None, viewer="viewer-1", query=None, path=None, headers=None, **claims):
         event = {
             "version": "2.0",
+            "headers": headers or {},
             "requestContext": {
                 "requestId": "request-1",
                 "authorizer": {"jwt": {"claims": {"sub": viewer, **claims} if viewer else {}, "scopes": None}},
             },
-            "headers": headers or {},
             "queryStringParameters": query,
             "pathParameters": path,
             "body": body if body is None or isinstance(body, str) else json.dumps(body),

@@ -9,7 +9,7 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import TitlePublished, TitleRolledBack
-from lambdas.common.media import Manifests, Tier, TitleMetadata
+from lambdas.common.media import Manifests, RightsWindow, Tier, TitleMetadata
 from lambdas.playback import handlers, store
 
 LONG_AGO = 1_000_000
@@ -83,10 +83,13 @@ def envelope(playable, *, time="2026-01-01T00:00:00Z", detail_type="TitlePublish
     event = TitlePublished(
         studio="blender",
         delivery_id="d1",
-        title=TitleMetadata(title_id=playable.title_id, name=playable.name),
+        title=TitleMetadata(title_id=playable.title_id, name=playable.name, min_age=playable.min_age),
         poster="art/p.jpg",
         **playable.model_dump(
-            include={"revision", "version_id", "duration_s", "manifests", "thumbnails", "renditions", "key_ids"}
+            include={
+                *("revision", "version_id", "duration_s", "manifests"),
+                *("thumbnails", "renditions", "key_ids", "rights"),
+            }
         ),
     )
     if detail_type == "TitleRolledBack":
@@ -101,6 +104,9 @@ def envelope(playable, *, time="2026-01-01T00:00:00Z", detail_type="TitlePublish
 
 
 def test_a_published_title_becomes_playable(aws, playable, lambda_context):
+    rights = (RightsWindow(territories=("DE",), starts_at=datetime(2026, 1, 1, tzinfo=UTC)),)
+    playable = playable.model_copy(update={"rights": rights, "min_age": 12})
+
     handlers.on_title_published(envelope(playable), lambda_context)
 
     assert store.PlayableTable("playable").get(playable.title_id) == playable
@@ -273,7 +279,7 @@ def test_a_key_of_another_title_is_refused(session, call, lambda_context):
 
 def test_a_session_plays_on_with_its_keys_after_the_title_has_new_ones(session, published, call, lambda_context):
     renewed = handlers.issue_keys({"title_id": published.title_id, "opened_for": "c1"}, lambda_context)["keys"]
-    key_ids = {Tier(key["tier"]): key["key_id"] for key in renewed}
+    key_ids = {Tier(key["tier"]): key["key_id"] for key in renewed if Tier(key["tier"]) in published.key_ids}
     changed = {"version_id": "c1", "key_ids": key_ids, "revision": published.revision + 1}
     store.PlayableTable("playable").put_if_newer(published.model_copy(update=changed))
 

@@ -1,17 +1,19 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lambdas.common.errors import InvalidInputError
 from lambdas.common.parsing import parse
 from lambdas.playback import progress
-from lambdas.playback.models import ProgressReport
+from lambdas.playback.models import Progress, ProgressReport
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def accept(playable, position_s, recorded_at=NOW):
-    report = ProgressReport(title_id=playable.title_id, position_s=position_s, recorded_at=recorded_at)
+def accept(playable, position_s, recorded_at=NOW, **said):
+    report = ProgressReport(title_id=playable.title_id, position_s=position_s, recorded_at=recorded_at, **said)
     return progress.accept(report=report, viewer_id="viewer-1", playable=playable, now=NOW)
 
 
@@ -68,3 +70,80 @@ def test_a_report_that_does_not_fit_is_refused_by_field(change, field):
         parse(ProgressReport, good | change)
 
     assert [error.field for error in refused.value.errors] == [field]
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=400), timedelta(days=-400), timedelta()])
+def test_however_wrong_a_clock_is_a_report_counts_from_when_it_was_made(playable, wrong):
+    waited = timedelta(minutes=5)
+
+    report = accept(playable, 1, NOW - waited + wrong, sent_at=NOW + wrong)
+
+    assert report.recorded_at_ms == round((NOW - waited).timestamp() * 1000)
+
+
+def test_nothing_is_recorded_after_it_is_sent(playable):
+    with pytest.raises(InvalidInputError, match="sent_at"):
+        accept(playable, 1, NOW + timedelta(minutes=3), sent_at=NOW)
+
+
+def test_each_profile_has_its_own_progress(playable):
+    assert accept(playable, 1, profile_id="kids").viewer_id != accept(playable, 1).viewer_id
+
+
+def reported(recorded_at_ms, position_s=10.0, *, title_id="t", completed=False):
+    return Progress(
+        viewer_id="v", title_id=title_id, position_s=position_s, duration_s=100.0, completed=completed,
+        recorded_at_ms=recorded_at_ms,
+    )  # fmt: skip
+
+
+REPORTS = st.builds(reported, st.integers(0, 5), st.sampled_from([0.0, 1.5, 99.0]))
+
+
+@given(one=REPORTS, two=REPORTS, three=REPORTS)
+@settings(max_examples=100, deadline=None)
+def test_merging_has_no_order_and_no_memory(one, two, three):
+    merged = progress.merged
+
+    assert merged(one, two) == merged(two, one)
+    assert merged(merged(one, two), three) == merged(one, merged(two, three))
+    assert merged(one, one) == one
+
+
+@given(
+    beats=st.lists(st.tuples(st.booleans(), REPORTS), min_size=1, max_size=12),
+    exchanges=st.lists(st.booleans(), max_size=4),
+)
+@settings(max_examples=60, deadline=None)
+def test_two_replicas_that_cannot_hear_each_other_agree_as_soon_as_they_do(beats, exchanges):
+    replicas = [None, None]
+
+    def take(replica, report):
+        known = replicas[replica]
+        replicas[replica] = report if known is None else progress.merged(known, report)
+
+    for east, report in beats:
+        take(int(east), report)
+    # They tell each other, once each way and some more often, and nothing is lost that anybody accepted.
+    for direction in (*exchanges, True, False, True):
+        if replicas[not direction] is not None:
+            take(int(direction), replicas[not direction])
+
+    newest = max(beats, key=lambda beat: (beat[1].recorded_at_ms, beat[1].position_s))[1]
+    assert replicas == [newest, newest]
+
+
+def test_what_was_begun_is_offered_the_latest_first_and_what_was_seen_is_not():
+    known = [
+        reported(1, title_id="first"),
+        reported(3, title_id="last"),
+        reported(2, title_id="seen", completed=True),
+        *(reported(0, title_id=f"old-{number}") for number in range(progress.CONTINUED)),
+    ]
+
+    offered = progress.continued(known)
+
+    assert [one["title_id"] for one in offered[:2]] == ["last", "first"]
+    assert "seen" not in {one["title_id"] for one in offered}
+    assert len(offered) == progress.CONTINUED
+    assert {one["next_title_id"] for one in offered} == {None}

@@ -2,16 +2,45 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambdas.common.errors import ExpiredError, NotFoundError
+from lambdas.common.errors import ExpiredError, InvalidInputError, NotFoundError
+from lambdas.common.media import Tier
 from lambdas.playback import sessions
-from lambdas.playback.models import Progress
+from lambdas.playback.accounts import Account
+from lambdas.playback.models import Device, Progress, SessionRequest
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def session(playable):
-    return sessions.create(viewer_id="viewer-1", playable=playable, device="tv", now=NOW, ttl_s=60)
+def create(playable, terms):
+    """Create a session on `playable`, or on what is given in its place."""
+
+    def create(title=playable, *, plan="premium", device=None, session_id="s" * 32):
+        return sessions.create(
+            session_id=session_id,
+            account=Account(viewer_id="viewer-1", plan=plan, territory="US"),
+            playable=title,
+            request=SessionRequest(title_id=title.title_id, device=device or Device(name="tv")),
+            terms=terms,
+            now=NOW,
+        )
+
+    return create
+
+
+@pytest.fixture
+def session(create):
+    return create()
+
+
+@pytest.fixture
+def answer(edge_key):
+    """Answer a request for a session."""
+
+    def answer(session, progress=None):
+        return sessions.answer(session=session, progress=progress, key=edge_key, heartbeat_s=10)
+
+    return answer
 
 
 def seen(position_s, *, completed):
@@ -23,42 +52,65 @@ def test_a_session_pins_the_version_that_was_current(session, playable):
     assert session.thumbnails == playable.thumbnails
 
 
-def test_session_ids_cannot_be_guessed_from_each_other(playable):
-    ids = {
-        sessions.create(viewer_id="v", playable=playable, device=None, now=NOW, ttl_s=60).session_id for _ in range(50)
-    }
+def test_session_ids_cannot_be_guessed_from_each_other(edge_key):
+    ids = {sessions.session_id_of(viewer_id="v", idempotency_key=None, key=edge_key) for _ in range(50)}
 
     assert len(ids) == 50
     assert min(map(len, ids)) >= 32
 
 
-def test_the_answer_is_all_that_a_player_needs(session, edge_key):
-    answer = sessions.answer(session=session, progress=None, key=edge_key)
+def test_the_same_idempotency_key_of_the_same_viewer_is_the_same_session(edge_key):
+    def session_id(viewer_id, idempotency_key):
+        return sessions.session_id_of(viewer_id=viewer_id, idempotency_key=idempotency_key, key=edge_key)
 
-    manifest = f"/api/playback/sessions/{session.session_id}/manifest?format="
-    assert answer["manifests"] == {"dash": f"{manifest}dash", "hls": f"{manifest}hls"}
-    assert answer["license_url"] == f"/api/playback/license?session_id={session.session_id}"
-    assert answer["edge"]["base"] == f"/media/{answer['edge']['token']}/"
-    assert answer["thumbnails"] == f"{answer['edge']['base']}{session.thumbnails}"
-    assert answer["expires_at"] == int(NOW.timestamp()) + 60
-    assert answer["progress_interval_s"] == 30
+    ids = {session_id(viewer, key) for viewer in ("v", "w") for key in ("1", "2")}
+
+    assert len(ids) == 4
+    assert session_id("v", "1") in ids
+    assert "v1" not in session_id("v", "1")
 
 
-def test_a_version_without_thumbnails_has_none_in_the_answer(playable, edge_key):
-    bare = playable.model_copy(update={"thumbnails": None})
-    session = sessions.create(viewer_id="v", playable=bare, device=None, now=NOW, ttl_s=60)
+@pytest.mark.parametrize("idempotency_key", ["", "x" * 256])
+def test_an_idempotency_key_has_a_length(edge_key, idempotency_key):
+    with pytest.raises(InvalidInputError, match="255"):
+        sessions.session_id_of(viewer_id="v", idempotency_key=idempotency_key, key=edge_key)
 
-    assert sessions.answer(session=session, progress=None, key=edge_key)["thumbnails"] is None
+
+def test_a_session_has_the_keys_of_its_tier_and_below(create, playable):
+    assert set(create(plan="standard").key_ids) == set(playable.key_ids) == {Tier.AUDIO, Tier.SD, Tier.HD}
+    basic = create(plan="basic")
+    assert (basic.tier, basic.reasons) == (Tier.SD, ("plan",))
+    assert set(basic.key_ids) == {Tier.AUDIO, Tier.SD}
+
+
+def test_the_answer_is_all_that_a_player_needs(session, answer):
+    told = answer(session)
+
+    url = f"/api/playback/sessions/{session.session_id}"
+    assert told["url"] == url
+    assert told["manifests"] == {"dash": f"{url}/manifest?format=dash", "hls": f"{url}/manifest?format=hls"}
+    assert told["license_url"] == f"/api/playback/license?session_id={session.session_id}"
+    assert told["license_urls"] == {"org.w3.clearkey": told["license_url"]}
+    assert told["edge"]["base"] == f"/media/{told['edge']['token']}/"
+    assert told["thumbnails"] == f"{told['edge']['base']}{session.thumbnails}"
+    assert told["expires_at"] == int(NOW.timestamp()) + 60
+    assert told["progress_interval_s"] == 30
+    assert (told["heartbeat_url"], told["heartbeat_interval_s"]) == (f"{url}/heartbeat", 10)
+    assert told["tier"] == {"allowed": "HD", "reasons": []}
+
+
+def test_a_version_without_thumbnails_has_none_in_the_answer(create, playable, answer):
+    session = create(playable.model_copy(update={"thumbnails": None}))
+
+    assert answer(session)["thumbnails"] is None
 
 
 @pytest.mark.parametrize(
     ("progress", "resume"),
     [(None, 0.0), (seen(42.5, completed=False), 42.5), (seen(99.0, completed=True), 0.0)],
 )
-def test_a_film_goes_on_where_it_was_left_unless_it_was_seen_to_its_end(session, edge_key, progress, resume):
-    answer = sessions.answer(session=session, progress=progress, key=edge_key)
-
-    assert answer["resume_position_s"] == resume
+def test_a_film_goes_on_where_it_was_left_unless_it_was_seen_to_its_end(session, answer, progress, resume):
+    assert answer(session, progress)["resume_position_s"] == resume
 
 
 def test_its_viewer_may_use_a_session_until_the_last_second(session):

@@ -10,6 +10,7 @@ from lambdas.common.media import Tier
 from lambdas.encoding.models import ContentKey, encryption_context
 from lambdas.playback import store
 from lambdas.playback.models import Progress, Session
+from lambdas.playback.progress import merged
 
 CONTEXT = {"title_id": "t", "tier": Tier.HD, "key_id": "c" * 32}
 
@@ -74,9 +75,21 @@ def test_progress_is_kept_only_if_it_is_newer(aws):
     assert table.put_if_newer(a_progress(recorded_at_ms=2_000, position_s=60.25))
     assert not table.put_if_newer(a_progress(recorded_at_ms=1_999, position_s=10))
     assert not table.put_if_newer(a_progress(recorded_at_ms=2_000, position_s=10))
+    assert not table.put_if_newer(a_progress(recorded_at_ms=2_000, position_s=60.25))
     assert table.get(viewer_id="v", title_id="t").position_s == 60.25
     assert table.put_if_newer(a_progress(recorded_at_ms=2_001, position_s=30))
     assert table.get(viewer_id="v", title_id="t").position_s == 30
+
+
+def test_the_table_keeps_what_merging_keeps(aws):
+    table = store.ProgressTable("progress")
+    reports = [a_progress(recorded_at_ms=at, position_s=position) for at in (2, 1, 3) for position in (1.5, 7, 3)]
+    expected = reports[0]
+
+    for report in reports:
+        table.put_if_newer(report)
+        expected = merged(expected, report)
+        assert table.get(viewer_id="v", title_id="t") == expected
 
 
 def test_the_first_key_of_a_tier_stays(aws):

@@ -4,15 +4,22 @@ import jwt
 import pytest
 from pydantic import ValidationError
 
-from lambdas.playback import sessions
-from lambdas.playback.models import EdgeKey
+from lambdas.playback.models import EdgeKey, Session
 from lambdas.playback.tokens import media_base, mint
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def a_session(playable):
-    return sessions.create(viewer_id="v", playable=playable, device=None, now=NOW, ttl_s=60)
+    return Session(
+        session_id="s" * 32,
+        viewer_id="v",
+        title_id=playable.title_id,
+        version_id=playable.version_id,
+        manifests=playable.manifests,
+        created_at=int(NOW.timestamp()),
+        expires_at=int(NOW.timestamp()) + 60,
+    )
 
 
 def test_a_token_opens_one_version_for_as_long_as_its_session(playable, edge_key):
