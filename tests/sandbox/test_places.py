@@ -44,7 +44,7 @@ def tables(cloud):
         )
         patch.setattr(store, "client", lambda _: dynamodb)
         names = {}
-        for kind, key in (("sessions", "session_id"), ("leases", "viewer_id")):
+        for kind, key in (("sessions", "session_id"), ("leases", "viewer_id"), ("security", "viewer_id")):
             names[kind] = f"places-{kind}"
             dynamodb.create_table(
                 TableName=names[kind],
@@ -58,12 +58,23 @@ def tables(cloud):
         dynamodb.close()
 
 
+def look_at(tables, viewer_id):
+    return store.leases_and_security(viewer_id=viewer_id, leases=tables.leases, security=tables.security)
+
+
 @pytest.fixture
 def attempt(tables):
     """One device's attempt, as `create_session` makes it; returns its session, or none if it is refused."""
     viewer_id = uuid4().hex
 
     def attempt(device=None):
+        noted = []
+
+        def look():
+            held, known = look_at(tables, viewer_id)
+            noted.append(store.Noted(table=tables.security, known=known, security=known))
+            return held
+
         now = int(datetime.now(UTC).timestamp())
         session = Session(
             session_id=uuid4().hex, viewer_id=viewer_id, title_id="t", version_id="v",
@@ -73,10 +84,12 @@ def attempt(tables):
             outcome = sessions.open_session(
                 session,
                 lease=sessions.lease_of(session, device=Device(id=device), terms=TERMS),
-                held=tables.leases_table.held(viewer_id),
+                held=look(),
                 streams=LIMIT,
-                write=lambda claim: tables.leases_table.open(session, claim=claim, sessions_table=tables.sessions),
-                read=lambda: tables.leases_table.held(viewer_id),
+                write=lambda claim: tables.leases_table.open(
+                    session, claim=claim, noted=noted[-1], sessions_table=tables.sessions
+                ),
+                read=look,
                 pause=lambda _: None,
             )
         except StreamLimitError:
@@ -104,7 +117,7 @@ def test_of_a_thousand_attempts_on_two_places_two_succeed(tables, attempt):
     opened = {session.session_id for session in at_once(ATTEMPTS, attempt.run) if session}
 
     assert len(opened) == LIMIT
-    assert set(tables.leases_table.held(attempt.viewer_id)) == opened
+    assert set(look_at(tables, attempt.viewer_id)[0]) == opened
 
 
 def test_a_place_that_is_free_is_always_taken_and_never_twice(tables, attempt):
@@ -123,4 +136,4 @@ def test_a_place_that_is_free_is_always_taken_and_never_twice(tables, attempt):
 def test_one_device_that_asks_several_times_at_once_has_one_place(tables, attempt):
     assert all(at_once(4, lambda: attempt.run("tv-1")))
 
-    assert len(tables.leases_table.held(attempt.viewer_id)) == 1
+    assert len(look_at(tables, attempt.viewer_id)[0]) == 1

@@ -207,7 +207,7 @@ def test_a_repeated_request_gets_the_session_it_has_and_takes_no_second_place(ac
 
     assert again.status == 201
     assert again.json["session_id"] == first.json["session_id"]
-    assert len(store.LeaseTable("leases").held(VIEWER)) == 1
+    assert len(leases_of(VIEWER)) == 1
     assert ask(key="play-2").json["session_id"] != first.json["session_id"]
 
 
@@ -236,8 +236,14 @@ def test_a_key_is_good_for_one_title_one_viewer_and_as_long_as_the_session(accou
 # --- what it costs
 
 
+def leases_of(viewer_id):
+    return store.leases_and_security(viewer_id=viewer_id, leases="leases", security="security")[0]
+
+
 def test_a_session_is_one_read_and_one_transaction(account, ask, calls):
     account("standard")
+    # What is revoked is read once in 15 s, for all viewers.
+    store.revoked("revocations")
     calls.clear()
 
     assert ask().status == 201
@@ -311,7 +317,7 @@ def test_who_may_not_see_a_title_takes_no_place(account, ask, published):
     refused = ask()
 
     assert (refused.status, refused.json["reason"]) == (403, "territory")
-    assert not store.LeaseTable("leases").held(VIEWER)
+    assert not leases_of(VIEWER)
 
 
 def test_a_childs_profile_is_refused_what_is_not_rated_for_it(account, ask):
@@ -338,7 +344,7 @@ def test_a_device_that_plays_nothing_of_a_title_is_told_so_before_it_takes_a_pla
     refused = ask(device={"codecs": ["av1"]})
 
     assert (refused.status, refused.json["reason"]) == (403, "device")
-    assert not store.LeaseTable("leases").held(VIEWER)
+    assert not leases_of(VIEWER)
 
 
 def test_devices_of_one_class_share_what_is_left_of_a_manifest_and_no_token(account, ask, call, published):
