@@ -40,14 +40,16 @@ class Resource:
     body: Mapping[str, Any] = field(repr=False)
     declared: Declared = field(repr=False)
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever a template may hold
         return self.properties[name]
 
     @property
     def properties(self) -> Mapping[str, Any]:
-        return self.body.get("Properties", {})
+        """Its properties, as the template has them."""
+        found: Mapping[str, Any] = self.body.get("Properties", {})
+        return found
 
-    def text(self, value: Any) -> str:
+    def text(self, value: Any) -> str:  # noqa: ANN401 - the same
         """Return `value`, which stands in this resource, with its references followed."""
         return self.declared.text(value, stack=self.stack)
 
@@ -73,22 +75,27 @@ class Declared:
 
     @property
     def settings(self) -> Settings:
+        """Of the platform that was synthesised."""
         return self.synthesis.platform.settings
 
     @property
     def profile(self) -> str:
+        """The profile's name."""
         return self.settings.profile
 
     @property
     def directory(self) -> Path:
+        """The cloud assembly of the whole app."""
         return self.synthesis.directory
 
     @property
     def templates(self) -> Mapping[str, Template]:
+        """The templates, by the id of their stack."""
         return self.synthesis.templates
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:
+        """The resources of every template."""
         return tuple(
             Resource(stack, logical_id, self._path(body, stack=stack, logical_id=logical_id), body["Type"], body, self)
             for stack, template in self.templates.items()
@@ -133,7 +140,7 @@ class Declared:
             for statement in policy.statements(policy["PolicyDocument"])
         ]
 
-    def text(self, value: Any, *, stack: str) -> str:
+    def text(self, value: Any, *, stack: str) -> str:  # noqa: ANN401 - whatever a template may hold
         """Return `value` as text: names where they are known, ``<path.Attribute>`` where only AWS will know."""
         if not isinstance(value, dict):
             return str(value)
@@ -169,5 +176,5 @@ class Declared:
         return path.removeprefix(f"{self.profile}/").removesuffix("/Resource").removesuffix("/Default")
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: Any) -> list[Any]:  # noqa: ANN401 - the same
     return value if isinstance(value, list) else [value]

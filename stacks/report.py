@@ -1,4 +1,4 @@
-"""Write ``docs/generated/acknowledgements.md``: every policy finding that is accepted, where, and why.
+"""Write ``docs/generated``: every policy finding that is accepted, where, and why; and who may do what to what.
 
 Run as ``python -m stacks.report``; ``make docs`` does.
 """
@@ -15,6 +15,8 @@ from pathlib import Path
 
 from aws_cdk import Validations
 
+from stacks import access
+from stacks.declared import Declared
 from stacks.synthesis import CONFIGURATIONS, Synthesis, synthesise
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "generated" / "acknowledgements.md"
@@ -100,14 +102,14 @@ def page(configurations: Mapping[str, Iterable[Acknowledgement]]) -> str:
 
 
 def main() -> None:
-    """Synthesise every configuration and write the page."""
+    """Synthesise every configuration and write the pages."""
     with tempfile.TemporaryDirectory() as folder:
-        found = {
-            name: tuple(acknowledgements(synthesise(settings, Path(folder, name))))
-            for name, settings in CONFIGURATIONS.items()
-        }
+        made = {name: synthesise(settings, Path(folder, name)) for name, settings in CONFIGURATIONS.items()}
+        accepted = {name: tuple(acknowledgements(synthesis)) for name, synthesis in made.items()}
+        granted = {name: tuple(access.grants(Declared(synthesis))) for name, synthesis in made.items()}
     PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(page(found))
+    PAGE.write_text(page(accepted))
+    access.PAGE.write_text(access.page(granted))
 
 
 if __name__ == "__main__":

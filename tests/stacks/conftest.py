@@ -2,8 +2,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from stacks.declared import Declared
 from stacks.synthesis import CONFIGURATIONS, synthesise
-from tests.stacks.declared import Declared
 
 
 class _Configurations(Mapping):

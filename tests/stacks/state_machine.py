@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.stacks.declared import Declared
+from stacks.declared import Declared
 
 State = dict[str, Any]
 

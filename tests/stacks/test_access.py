@@ -3,6 +3,8 @@
 import json
 import re
 
+from stacks import access
+
 NO_RESOURCES = {
     # Actions that AWS authorises without a resource.
     "xray:PutTraceSegments",
@@ -75,6 +77,22 @@ def test_a_function_is_invoked_by_one_service_for_one_source(declared):
     for permission in declared.of("AWS::Lambda::Permission"):
         assert "SourceArn" in permission.properties, permission
         assert permission["Principal"] in {"events.amazonaws.com", "apigateway.amazonaws.com"}
+
+
+def test_the_page_lists_who_may_do_what(configurations):
+    found = {name: access.grants(declared) for name, declared in configurations.items()}
+    assert access.PAGE.read_text() == access.page(found), "out of date: run python -m stacks.report"
+
+
+def test_the_page_names_a_grant_with_its_condition(production):
+    [grant] = [
+        grant
+        for grant in access.grants(production)
+        if grant.path == "playback/LicenseRole" and grant.actions == ("kms:Decrypt",)
+    ]
+    assert grant.resource == "<playback/ContentKeyWrapping.Arn>"
+    assert "kms:EncryptionContext:marquee:title" in grant.condition
+    assert f"| `LicenseRole` | `kms:Decrypt` | `{grant.resource}` |" in access.page({"production": [grant]})
 
 
 def test_there_is_no_secret_in_a_template(declared):

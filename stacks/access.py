@@ -1,0 +1,108 @@
+"""``docs/generated/access.md``: who may do what to which resource, out of the templates."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from stacks.declared import Declared, Resource, Statement
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "generated" / "access.md"
+_INTRINSICS = {"Ref", "Fn::GetAtt", "Fn::Join", "Fn::GetStackOutput"}
+
+_HEAD = """\
+# Access
+
+Written by `python -m stacks.report`; do not edit. What the policies of each role allow, as the templates have it:
+whoever is not in this list may not. Managed policies stand apart, where a role has any. What resources say of
+themselves (bucket, queue and key policies) is not in it.
+
+`<path>` is the construct of a resource, `<profile>` the profile's name.
+"""
+_TABLE = """
+## {title}
+
+| Role | May | On | If | Configurations |
+|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class Grant:
+    """What one role may do to one resource.
+
+    `path` is the role's construct, below its profile; `condition` is empty, or what has to be true of the request.
+    """
+
+    path: str
+    resource: str
+    actions: tuple[str, ...]
+    condition: str
+
+
+def grants(declared: Declared) -> Iterator[Grant]:
+    """Yield what every role of one configuration may do."""
+    for role in declared.of("AWS::IAM::Role"):
+        for statement in (found for found in declared.granted(role) if found.effect == "Allow"):
+            condition = _condition(role, statement)
+            for resource in statement.resources:
+                yield Grant(
+                    path=role.path,
+                    resource=_alike(resource, declared),
+                    actions=tuple(sorted(statement.actions)),
+                    condition=_alike(condition, declared),
+                )
+        for managed in role.properties.get("ManagedPolicyArns", ()):
+            name = role.text(managed).rpartition("policy/")[2]
+            yield Grant(path=role.path, resource="", actions=(f"managed policy {name}",), condition="")
+
+
+def page(configurations: Mapping[str, Iterable[Grant]]) -> str:
+    """Return the page's text, from the grants of each configuration."""
+    where = defaultdict(list)
+    for name, found in configurations.items():
+        for grant in sorted(set(found)):
+            where[grant].append(name)
+    text = _HEAD
+    for stack, group in groupby(sorted(where), key=lambda grant: grant.path.partition("/")[0]):
+        text += _TABLE.format(title=stack)
+        for grant in group:
+            configured = "all" if len(where[grant]) == len(configurations) else ", ".join(where[grant])
+            cells = (
+                f"`{grant.path.partition('/')[2]}`",
+                "<br>".join(f"`{action}`" for action in grant.actions),
+                _code(grant.resource),
+                _code(grant.condition),
+                configured,
+            )
+            text += f"| {' | '.join(cells)} |\n"
+    return text
+
+
+def _condition(role: Resource, statement: Statement) -> str:
+    return json.dumps(_followed(role, statement.condition), sort_keys=True) if statement.condition else ""
+
+
+def _followed(role: Resource, value: Any) -> Any:  # noqa: ANN401 - whatever a template may hold
+    """Return a condition with its references followed."""
+    if isinstance(value, list):
+        return [_followed(role, one) for one in value]
+    if isinstance(value, dict):
+        if len(value) == 1 and set(value) <= _INTRINSICS:
+            return role.text(value)
+        return {name: _followed(role, one) for name, one in value.items()}
+    return value
+
+
+def _alike(text: str, declared: Declared) -> str:
+    """Return `text` as it reads in every profile."""
+    return text.replace(f"-{declared.profile}-", "-<profile>-")
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
