@@ -154,7 +154,7 @@ class Declared:
                 other = self._stack_by_name[argument["StackName"]]
                 return self.text(self.templates[other]["Outputs"][argument["OutputName"]]["Value"], stack=other)
             case "Fn::Join":
-                return argument[0].join(self.text(part, stack=stack) for part in argument[1])
+                return str(argument[0]).join(self.text(part, stack=stack) for part in argument[1])
             case _:
                 return json.dumps(value)
 
