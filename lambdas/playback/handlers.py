@@ -316,7 +316,7 @@ class _Admission:
         self._signals = read(event.get("headers", {}), device=device, key=key)
         self._at = int(now().timestamp())
         claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
-        self._signed_in_at = int(claims.get("auth_time", self._at))
+        self._signed_in_at = int(claims.get("auth_time", 0))
         self._table = security_table
         self.noted: store.Noted
 
