@@ -4,9 +4,12 @@ import json
 import urllib.request
 from urllib.parse import quote
 
+import boto3
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from sandbox.edge_deployment import read_deployment
 
 pytestmark = pytest.mark.embedded
 
@@ -142,3 +145,38 @@ def test_a_distribution_can_be_read_back_with_its_function(aws, deploy):
     assert cached["FunctionAssociations"]["Items"] == [
         {"FunctionARN": outputs["Function"], "EventType": "viewer-request"}
     ]
+
+
+def test_what_an_origin_is_told_and_that_nothing_is_kept_is_read_back_from_a_template(cloud, deploy):
+    policy = {
+        "Name": "viewers",
+        "MinTTL": 0,
+        "DefaultTTL": 0,
+        "MaxTTL": 1,
+        "ParametersInCacheKeyAndForwardedToOrigin": {
+            "CookiesConfig": {"CookieBehavior": "none"},
+            "EnableAcceptEncodingGzip": False,
+            "HeadersConfig": {"HeaderBehavior": "whitelist", "Headers": ["Authorization", "CloudFront-Viewer-Country"]},
+            "QueryStringsConfig": {"QueryStringBehavior": "all"},
+        },
+    }
+    origin = {
+        "Id": "api",
+        "DomainName": "abcd1234.execute-api.us-east-1.amazonaws.com",
+        "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"},
+        "OriginCustomHeaders": [{"HeaderName": "x-marquee-origin", "HeaderValue": "the-token"}],
+    }
+    behaviour = {"TargetOriginId": "api", "ViewerProtocolPolicy": "https-only", "CachePolicyId": {"Ref": "Policy"}}
+    config = {"Enabled": True, "Origins": [origin], "DefaultCacheBehavior": behaviour}
+    outputs = deploy(
+        {
+            "Policy": {"Type": "AWS::CloudFront::CachePolicy", "Properties": {"CachePolicyConfig": policy}},
+            "Edge": {"Type": "AWS::CloudFront::Distribution", "Properties": {"DistributionConfig": config}},
+        },
+        {"Id": {"Ref": "Edge"}},
+    )
+    session = boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded", region_name="us-east-1")
+    deployed = read_deployment(session=session, endpoint=cloud.endpoint, distribution_id=outputs["Id"])
+    [found] = deployed.behaviours
+    assert found.caching is None
+    assert found.origin.told == (("x-marquee-origin", "the-token"),)
