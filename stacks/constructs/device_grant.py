@@ -34,6 +34,7 @@ def television_client(scope: Construct, *, pool: cognito.UserPool) -> cognito.IU
         scope,
         "Television",
         user_pool_id=pool.user_pool_id,
+        client_name="television",
         generate_secret=False,
         explicit_auth_flows=["ALLOW_CUSTOM_AUTH"],
         prevent_user_existence_errors="ENABLED",

@@ -15,6 +15,7 @@ from stacks.constructs.context_stack import ContextStack
 
 _PAGE: Final[Mapping[str, Any]] = MappingProxyType(
     {
+        "client_name": "page",
         "generate_secret": False,
         # Cognito's default, of no flow named, has two that anybody may begin. This one asks for an IAM permission,
         # and no role has it: the page's client gives tokens for a code of the managed login, and for nothing else.
