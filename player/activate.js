@@ -61,6 +61,7 @@ export function wireActivation({ api }) {
       const { device } = await api.deviceRequest(asked);
       only("question");
       byId("device-name").textContent = device;
+      byId("device-code-asked").textContent = asked;
       byId("device-allow").focus();
     });
   });

@@ -352,7 +352,8 @@ def test_a_television_is_let_in_or_refused_by_whoever_signs_in(page, house, butt
     assert page.get_by_label("The code on its screen").input_value() == DEVICE_CODE
     assert house.asked("/api/device") == []
     page.get_by_role("button", name="Continue").click()
-    page.get_by_text("Living <b>room</b>").wait_for()
+    page.get_by_text("Living <b>room</b> asks to watch as you.").wait_for()
+    assert DEVICE_CODE in page.locator("#device-question").inner_text()
     assert house.asked("/api/device/approve") == []
     page.get_by_role("button", name=button).click()
     page.get_by_role("status").get_by_text(said).wait_for()
