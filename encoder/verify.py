@@ -120,8 +120,8 @@ class _Verification:
         self._light(present)
         for recipe in self._work.plan.video:
             self._scored(recipe.rung)
-        # Both manifests speak of the same segments of picture and sound; each has its own of text.
-        tracks = (*dash, *(track for track in hls if track.kind is Kind.TEXT))
+        # Both manifests speak of the same segments, but for files of WebVTT.
+        tracks = (*dash, *(track for track in hls if track.kind is Kind.TEXT and track.init is None))
         return VerificationReport(
             checked_at=datetime.now(UTC),
             objects=len(present),

@@ -305,6 +305,9 @@ def test_subtitles_are_offered_once_each_and_shown_across_segments(page, house):
     sign_in(page, address=f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.6)
     page.evaluate("document.querySelector('video').pause()")
+    # What is forced is shown without being asked for.
+    asked = {request.path.rpartition("/")[0] for request in house.asked("/media/") if "/subtitles/" in request.path}
+    assert {path.rpartition("/")[2] for path in asked} == {"en_forced"}
     page.locator("video").hover(force=True)
     page.get_by_role("button", name="Captions").first.click()
     menu = page.locator(".shaka-text-languages:visible")
