@@ -15,7 +15,7 @@ from lambdas.encoding.models import EncodingPlan, PackageReport
 from lambdas.ingestion.quality import QualityReport
 from sandbox.deployed import Deployed
 
-_POLL_S = 0.25
+_POLL_S = 0.5
 _TITLE_APPEARS_S = 30.0
 _STARTS_S = 300.0
 
@@ -159,7 +159,7 @@ def _follow_execution(
 def _stages(states: Any, arn: str) -> list[Stage]:  # noqa: ANN401
     """Return the states that an execution has entered, from its history; those inside a Map count by name."""
     stages: dict[str, Stage] = {}
-    for page in states.get_paginator("get_execution_history").paginate(executionArn=arn):
+    for page in states.get_paginator("get_execution_history").paginate(executionArn=arn, includeExecutionData=False):
         for event in page["events"]:
             if entered := event.get("stateEnteredEventDetails"):
                 stages.setdefault(entered["name"], Stage(name=entered["name"], started=event["timestamp"]))
