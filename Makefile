@@ -46,7 +46,7 @@ check: $(READY) ## ruff, mypy --strict, cfn-lint
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	@$(BIN)/marquee synth
-	$(BIN)/cfn-lint --regions us-east-1 us-west-2 --template cdk.out/*/assembly-*/*.template.json
+	$(BIN)/python -m stacks.lint cdk.out/*/assembly-*
 
 bench: setup ## Print what was measured, each figure beside a peer of the same run
 	@$(BIN)/pip install --quiet --requirement requirements-bench.txt

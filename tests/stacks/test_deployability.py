@@ -1,14 +1,11 @@
 """What no emulator can show: whether CloudFormation and the services would take the templates."""
 
 import json
-from functools import cache
 from pathlib import Path
 
 import pytest
-from cfnlint.config import ConfigMixIn
-from cfnlint.decode.decode import decode_str
-from cfnlint.runner import Runner
 
+from stacks import lint
 from tests.stacks.state_machine import all_states, definition
 
 MOST_RESOURCES = 500
@@ -21,40 +18,34 @@ LARGEST_FUNCTION = 10 * 1024 * 1024
 MOST_LAYERS = 5
 
 
-@pytest.fixture(scope="module")
-def lint():
-    """Return what cfn-lint has to say of a template in a region, errors and warnings.
-
-    What is ignored stands in .cfnlintrc. The runner of a region is kept: making one takes as long as using it.
-    """
-
-    @cache
-    def runner(region):
-        return Runner(ConfigMixIn(regions=[region]))
-
-    def findings(template, *, region):
-        read, unreadable = decode_str(json.dumps(template))
-        return [*map(str, unreadable), *map(str, runner(region).validate_template(read))]
-
-    return findings
-
-
-def test_cfn_lint_bites(lint):
+def test_cfn_lint_bites():
     careless = {
         "Parameters": {"Forgotten": {"Type": "String"}},
         "Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"Careless": True}}},
     }
-    warning, error = lint(careless, region="us-east-1")
+    warning, error = lint.findings(careless, region="us-east-1")
     assert ("W2001" in warning, "E3002" in error) == (True, True)
 
 
-# The plain sandbox declares what the sandbox with every opt-in declares, less the opt-ins.
-def test_cfn_lint_finds_nothing(complete, lint):
+# `make check` lints what both profiles synthesise.
+def test_cfn_lint_finds_nothing_in_what_the_opt_ins_change(sandbox, opted_in):
+    changed = {name for name, template in opted_in.templates.items() if template != sandbox.templates[name]}
+    assert changed
     found = {
-        name: lint(template, region=complete.synthesis.stacks[name].region)
-        for name, template in complete.templates.items()
+        name: lint.findings(opted_in.templates[name], region=opted_in.synthesis.stacks[name].region) for name in changed
     }
-    assert found == {name: [] for name in complete.templates}
+    assert found == {name: [] for name in changed}
+
+
+def test_each_stack_of_an_assembly_is_linted_for_its_region(production, monkeypatch, capsys):
+    monkeypatch.setattr(lint, "findings", lambda _, *, region: [f"is in {region}"])
+    assert lint.main([str(production.directory / "assembly-production")]) == 1
+    told = capsys.readouterr().out
+    for stack in production.synthesis.stacks.values():
+        assert f"{stack.artifact_id}: is in {stack.region}\n" in told
+    monkeypatch.setattr(lint, "findings", lambda _, **__: [])
+    assert lint.main([str(production.directory / "assembly-production")]) == 0
+    assert lint.main([]) == 1, "nothing was linted"
 
 
 def test_the_opt_ins_only_add(sandbox, opted_in):
