@@ -60,16 +60,6 @@ def test_ssh_keys_are_given_to_their_studios():
     assert [studio.ssh_public_keys for studio in studios] == [("ssh-ed25519 AAAA",)]
 
 
-def test_both_profiles_pass_their_own_gates_in_one_app(tmp_path, monkeypatch):
-    """The rules that only production has to satisfy are not asked of the sandbox beside it."""
-    monkeypatch.setattr(app, "App", lambda: made)
-    made = new_app(tmp_path)
-    made.node.set_context("profiles", "sandbox,production")
-    app.main()
-    assert {path.name for path in tmp_path.glob("assembly-*")} == {"assembly-sandbox", "assembly-production"}
-    assert json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"] == []
-
-
 def test_the_profiles_that_cdk_json_names_exist(tmp_path):
     for name in new_app(tmp_path).node.try_get_context("profiles").split(","):
         assert settings(name).profile == name

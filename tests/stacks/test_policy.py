@@ -2,17 +2,18 @@
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from aws_cdk import aws_s3 as s3
 
+import app
 from stacks import report
 from stacks.constructs import acknowledgement
-from stacks.platform import Marquee, enforce_policy, policy_packs
+from stacks.platform import policy_packs
 from stacks.report import PAGE, PRODUCTION_ONLY, acknowledgements, page
-from stacks.settings import profile
-from stacks.synthesis import CONFIGURATIONS, new_app, synthesise
+from stacks.settings import PROFILES
+from stacks.synthesis import CONFIGURATIONS, Synthesis, new_app, synthesise
 
 NAMESPACE = "Annotation::"
 
@@ -32,15 +33,6 @@ def test_synthesis_finds_nothing(declared):
 def test_each_profile_has_its_packs(configurations, name, packs):
     platform = configurations[name].synthesis.platform
     assert {pack.name for pack in policy_packs(platform, settings=platform.settings)} == packs
-
-
-def test_a_careless_bucket_stops_the_synthesis(tmp_path):
-    app = new_app(tmp_path)
-    platform = Marquee(app, settings=profile("sandbox"))
-    s3.CfnBucket(platform.governance, "Careless")
-    enforce_policy(platform)
-    with pytest.raises(RuntimeError, match=r"ValidationFailed[\s\S]*sandbox/governance/Careless"):
-        app.synth()
 
 
 @dataclass(frozen=True)
@@ -70,14 +62,55 @@ class _Note:
         self._written.append(Accepted(path=self._path, rule=said.id.removeprefix(NAMESPACE), reason=said.reason))
 
 
-@pytest.fixture(scope="module", params=CONFIGURATIONS)
-def unacknowledged(request, tmp_path_factory):
-    """A configuration in which nothing is acknowledged, and what would have been."""
+@contextmanager
+def _written_down():
+    """Nothing is acknowledged, and what would have been is in the list."""
     written = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(acknowledgement, "Validations", _Recorder(written))
+        yield written
+
+
+@pytest.fixture(scope="module")
+def of_one_app(tmp_path_factory):
+    """Both profiles in one app, as `cdk synth` makes them, by name; and what would have been acknowledged in them."""
+    folder = tmp_path_factory.mktemp("unacknowledged")
+    made = new_app(folder)
+    made.node.set_context("profiles", ",".join(PROFILES))
+    with _written_down() as written, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "App", lambda: made)
+        with pytest.raises(RuntimeError) as refused:
+            app.main()
+    found = {name: made.node.find_child(name) for name in PROFILES}
+    return {
+        name: (
+            Synthesis(platform=platform, directory=folder, refusal=str(refused.value)),
+            [accepted for accepted in written if f"{accepted.path}/".startswith(f"{name}/")],
+        )
+        for name, platform in found.items()
+    }
+
+
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
+def unacknowledged(request, of_one_app, tmp_path_factory):
+    """A configuration in which nothing is acknowledged, and what would have been."""
+    if request.param in of_one_app:
+        return request.param, *of_one_app[request.param]
+    with _written_down() as written:
         synthesis = synthesise(CONFIGURATIONS[request.param], tmp_path_factory.mktemp("unacknowledged"))
     return request.param, synthesis, written
+
+
+def test_what_nobody_has_acknowledged_stops_the_synthesis(unacknowledged):
+    _, synthesis, _ = unacknowledged
+    assert synthesis.findings
+    assert "ValidationFailed" in synthesis.refusal
+
+
+def test_the_rules_of_production_are_not_asked_of_the_sandbox_beside_it(of_one_app):
+    synthesis, _ = of_one_app["sandbox"]
+    asked = {path.partition("/")[0] for rule, path in synthesis.findings if PRODUCTION_ONLY in rule}
+    assert asked == {"production"}
 
 
 def test_no_acknowledgement_is_stale(unacknowledged):
