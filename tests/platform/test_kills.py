@@ -1,7 +1,5 @@
 """Workers that are killed at random moments; `python -m bench.kills` does the same a hundred times."""
 
-import json
-
 import pytest
 
 pytestmark = pytest.mark.embedded
@@ -10,17 +8,10 @@ KILLS = 6
 
 
 @pytest.fixture(scope="module")
-def storm(platform, clips, tmp_path_factory):
+def storm(platform, small):
     from bench.kills import storm  # noqa: PLC0415 - it needs what may be missing
-    from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
 
-    files = {FEATURE: clips.short}
-    folder = tmp_path_factory.mktemp("storm")
-    delivery = send(platform.up, name="storm", files=files, manifest=manifest_of("storm", files), folder=folder)
-    first = platform.ended("encoding", platform.version_of(delivery))
-    return storm(
-        platform.up.platform, work_dir=platform.work_dir / "cloud", accepted=json.loads(first["input"]), kills=KILLS
-    )
+    return storm(platform.up.platform, work_dir=platform.work_dir / "cloud", accepted=small, kills=KILLS)
 
 
 def test_nothing_is_lost_nothing_comes_twice_and_every_byte_is_as_in_a_calm_run(storm):
