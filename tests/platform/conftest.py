@@ -32,7 +32,10 @@ def platform(tmp_path_factory):
     # One viewer sends all that the tests of the API send.
     demo = Demo(console=Console(quiet=True), work_dir=work_dir, context={"playback_quota": "100000"})
     with ExitStack() as stack:
-        up = stack.enter_context(demo.up())
+        with pytest.MonkeyPatch.context() as patch:
+            # All of the platform's functions are called here, again and again.
+            patch.setenv("MARQUEE_WARM_FUNCTIONS", "40")
+            up = stack.enter_context(demo.up())
         running = Running(demo=demo, up=up, work_dir=work_dir, take_down=stack.close)
         yield running
         running.close()
@@ -54,6 +57,28 @@ def clips(platform, tmp_path_factory):
     from tests.platform.studio import Clips  # noqa: PLC0415
 
     return Clips.render(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture(scope="package")
+def small(platform, clips, tmp_path_factory):
+    """What ingestion said of a small title that was delivered and published: for what is done with a title after."""
+    from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
+
+    files, folder = {FEATURE: clips.short}, tmp_path_factory.mktemp("small")
+    send(platform.up, name="small", files=files, manifest=manifest_of("small", files), folder=folder)
+    accepted = platform.bus.event("SourceAccepted", delivery_id="small")
+    platform.playable("small", version_id=accepted["version_id"])
+    return accepted
+
+
+@pytest.fixture(scope="module")
+def nothing_is_encoded(platform):
+    """What is accepted is not encoded: for what is about ingestion, since the ladder takes its time."""
+    rule = platform.resource("encoding", "OnSourceAccepted", kind="AWS::Events::Rule").rpartition("|")[2]
+    on_the_bus = {"Name": rule, "EventBusName": platform.bus_name}
+    platform.client("events").disable_rule(**on_the_bus)
+    yield
+    platform.client("events").enable_rule(**on_the_bus)
 
 
 @pytest.fixture
