@@ -193,6 +193,12 @@ class Running:
         store = JobStore(self.output("encoding", "JobsTable"), dynamodb=self.client("dynamodb"))
         return tuple(store.of_version(version_id))
 
+    def played(self, title_id: str) -> str:
+        """Return the version of a title that is played now."""
+        table, key = self.output("playback", "PlayableTable"), {"title_id": {"S": title_id}}
+        answer = self.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
+        return str(answer["Item"]["version_id"]["S"])
+
     def playable(self, title_id: str, *, version_id: str) -> Message:
         """Wait until playback knows a version of a title as the one to play, and return what it knows."""
         table, key = self.output("playback", "PlayableTable"), {"title_id": {"S": title_id}}

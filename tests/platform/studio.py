@@ -25,7 +25,7 @@ class Clips:
 
     whole: bytes
     short: bytes
-    """Four seconds: as little to encode as is accepted."""
+    """Four seconds of a soft picture: as little to encode as is accepted, in one rung."""
     black_for_five_seconds: bytes
     """From 00:00:01:00; a person has to look at it."""
     sound_only: bytes
@@ -43,7 +43,9 @@ class Clips:
         # The index first, so that a file whose end is missing can still be opened.
         faststart = ("-movflags", "+faststart")
         ffmpeg(*picture, *sound, "-vf", legal, *encoded, *faststart, whole)
-        ffmpeg(*picture, *sound, "-vf", legal, *encoded, *faststart, "-t", "4", short)
+        enlarged = "testsrc2=size=80x45:rate=25:duration=4,scale=640:360:flags=bicubic,setsar=1,format=yuv420p"
+        soft = ("-f", "lavfi", "-i", enlarged)
+        ffmpeg(*soft, *sound, "-vf", legal, *encoded, *faststart, "-t", "4", short)
         hidden = f"{legal},drawbox=color=black:thickness=fill:enable='between(n,25,149)'"
         ffmpeg(*picture, *sound, "-vf", hidden, *encoded, *faststart, black)
         ffmpeg(*sound, "-c:a", "aac", sound_only)

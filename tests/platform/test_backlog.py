@@ -4,19 +4,14 @@ import pytest
 
 pytestmark = pytest.mark.embedded
 
-TITLES = 6
+TITLES = 4
 
 
 @pytest.fixture(scope="module")
-def backlog(platform, clips, tmp_path_factory):
+def backlog(platform, small):
     from bench.backlog import queue  # noqa: PLC0415 - it needs what may be missing
-    from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
 
-    files = {FEATURE: clips.short}
-    folder = tmp_path_factory.mktemp("backlog")
-    send(platform.up, name="backlog", files=files, manifest=manifest_of("backlog", files), folder=folder)
-    accepted = platform.bus.event("SourceAccepted", delivery_id="backlog")
-    return queue(platform.up.platform, accepted=accepted, titles=TITLES, prefix="crowded")
+    return queue(platform.up.platform, accepted=small, titles=TITLES, prefix="crowded")
 
 
 def test_every_title_is_packaged_once(backlog):

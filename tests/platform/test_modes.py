@@ -10,7 +10,7 @@ from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
 
-CAMPAIGN, ANEW = "spring-recipes", "encoded-anew"
+CAMPAIGN = "spring-recipes"
 
 
 @pytest.fixture
@@ -92,28 +92,26 @@ def test_when_it_is_normal_again_the_stack_can_be_destroyed(platform, mode):
     assert len(appconfig.list_hosted_configuration_versions(**ids)["Items"]) == 1
 
 
-def test_a_campaign_encodes_a_published_title_anew_and_its_studio_hears_nothing_of_it(
-    platform, deliver, clips, marquee
-):
-    deliver(ANEW, clips.short)
-    delivered = platform.bus.event("TitlePublished", delivery_id=ANEW)["version_id"]
-    started = marquee("campaign", "start", CAMPAIGN, ANEW)
+def test_a_campaign_encodes_a_published_title_anew_and_its_studio_hears_nothing_of_it(platform, small, marquee):
+    title_id = small["title"]["title_id"]
+    before = platform.played(title_id)
+    started = marquee("campaign", "start", CAMPAIGN, title_id)
     assert started.exit_code == 0, started.output
     request = platform.bus.event("ReencodeRequested", campaign=CAMPAIGN)
     version_id = request["accepted"]["version_id"]
-    assert request["replaces"] == delivered
+    assert request["replaces"] == before
     published = platform.bus.event("TitlePublished", version_id=version_id)
-    assert (published["title"]["title_id"], published["delivery_id"]) == (ANEW, ANEW)
-    platform.playable(ANEW, version_id=version_id)
+    assert (published["title"]["title_id"], published["delivery_id"]) == (title_id, small["delivery_id"])
+    platform.playable(title_id, version_id=version_id)
     shown = eventually(
         lambda: (told := marquee("campaign", "show", CAMPAIGN).output) and "1 done" in told and told,
         waiting_for="the campaign's end",
     )
     assert version_id in shown
-    again = marquee("campaign", "start", CAMPAIGN, ANEW)
+    again = marquee("campaign", "start", CAMPAIGN, title_id)
     assert "known" in again.output
     assert len(platform.bus.events("ReencodeRequested", campaign=CAMPAIGN)) == 1
     jobs = platform.claims(version_id)
     assert {job.state.value for job in jobs.values()} == {"done"}
-    platform.letters.event("TitlePublished", version_id=delivered)
+    platform.letters.event("TitlePublished", version_id=small["version_id"])
     assert not platform.letters.matching(lambda letter: letter["detail"]["version_id"] == version_id)

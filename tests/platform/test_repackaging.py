@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.embedded
 
-ANEW = "packaged-anew"
+TITLE_ID = "small"
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def secret(platform):
             item for item in platform.client("dynamodb").scan(TableName=table)["Items"] if item["key_id"]["S"] == key_id
         ]
         tier = item["tier"]["S"].partition("#")[0]
-        context = {"marquee:title": ANEW, "marquee:tier": tier, "marquee:kid": key_id}
+        context = {"marquee:title": TITLE_ID, "marquee:tier": tier, "marquee:kid": key_id}
         wrapped = base64.b64decode(item["wrapped"]["S"])
         return platform.client("kms").decrypt(CiphertextBlob=wrapped, EncryptionContext=context)["Plaintext"]
 
@@ -50,19 +50,17 @@ def licence(viewer, session, key_ids):
     return viewer.post(session["license_url"], {"kids": kids(key_ids), "type": "temporary"}).status
 
 
-def test_a_title_gets_new_keys_and_every_sample_stays(platform, deliver, clips, marquee, viewer, secret, tmp_path):
-    deliver(ANEW, clips.short)
-    before = platform.bus.event("TitlePublished", delivery_id=ANEW)
-    platform.playable(ANEW, version_id=before["version_id"])
-    watching = viewer.watch(ANEW)
+def test_a_title_gets_new_keys_and_every_sample_stays(platform, small, marquee, viewer, secret, tmp_path):
+    before = platform.bus.event("TitlePublished", version_id=platform.played(small["title"]["title_id"]))
+    watching = viewer.watch(TITLE_ID)
 
-    asked = marquee("repackage", ANEW, "--new-keys")
+    asked = marquee("repackage", TITLE_ID, "--new-keys")
 
     assert asked.exit_code == 0, asked.output
-    request = platform.bus.event("RepackageRequested", replaces=before["version_id"])
+    request = platform.bus.event("RepackageRequested", replaces=before["version_id"], new_keys=True)
     version_id = request["accepted"]["version_id"]
     after = platform.bus.event("TitlePublished", version_id=version_id)
-    platform.playable(ANEW, version_id=version_id)
+    platform.playable(TITLE_ID, version_id=version_id)
     # Two jobs, and neither of them encodes.
     jobs = platform.claims(version_id)
     assert sorted(jobs) == ["package", "verify"]
@@ -81,7 +79,7 @@ def test_a_title_gets_new_keys_and_every_sample_stays(platform, deliver, clips, 
             samples(
                 platform,
                 tmp_path,
-                f"{ANEW}/{version['version_id']}/video/{rendition['rung']}/",
+                f"{TITLE_ID}/{version['version_id']}/video/{rendition['rung']}/",
                 secret(version["key_ids"][rendition["tier"]]),
             )
             for version in (before, after)
@@ -89,9 +87,9 @@ def test_a_title_gets_new_keys_and_every_sample_stays(platform, deliver, clips, 
         assert old == new != []
     # Whoever watches goes on with the old keys, and whoever begins gets the new ones.
     assert licence(viewer, watching, before["key_ids"]) == 200
-    assert licence(viewer, viewer.watch(ANEW), after["key_ids"]) == 200
+    assert licence(viewer, viewer.watch(TITLE_ID), after["key_ids"]) == 200
     # And back: the version before has its own keys still.
-    back = marquee("rollback", ANEW, "--to", before["version_id"])
+    back = marquee("rollback", TITLE_ID, "--to", before["version_id"])
     assert back.exit_code == 0, back.output
-    platform.playable(ANEW, version_id=before["version_id"])
-    assert licence(viewer, viewer.watch(ANEW), before["key_ids"]) == 200
+    platform.playable(TITLE_ID, version_id=before["version_id"])
+    assert licence(viewer, viewer.watch(TITLE_ID), before["key_ids"]) == 200

@@ -12,7 +12,7 @@ NOTE = "The black in the first reel is no fade."
 
 
 @pytest.fixture(scope="module")
-def waiting(platform, clips, tmp_path_factory):
+def waiting(platform, clips, nothing_is_encoded, tmp_path_factory):
     """Two deliveries with five seconds of black, by name; each waits for a person."""
     from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
 

@@ -22,10 +22,10 @@ from tests.platform.waiting import eventually
 pytestmark = pytest.mark.embedded
 
 MIB = 1024**2
-SIZE = 2048 * MIB + 4711
+SIZE = 512 * MIB + 4711
 WORKERS = 4
 PATIENCE_S = 300  # of a machine that is busy with something else as well
-KILLED_AT = (30, 100, 180)  # parts that the server has received by then
+KILLED_AT = (8, 24, 44)  # parts that the server has received by then
 _COMMAND = """
 import sys
 from pathlib import Path
@@ -63,12 +63,16 @@ def marquee(platform):
 @pytest.fixture
 def received(platform):
     """The parts of a file that the server says it has received, each time that it has, in that order."""
+    parts, begun = [], ""
+    with platform.up.cloud.log_path.open() as log:
 
-    def look(key):
-        found = _RECEIVED.finditer(platform.up.cloud.log_path.read_text())
-        return [int(match[1]) for match in found if match[3] == key]
+        def look(key):
+            nonlocal begun
+            *lines, begun = f"{begun}{log.read()}".split("\n")
+            parts.extend(match for match in map(_RECEIVED.search, lines) if match)
+            return [int(match[1]) for match in parts if match[3] == key]
 
-    return look
+        yield look
 
 
 @pytest.fixture
