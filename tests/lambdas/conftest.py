@@ -20,8 +20,8 @@ def clients_made_here():
 
 @pytest.fixture
 def aws():
-    """An empty AWS account."""
-    with mock_aws():
+    """An empty AWS account; what botocore has read of the services' descriptions stays."""
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
         yield
 
 
