@@ -94,6 +94,8 @@ def _described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     if operation.body:
         content = _content(schemas[operation.body, "validation"], kind=FORM if operation.is_oauth else JSON)
         described["requestBody"] = {"required": True, "content": content}
+    if operation.challenge:
+        described["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
     if operation.is_oauth:
         described["security"] = []
     return described
@@ -108,8 +110,11 @@ def _answers(operation: Operation, schemas: Schemas) -> Iterator[tuple[str, Any]
     yield str(int(operation.status)), good
     # No token is asked for at a token endpoint, so none is missed there; what it refuses with 401 is the client.
     for status in _GATEWAY[1:] if operation.is_oauth else _GATEWAY:
-        message = _content(schemas[GatewayMessage, "serialization"])
-        yield str(int(status)), {"description": status.phrase, "content": message}
+        said = _content(schemas[GatewayMessage, "serialization"])
+        if status is HTTPStatus.TOO_MANY_REQUESTS:
+            # Whoever asks too much of all viewers is stopped by the gateway; a viewer's own limit is counted behind it.
+            said |= _content(schemas[Problem, "serialization"], kind=PROBLEM)
+        yield str(int(status)), {"description": status.phrase, "content": said}
     for status in (*operation.refusals, *_ANY_TIME):
         problem = (
             _content(schemas[OAuthRefusal, "serialization"])

@@ -122,7 +122,7 @@ class PlaybackStack(ContextStack):
         self._account_operation()
         self._session_routes()
         self._license_route()
-        vendor_licences(self, api=self.api, sessions=self._sessions, revocations=self.revocations)
+        vendor_licences(self, api=self.api, sessions=self._sessions, leases=self._leases, revocations=self.revocations)
         self._progress_routes()
         device_grant(self, api=self.api, pool=self.viewers, page=self.sign_in.client, television=self.television)
         self._account_routes(limits.profile if limits else None)
@@ -229,10 +229,15 @@ class PlaybackStack(ContextStack):
             self,
             "Heartbeat",
             handler=f"{HANDLERS}.heartbeat",
-            environment=HeartbeatEnvironment(leases_table=self._leases.table_name, lease_s=playback.lease_s),
+            environment=HeartbeatEnvironment(
+                leases_table=self._leases.table_name,
+                revocations_table=self.revocations.table.table_name,
+                lease_s=playback.lease_s,
+            ),
             description="POST /api/playback/sessions/{session_id}/heartbeat",
         )
         allow(self._leases, heartbeat, "dynamodb:UpdateItem")
+        self.revocations.let_read(heartbeat)
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/sessions/{session_id}/heartbeat", heartbeat)
         end = ServiceFunction(
             self,
@@ -305,6 +310,7 @@ class PlaybackStack(ContextStack):
             handler=f"{HANDLERS}.continue_watching",
             environment=ContinueEnvironment(progress_table=self._progress.table_name),
             description="GET /api/playback/progress",
+            limit=self._limit,
         )
         allow(self._progress, continued, "dynamodb:Query")
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/progress", continued)

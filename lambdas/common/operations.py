@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from lambdas.common.media import Record
 
@@ -29,8 +29,10 @@ class FieldProblem(Record):
     message: str
 
 
-class Problem(Record):
-    """A problem document (RFC 9457)."""
+class Problem(BaseModel):
+    """A problem document (RFC 9457); some have members of their own, such as `reason`."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str = Field(description="`urn:marquee:problem:…`")
     title: str
@@ -67,6 +69,8 @@ class Operation:
         Under which heading it is described.
     body, query
         What its handler parses.
+    challenge
+        Whether its body is bytes that a DRM system makes.
     status
         Of what it answers when all is well.
     answer
@@ -86,6 +90,7 @@ class Operation:
     summary: str
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    challenge: bool = False
     status: HTTPStatus = HTTPStatus.OK
     answer: type[BaseModel] | None = None
     media: tuple[str, ...] = ()

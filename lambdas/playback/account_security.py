@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any
 
 from pydantic import Field
 
 from lambdas.common.errors import ForbiddenError, NotFoundError
 from lambdas.common.media import Record
+from lambdas.playback.answers import ListedDevice, ListedDevices
 from lambdas.playback.enforcement import DAY_S, Stage, Standing, step
 from lambdas.playback.risk import WINDOW_DAYS, History, KnownDevice, Sighting, assess, belongs, home_of
 from lambdas.playback.signals import Signals
@@ -124,23 +124,23 @@ def seen(history: History, signals: Signals, *, now: int) -> History:
     return used.model_copy(update={"home": home_of(used, now=now)})
 
 
-def overview(security: AccountSecurity, *, now: int) -> dict[str, Any]:
+def overview(security: AccountSecurity, *, now: int) -> ListedDevices:
     """Return what a viewer is shown: the devices, newest first, and how the account stands."""
-    return {
-        "devices": [
-            {
-                "device_id": device.device_id,
-                "name": device.name,
-                "first_seen_at": device.first_seen_at,
-                "last_seen_at": device.last_seen_at,
-                "country": device.country,
-                "in_household": belongs(device, now=now),
-            }
+    return ListedDevices(
+        devices=tuple(
+            ListedDevice(
+                device_id=device.device_id,
+                name=device.name,
+                first_seen_at=device.first_seen_at,
+                last_seen_at=device.last_seen_at,
+                country=device.country,
+                in_household=belongs(device, now=now),
+            )
             for device in security.history.devices
-        ],
-        "stage": security.standing.stage.value,
-        "reasons": list(security.standing.reasons),
-    }
+        ),
+        stage=security.standing.stage.value,
+        reasons=tuple(security.standing.reasons),
+    )
 
 
 def sign_out_device(security: AccountSecurity, device_id: str, *, now: int) -> AccountSecurity:

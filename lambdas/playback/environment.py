@@ -66,6 +66,7 @@ class HeartbeatEnvironment(Environment):
     """Of `heartbeat`."""
 
     leases_table: str
+    revocations_table: str
     lease_s: Annotated[int, Field(ge=10)]
 
 
@@ -99,6 +100,7 @@ class VendorEnvironment(Environment):
     """Of `vendor_license` and `fairplay_certificate`: licences that a vendor makes."""
 
     sessions_table: str
+    leases_table: str
     revocations_table: str
     vendors_secret_arn: str = Field(default="", description="empty: there is no vendor")
 

@@ -21,6 +21,7 @@ from lambdas.playback import keys, leases, licences, manifests, revocations, sel
 from lambdas.playback import progress as progress_reports
 from lambdas.playback.account_security import AccountSecurity, admit, refusal
 from lambdas.playback.accounts import account_of, changed
+from lambdas.playback.answers import BegunTitles
 from lambdas.playback.environment import (
     AccountEnvironment,
     ContinueEnvironment,
@@ -215,15 +216,15 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
 
 
 @entry_point
-@rate_limited
 @problem_documents
 def heartbeat(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/playback/sessions/{session_id}/heartbeat``: the device still plays. One write."""
     environment = HeartbeatEnvironment.load()
-    at = int(now().timestamp())
+    session_id, at = event["pathParameters"]["session_id"], int(now().timestamp())
+    revocations.check(store.revoked(environment.revocations_table), session_id=session_id)
     renewed = store.LeaseTable(environment.leases_table).renew(
         viewer_id=_viewer_id(event),
-        session_id=event["pathParameters"]["session_id"],
+        session_id=session_id,
         now=at,
         held_until=at + environment.lease_s,
     )
@@ -233,7 +234,6 @@ def heartbeat(event: Payload, _context: LambdaContext) -> Answer:
 
 
 @entry_point
-@rate_limited
 @problem_documents
 def end_session(event: Payload, _context: LambdaContext) -> Answer:
     """``DELETE /api/playback/sessions/{session_id}``: its place is free at once. Ending it again is no error."""
@@ -290,7 +290,7 @@ def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - 
         now=now(),
     )
     # The number only: what the licence holds belongs in no log.
-    logger.info("licence granted", extra={"session_id": session.session_id, "keys": len(licence["keys"])})
+    logger.info("licence granted", extra={"session_id": session.session_id, "keys": len(licence.keys)})
     return json_answer(licence)
 
 
@@ -339,7 +339,7 @@ def continue_watching(event: Payload, _context: LambdaContext) -> Answer:
     environment = ContinueEnvironment.load()
     watcher = progress_reports.watcher(_viewer_id(event), parse_query(event, ProgressQuery).profile_id)
     known = store.ProgressTable(environment.progress_table).of(watcher)
-    return json_answer({"titles": progress_reports.continued(known)})
+    return json_answer(BegunTitles(titles=progress_reports.continued(known)))
 
 
 @lru_cache(maxsize=_MANIFESTS)

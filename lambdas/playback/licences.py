@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from lambdas.common.errors import NotFoundError, OfflineRefusedError
 from lambdas.common.media import Tier
 from lambdas.encoding.models import ContentKey
+from lambdas.playback.answers import JsonWebKey, License
 from lambdas.playback.models import LicenseRequest, Session
 
 LICENCE_S = 3600
@@ -31,7 +31,7 @@ def grant(
     unwrap: Unwrap,
     now: datetime,
     offline_s: int = 0,
-) -> dict[str, Any]:
+) -> License:
     """Return the licence: the keys that were asked for, in clear. Nothing of it may be logged.
 
     ``expires_at`` and ``renew_at`` (seconds since the epoch) stand beside what EME defines, for the player; ClearKey
@@ -66,15 +66,8 @@ def grant(
         message = f"the session has no key {', '.join(unknown)}: ask only for the key ids of its manifest"
         raise NotFoundError(message)
     expires_at, renew_at = _terms(session, now=now, lasts_s=offline_s if persistent else LICENCE_S, kept=persistent)
-    return {
-        "keys": [
-            {"kty": "oct", "kid": _base64url(bytes.fromhex(kid)), "k": _base64url(unwrap(of_session[kid]))}
-            for kid in asked
-        ],
-        "type": request.type,
-        "expires_at": expires_at,
-        "renew_at": renew_at,
-    }
+    given = (JsonWebKey(kid=_base64url(bytes.fromhex(kid)), k=_base64url(unwrap(of_session[kid]))) for kid in asked)
+    return License(keys=tuple(given), type=request.type, expires_at=expires_at, renew_at=renew_at)
 
 
 def _terms(session: Session, *, now: datetime, lasts_s: int, kept: bool) -> tuple[int, int | None]:

@@ -6,6 +6,7 @@ from functools import partial
 from http import HTTPStatus
 
 from lambdas.common.operations import READ, WRITTEN, Operation
+from lambdas.playback.answers import BegunTitles, License, ListedDevices, OpenedSession
 from lambdas.playback.device_grant import (
     CodeForm,
     CodeResponse,
@@ -16,12 +17,26 @@ from lambdas.playback.device_grant import (
     TokenResponse,
 )
 from lambdas.playback.manifests import CONTENT_TYPES
-from lambdas.playback.models import LicenseQuery, LicenseRequest, ManifestQuery, ProgressReport, SessionRequest
+from lambdas.playback.models import (
+    LicenseQuery,
+    LicenseRequest,
+    ManifestQuery,
+    ProgressQuery,
+    ProgressReport,
+    SessionRequest,
+)
 
 _playback = partial(Operation, tag="Playback")
+_account = partial(Operation, tag="Account")
 _devices = partial(Operation, tag="Devices")
 _HANDLERS = "lambdas.playback.handlers"
+_VENDOR_HANDLERS = "lambdas.playback.vendor_handlers"
+_ACCOUNT_HANDLERS = "lambdas.playback.account_handlers"
 _DEVICE_HANDLERS = "lambdas.playback.device_grant_handlers"
+_SESSION = "/api/playback/sessions/{session_id}"
+_LICENSE = "/api/playback/license"
+_ACCOUNT_DEVICES = "/api/account/devices"
+_BINARY = ("application/octet-stream",)
 _TOKEN_ENDPOINT = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED)
 _OF_A_SESSION = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
@@ -33,25 +48,61 @@ OPERATIONS = (
         summary="Get everything that a player needs to start",
         body=SessionRequest,
         status=HTTPStatus.CREATED,
-        refusals=(*WRITTEN, HTTPStatus.NOT_FOUND),
+        answer=OpenedSession,
+        refusals=(*WRITTEN, *_OF_A_SESSION, HTTPStatus.CONFLICT),
+    ),
+    _playback(
+        method="POST",
+        path=f"{_SESSION}/heartbeat",
+        handler=f"{_HANDLERS}.heartbeat",
+        summary="Say that the device still plays",
+        status=HTTPStatus.NO_CONTENT,
+        refusals=(HTTPStatus.FORBIDDEN, HTTPStatus.GONE),
+    ),
+    _playback(
+        method="DELETE",
+        path=_SESSION,
+        handler=f"{_HANDLERS}.end_session",
+        summary="End a session, so that its place is free",
+        status=HTTPStatus.NO_CONTENT,
+        refusals=(HTTPStatus.FORBIDDEN,),
     ),
     _playback(
         method="GET",
-        path="/api/playback/sessions/{session_id}/manifest",
+        path=f"{_SESSION}/manifest",
         handler=f"{_HANDLERS}.get_manifest",
-        summary="Get the manifest, under the session's edge token",
+        summary="Get the manifest of what the device may play, under the session's edge token",
         query=ManifestQuery,
         media=tuple(CONTENT_TYPES.values()),
         refusals=(*READ, *_OF_A_SESSION),
     ),
     _playback(
         method="POST",
-        path="/api/playback/license",
+        path=_LICENSE,
         handler=f"{_HANDLERS}.license",
         summary="Get a ClearKey licence",
         query=LicenseQuery,
         body=LicenseRequest,
+        answer=License,
         refusals=(*WRITTEN, *_OF_A_SESSION),
+    ),
+    _playback(
+        method="POST",
+        path=f"{_LICENSE}/{{system}}",
+        handler=f"{_VENDOR_HANDLERS}.vendor_license",
+        summary="Get a licence of Widevine, PlayReady or FairPlay, where a vendor is configured",
+        query=LicenseQuery,
+        challenge=True,
+        media=_BINARY,
+        refusals=(*WRITTEN, *_OF_A_SESSION, HTTPStatus.NOT_IMPLEMENTED),
+    ),
+    _playback(
+        method="GET",
+        path=f"{_LICENSE}/fairplay/certificate",
+        handler=f"{_VENDOR_HANDLERS}.fairplay_certificate",
+        summary="Get the FairPlay certificate, where there is one",
+        media=_BINARY,
+        refusals=(HTTPStatus.NOT_IMPLEMENTED,),
     ),
     _playback(
         method="POST",
@@ -61,6 +112,38 @@ OPERATIONS = (
         body=ProgressReport,
         status=HTTPStatus.NO_CONTENT,
         refusals=(*WRITTEN, HTTPStatus.NOT_FOUND),
+    ),
+    _playback(
+        method="GET",
+        path="/api/playback/progress",
+        handler=f"{_HANDLERS}.continue_watching",
+        summary="List what the viewer may go on with",
+        query=ProgressQuery,
+        answer=BegunTitles,
+    ),
+    _account(
+        method="GET",
+        path=_ACCOUNT_DEVICES,
+        handler=f"{_ACCOUNT_HANDLERS}.list_devices",
+        summary="List the account's devices, and how the account stands",
+        answer=ListedDevices,
+        refusals=(HTTPStatus.FORBIDDEN,),
+    ),
+    _account(
+        method="DELETE",
+        path=f"{_ACCOUNT_DEVICES}/{{device_id}}",
+        handler=f"{_ACCOUNT_HANDLERS}.sign_out_device",
+        summary="Sign a device out",
+        status=HTTPStatus.NO_CONTENT,
+        refusals=(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+    ),
+    _account(
+        method="DELETE",
+        path=_ACCOUNT_DEVICES,
+        handler=f"{_ACCOUNT_HANDLERS}.sign_out_everywhere",
+        summary="Sign every device out",
+        status=HTTPStatus.NO_CONTENT,
+        refusals=(HTTPStatus.FORBIDDEN,),
     ),
     _devices(
         method="POST",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from lambdas.common.errors import FieldError, InvalidInputError
+from lambdas.playback.answers import BegunTitle
 from lambdas.playback.models import Playable, Progress, ProgressReport
 
 COMPLETED_SHARE = 0.98
@@ -68,20 +68,18 @@ def _order(progress: Progress) -> tuple[int, float, float]:
     return progress.recorded_at_ms, progress.position_s, progress.duration_s or 0.0
 
 
-def continued(known: Iterable[Progress]) -> list[dict[str, Any]]:
+def continued(known: Iterable[Progress]) -> tuple[BegunTitle, ...]:
     """Return what a viewer may go on with, the latest first: begun, and not seen to its end.
 
-    ``next_title_id`` is what follows a title that was seen to its end: null, because the catalog knows no series; such
-    titles are left out.
+    What follows a title that was seen to its end is not offered: the catalog knows no series.
     """
     begun = sorted((one for one in known if not one.completed), key=_order, reverse=True)
-    return [
-        {
-            "title_id": one.title_id,
-            "position_s": one.position_s,
-            "duration_s": one.duration_s,
-            "recorded_at_ms": one.recorded_at_ms,
-            "next_title_id": None,
-        }
+    return tuple(
+        BegunTitle(
+            title_id=one.title_id,
+            position_s=one.position_s,
+            duration_s=one.duration_s,
+            recorded_at_ms=one.recorded_at_ms,
+        )
         for one in begun[:CONTINUED]
-    ]
+    )

@@ -9,11 +9,11 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from lambdas.common.errors import ExpiredError, FieldError, InvalidInputError, NotFoundError
 from lambdas.playback import capability, entitlement, leases, selection
 from lambdas.playback.accounts import Account, Plans
+from lambdas.playback.answers import AllowedTier, EdgeAccess, ManifestAddresses, OpenedSession
 from lambdas.playback.models import Device, EdgeKey, Playable, Progress, Session, SessionRequest
 from lambdas.playback.tokens import media_base, mint
 
@@ -167,29 +167,29 @@ def repeated(
     return session
 
 
-def answer(*, session: Session, progress: Progress | None, key: EdgeKey, heartbeat_s: int) -> dict[str, Any]:
+def answer(*, session: Session, progress: Progress | None, key: EdgeKey, heartbeat_s: int) -> OpenedSession:
     """Return everything that a player needs to start, in one answer."""
     token = mint(session=session, key=key)
     base = media_base(token)
     url = f"/api/playback/sessions/{session.session_id}"
     licence = f"/api/playback/license?session_id={session.session_id}"
-    return {
-        "session_id": session.session_id,
-        "title_id": session.title_id,
-        "version_id": session.version_id,
-        "url": url,
-        "manifests": {"dash": f"{url}/manifest?format=dash", "hls": f"{url}/manifest?format=hls"},
-        "license_url": licence,
-        "license_urls": {"org.w3.clearkey": licence},
-        "thumbnails": f"{base}{session.thumbnails}" if session.thumbnails else None,
-        "edge": {"token": token, "base": base},
-        "tier": {"allowed": session.tier, "reasons": list(session.reasons)},
-        "resume_position_s": progress.resume_position_s if progress else 0.0,
-        "progress_interval_s": PROGRESS_INTERVAL_S,
-        "heartbeat_url": f"{url}/heartbeat",
-        "heartbeat_interval_s": heartbeat_s,
-        "expires_at": session.expires_at,
-    }
+    return OpenedSession(
+        session_id=session.session_id,
+        title_id=session.title_id,
+        version_id=session.version_id,
+        url=url,
+        manifests=ManifestAddresses(dash=f"{url}/manifest?format=dash", hls=f"{url}/manifest?format=hls"),
+        license_url=licence,
+        license_urls={"org.w3.clearkey": licence},
+        thumbnails=f"{base}{session.thumbnails}" if session.thumbnails else None,
+        edge=EdgeAccess(token=token, base=base),
+        tier=AllowedTier(allowed=session.tier, reasons=session.reasons),
+        resume_position_s=progress.resume_position_s if progress else 0.0,
+        progress_interval_s=PROGRESS_INTERVAL_S,
+        heartbeat_url=f"{url}/heartbeat",
+        heartbeat_interval_s=heartbeat_s,
+        expires_at=session.expires_at,
+    )
 
 
 def check(*, session: Session | None, viewer_id: str, now: datetime) -> Session:

@@ -13,7 +13,7 @@ from lambdas.common.clock import now
 from lambdas.common.errors import FieldError, ForbiddenError, InvalidInputError, MalformedBodyError, NotOfferedError
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.problem import Answer, parse_query, problem_documents
-from lambdas.playback import revocations, sessions, store
+from lambdas.playback import leases, revocations, sessions, store
 from lambdas.playback.environment import VendorEnvironment
 from lambdas.playback.models import LicenseQuery
 from lambdas.playback.vendors import MAX_CHALLENGE_BYTES, Challenge, HttpVendor, System, Vendors
@@ -28,8 +28,15 @@ def vendor_license(event: Payload, _context: LambdaContext) -> Answer:
     claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
     if not claims.get("sub"):
         raise ForbiddenError("the request names no viewer: sign in, and send the ID token")
-    found = store.SessionTable(environment.sessions_table).get(parse_query(event, LicenseQuery).session_id)
-    session = sessions.check(session=found, viewer_id=str(claims["sub"]), now=now())
+    viewer_id = str(claims["sub"])
+    found, held = store.session_and_leases(
+        session_id=parse_query(event, LicenseQuery).session_id,
+        viewer_id=viewer_id,
+        sessions=environment.sessions_table,
+        leases=environment.leases_table,
+    )
+    session = sessions.check(session=found, viewer_id=viewer_id, now=now())
+    leases.check(session, held=held)
     key_ids = tuple(sorted(session.key_ids.values()))
     revocations.check(
         store.revoked(environment.revocations_table),

@@ -18,12 +18,18 @@ _LICENSE = "/api/playback/license"
 
 
 def vendor_licences(
-    stack: ContextStack, *, api: ViewerApi, sessions: dynamodb.ITableV2, revocations: Revocations
+    stack: ContextStack,
+    *,
+    api: ViewerApi,
+    sessions: dynamodb.ITableV2,
+    leases: dynamodb.ITableV2,
+    revocations: Revocations,
 ) -> None:
     """Declare the licence route of each DRM system, and that of FairPlay's certificate."""
     secret_arn = stack.settings.playback.drm_vendors_secret
     environment = VendorEnvironment(
         sessions_table=sessions.table_name,
+        leases_table=leases.table_name,
         revocations_table=revocations.table.table_name,
         vendors_secret_arn=secret_arn or "",
     )
@@ -34,7 +40,8 @@ def vendor_licences(
         environment=environment,
         description="POST /api/playback/license/{system}",
     )
-    allow(sessions, license_, "dynamodb:GetItem")
+    for table in (sessions, leases):
+        allow(table, license_, "dynamodb:BatchGetItem")
     revocations.let_read(license_)
     certificate = ServiceFunction(
         stack,

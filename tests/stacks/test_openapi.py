@@ -23,6 +23,8 @@ def test_every_route_is_described_with_the_handler_that_answers_it(declared):
     functions = {
         route["RouteKey"]: integrations[route.text(route["Target"])].removeprefix("<").removesuffix(".Arn>")
         for route in declared.of("AWS::ApiGatewayV2::Route")
+        # The packagers' API is SPEKE's, described by its own specification.
+        if not route.path.startswith("playback/Speke/")
     }
     declared_handlers = {key: declared.at(path)["Handler"] for key, path in functions.items()}
     assert declared_handlers == {f"{operation.method} {operation.path}": operation.handler for operation in OPERATIONS}

@@ -179,7 +179,7 @@ def test_a_device_that_was_signed_out_needs_a_new_sign_in():
     account.plays(use("tv"))
     account.plays(use("phone"))
     account.security = sign_out_device(account.security, "tv", now=DAY_0 + 10)
-    assert [device["device_id"] for device in overview(account.security, now=DAY_0)["devices"]] == ["phone"]
+    assert [device.device_id for device in overview(account.security, now=DAY_0).devices] == ["phone"]
     account.plays(use("phone"), day=0.1)
     with pytest.raises(SignedOutError):
         account.plays(use("tv"), day=0.1, signed_in=DAY_0)
@@ -204,8 +204,8 @@ def test_the_household_is_where_most_is_watched():
         account.plays(use("tv"), day=day)
         account.plays(use("phone", network="office" if day % 2 else "home"), day=day)
     account.plays(use("guest", network="office"), day=20)
-    devices = {device["device_id"]: device for device in overview(account.security, now=DAY_0 + 20 * DAY_S)["devices"]}
-    assert {name: device["in_household"] for name, device in devices.items()} == {
+    devices = {device.device_id: device for device in overview(account.security, now=DAY_0 + 20 * DAY_S).devices}
+    assert {name: device.in_household for name, device in devices.items()} == {
         "tv": True,
         "phone": True,
         "guest": False,

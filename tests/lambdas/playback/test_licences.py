@@ -60,7 +60,7 @@ def grant(playable, key_ids, keys):
             unwrap=unwrap,
             now=datetime.fromtimestamp(NOW, UTC),
             offline_s=offline_s,
-        )
+        ).model_dump(mode="json")
 
     return grant
 

@@ -143,7 +143,6 @@ def test_what_was_begun_is_offered_the_latest_first_and_what_was_seen_is_not():
 
     offered = progress.continued(known)
 
-    assert [one["title_id"] for one in offered[:2]] == ["last", "first"]
-    assert "seen" not in {one["title_id"] for one in offered}
+    assert [one.title_id for one in offered[:2]] == ["last", "first"]
+    assert "seen" not in {one.title_id for one in offered}
     assert len(offered) == progress.CONTINUED
-    assert {one["next_title_id"] for one in offered} == {None}

@@ -38,7 +38,7 @@ def answer(edge_key):
     """Answer a request for a session."""
 
     def answer(session, progress=None):
-        return sessions.answer(session=session, progress=progress, key=edge_key, heartbeat_s=10)
+        return sessions.answer(session=session, progress=progress, key=edge_key, heartbeat_s=10).model_dump(mode="json")
 
     return answer
 

@@ -1,0 +1,102 @@
+"""What playback's API answers, where that is JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lambdas.common.media import Record, Slug, Tier
+
+
+class ManifestAddresses(Record):
+    """Where a session's manifests are."""
+
+    dash: str
+    hls: str
+
+
+class EdgeAccess(Record):
+    """What opens the segments of a session at the edge."""
+
+    token: str
+    base: str = Field(description="the path below which the title lies, token included")
+
+
+class AllowedTier(Record):
+    """The best tier that a session may have, and why not a better one."""
+
+    allowed: Tier | None
+    reasons: tuple[str, ...]
+
+
+class OpenedSession(Record):
+    """Answer of ``POST /api/playback/sessions``. Times are seconds since the epoch."""
+
+    session_id: str
+    title_id: Slug
+    version_id: str
+    url: str
+    manifests: ManifestAddresses
+    license_url: str
+    license_urls: dict[str, str] = Field(description="by key system")
+    thumbnails: str | None = Field(description="a WebVTT track of pictures for the seek bar")
+    edge: EdgeAccess
+    tier: AllowedTier
+    resume_position_s: float
+    progress_interval_s: int
+    heartbeat_url: str
+    heartbeat_interval_s: int
+    expires_at: int
+
+
+class JsonWebKey(Record):
+    """A content key in clear (RFC 7517), base64url without padding."""
+
+    kty: Literal["oct"] = "oct"
+    kid: str
+    k: str = Field(repr=False)
+
+
+class License(Record):
+    """A W3C ClearKey licence. Times are seconds since the epoch; ClearKey itself knows no end of a key."""
+
+    keys: tuple[JsonWebKey, ...]
+    type: Literal["temporary", "persistent-license"]
+    expires_at: int
+    renew_at: int | None = Field(description="when a player asks for the next; none: it is the session's last")
+
+
+class BegunTitle(Record):
+    """A title that the viewer has begun."""
+
+    title_id: Slug
+    position_s: float
+    duration_s: float | None
+    recorded_at_ms: int
+    next_title_id: str | None = Field(default=None, description="always null: the catalog knows no series")
+
+
+class BegunTitles(Record):
+    """Answer of ``GET /api/playback/progress``."""
+
+    titles: tuple[BegunTitle, ...] = Field(description="the latest first")
+
+
+class ListedDevice(Record):
+    """A device of an account. Times are seconds since the epoch."""
+
+    device_id: str
+    name: str | None
+    first_seen_at: int
+    last_seen_at: int
+    country: str | None
+    in_household: bool
+
+
+class ListedDevices(Record):
+    """Answer of ``GET /api/account/devices``."""
+
+    devices: tuple[ListedDevice, ...] = Field(description="the latest first")
+    stage: str = Field(description="how the account stands")
+    reasons: tuple[str, ...]
