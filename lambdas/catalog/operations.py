@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lambdas.catalog.models import TitleList
+from http import HTTPStatus
+
+from lambdas.catalog.models import ListQuery, TitleList
 from lambdas.common.operations import Operation
 
 OPERATIONS = (
@@ -12,7 +14,8 @@ OPERATIONS = (
         handler="lambdas.catalog.handlers.list_titles",
         tag="Catalog",
         summary="List what is published, by name",
+        query=ListQuery,
         answer=TitleList,
-        refusals=(),
+        refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,),
     ),
 )
