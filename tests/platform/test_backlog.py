@@ -4,7 +4,7 @@ import pytest
 
 pytestmark = pytest.mark.embedded
 
-TITLES = 4
+TITLES = 6
 
 
 @pytest.fixture(scope="module")
