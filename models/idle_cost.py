@@ -175,7 +175,9 @@ _FREE = frozenset(
         "AWS::CloudFront::OriginAccessControl",
         "AWS::CloudFront::ResponseHeadersPolicy",
         "AWS::Cognito::UserPool",
+        "AWS::Cognito::ManagedLoginBranding",
         "AWS::Cognito::UserPoolClient",
+        "AWS::Cognito::UserPoolDomain",
         "AWS::Cognito::UserPoolGroup",
         "AWS::EC2::FlowLog",
         "AWS::EC2::InternetGateway",
@@ -213,6 +215,7 @@ _FREE = frozenset(
         "AWS::WAFv2::LoggingConfiguration",
         "Custom::CDKBucketDeployment",
         "Custom::EdgeKeys",
+        "Custom::SignIn",
         "Custom::S3AutoDeleteObjects",
         "Custom::VpcRestrictDefaultSG",
     }

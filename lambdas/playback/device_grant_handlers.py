@@ -46,7 +46,7 @@ _STATUS = {
 }
 
 
-def oauth_errors(handler: _Handler) -> _Handler:
+def _oauth_errors(handler: _Handler) -> _Handler:
     """Wrap a handler so that errors have the form that RFC 6749 (5.2) gives them, and no other: devices read it."""
 
     @wraps(handler)
@@ -68,7 +68,7 @@ def oauth_errors(handler: _Handler) -> _Handler:
 
 
 @entry_point
-@oauth_errors
+@_oauth_errors
 def device_code(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/device/code``: a device begins (RFC 8628, 3.1)."""
     environment = DeviceCodeEnvironment.load()
@@ -84,7 +84,7 @@ def device_code(event: Payload, _context: LambdaContext) -> Answer:
 
 
 @entry_point
-@oauth_errors
+@_oauth_errors
 def device_token(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/device/token``: a device asks whether it was let in, or renews its tokens (RFC 8628, 3.4)."""
     environment = DeviceTokenEnvironment.load()
@@ -135,6 +135,7 @@ def challenge(event: Payload, _context: LambdaContext) -> Payload:
     Whoever begins such a sign-in without our API gets no further: the one answer that is right is a device code that
     the viewer of that name has approved, and it is right once.
     """
+    environment = DeviceGrantsEnvironment.load()
     request, response = event["request"], event["response"]
     match event["triggerSource"].partition("_")[0]:
         case "DefineAuthChallenge":
@@ -142,16 +143,18 @@ def challenge(event: Payload, _context: LambdaContext) -> Payload:
         case "CreateAuthChallenge":
             response |= {"publicChallengeParameters": {"asks_for": "device_code"}, "privateChallengeParameters": {}}
         case "VerifyAuthChallengeResponse":
-            response["answerCorrect"] = _redeemed(request.get("challengeAnswer") or "", username=event["userName"])
+            grants = DeviceGrants(environment.device_grants_table)
+            response["answerCorrect"] = _redeemed(
+                request.get("challengeAnswer") or "", username=event["userName"], grants=grants
+            )
     return event
 
 
-def _redeemed(answer: str, *, username: str) -> bool:
+def _redeemed(answer: str, *, username: str, grants: DeviceGrants) -> bool:
     try:
         code = DeviceCode.read(answer)
     except OAuthError:
         return False
-    grants = DeviceGrants(DeviceGrantsEnvironment.load().device_grants_table)
     return grants.redeem(code, username=username, now=_now_s())
 
 

@@ -76,7 +76,8 @@ def test_a_role_is_assumed_by_one_service(declared):
 def test_a_function_is_invoked_by_one_service_for_one_source(declared):
     for permission in declared.of("AWS::Lambda::Permission"):
         assert "SourceArn" in permission.properties, permission
-        assert permission["Principal"] in {"events.amazonaws.com", "apigateway.amazonaws.com"}
+        services = {"apigateway.amazonaws.com", "cognito-idp.amazonaws.com", "events.amazonaws.com"}
+        assert permission["Principal"] in services
 
 
 def test_the_page_lists_who_may_do_what(configurations):

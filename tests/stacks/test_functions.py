@@ -74,8 +74,10 @@ def test_every_function_is_called_by_something(declared):
         called.add(integration.text(integration["IntegrationUri"]))
     for mapping in declared.of("AWS::Lambda::EventSourceMapping"):
         called.add(mapping.text(mapping["FunctionName"]).replace(">", ".Arn>"))
-    for resource in declared.of("Custom::EdgeKeys"):
-        called.add(resource.text(resource["ServiceToken"]))
+    for kind in ("Custom::EdgeKeys", "Custom::SignIn"):
+        called |= {resource.text(resource["ServiceToken"]) for resource in declared.of(kind)}
+    for pool in declared.of("AWS::Cognito::UserPool"):
+        called |= {pool.text(arn) for arn in pool.properties.get("LambdaConfig", {}).values()}
     # What operators call with their own credentials is found by an output of its name.
     called |= {
         declared.text(output["Value"], stack=stack).replace(">", ".Arn>")

@@ -120,5 +120,6 @@ def test_the_outer_walls_stand(complete, wall):
         assert rule["AggregateKeyType"] == "IP"
         assert rule["Limit"] > 5 * (limits.playback + limits.catalog + limits.profile)
     else:
-        stage = complete.only("AWS::ApiGatewayV2::Stage", stack="playback")
-        assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+        stages = complete.of("AWS::ApiGatewayV2::Stage", stack="playback")
+        assert stages
+        assert all(stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0 for stage in stages)
