@@ -73,6 +73,15 @@ class Text(NamedTuple):
     """Whether it is for those who do not hear the sound."""
 
 
+class Picture(NamedTuple):
+    """What a manifest says of a track of picture."""
+
+    codecs: str
+    """As RFC 6381 has it; in HLS, of all that is played with it."""
+    bits_s: int
+    """The bandwidth; in HLS, the least of all variants that name it."""
+
+
 class Listed(NamedTuple):
     """A media playlist, as the multivariant playlist names it."""
 
@@ -80,6 +89,7 @@ class Listed(NamedTuple):
     sound: Sound | None = None
     text: Text | None = None
     trick: bool = False
+    picture: Picture | None = None
 
 
 class Track(NamedTuple):
@@ -95,6 +105,7 @@ class Track(NamedTuple):
     playlist: str | None = None
     sound: Sound | None = None
     text: Text | None = None
+    picture: Picture | None = None
     trick: bool = False
     """Whether it has key frames alone, by which a player winds."""
 
@@ -158,8 +169,16 @@ def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, List
             )
             for media in parsed.media
         }
-        named |= {variant.uri: Listed(Kind.VIDEO) for variant in parsed.playlists}
-        named |= {key_frames.uri: Listed(Kind.VIDEO, trick=True) for key_frames in parsed.iframe_playlists}
+        named |= {
+            variant.uri: Listed(Kind.VIDEO, picture=_hls_picture(variant.uri, parsed.playlists))
+            for variant in parsed.playlists
+        }
+        named |= {
+            key_frames.uri: Listed(
+                Kind.VIDEO, trick=True, picture=_hls_picture(key_frames.uri, parsed.iframe_playlists, of="iframe_")
+            )
+            for key_frames in parsed.iframe_playlists
+        }
         found = {referenced(published.hls, uri, within=published.prefix): listed for uri, listed in named.items()}
     except (KeyError, MisplacedReferenceError) as error:
         raise ManifestUnreadableError(f"no multivariant playlist that can be played: {error}") from error
@@ -199,6 +218,7 @@ def hls_track(text: bytes, *, key: str, listed: Listed, published: PublishedVers
             playlist=key,
             sound=listed.sound,
             text=listed.text,
+            picture=listed.picture,
             trick=listed.trick,
         )
     except ValueError as error:
@@ -217,9 +237,12 @@ def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track
         message = "a representation has no segment timeline"
         raise ValueError(message)
     timescale = int(template.attrib["timescale"])
-    durations = [
-        int(run.attrib["d"]) for run in timeline.iterfind(f"{_MPD}S") for _ in range(_repeats(run.get("r", "0")) + 1)
-    ]
+    durations: list[int] = []
+    for run in timeline.iterfind(f"{_MPD}S"):
+        if int(run.get("t", sum(durations))) != sum(durations):
+            message = "a timeline begins late, or has a gap"
+            raise ValueError(message)
+        durations += [int(run.attrib["d"])] * (_repeats(run.get("r", "0")) + 1)
     if not durations:
         message = "a representation has no segment"
         raise ValueError(message)
@@ -245,6 +268,7 @@ def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track
         ),
         sound=_dash_sound(choice, made),
         text=_dash_text(choice, made),
+        picture=Picture(made.attrib["codecs"], int(made.attrib["bandwidth"])),
         trick=any(found.get("schemeIdUri") == _TRICK_MODE for found in choice.iterfind(f"{_MPD}EssentialProperty")),
     )
 
@@ -306,6 +330,11 @@ def _hls_text(media: Any, variants: Any) -> Text | None:  # noqa: ANN401 - the l
         forced=media.forced == "YES",
         transcribes=_TRANSCRIBES in (media.characteristics or "").split(","),
     )
+
+
+def _hls_picture(uri: str, variants: Any, *, of: str = "") -> Picture:  # noqa: ANN401 - the library has no types
+    told = [getattr(variant, f"{of}stream_info") for variant in variants if variant.uri == uri]
+    return Picture(",".join(said.codecs or "" for said in told), min(said.bandwidth for said in told))
 
 
 def _codecs(variants: Any, known: tuple[str, ...]) -> str | None:  # noqa: ANN401 - the library has no types

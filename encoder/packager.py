@@ -53,6 +53,7 @@ TEXT_ROLES: Mapping[SubtitleKind, str] = MappingProxyType(
 )
 """The roles of text in the DASH manifest (ISO/IEC 23009-1, 5.8.5.5)."""
 # In HLS, each format is a group, and each rung is offered with either: WebVTT first, which every player knows.
+_TEXT_MEDIA = "#EXT-X-MEDIA:TYPE=SUBTITLES,"
 _WEBVTT_GROUP, _IMSC1_GROUP = "subtitles", "subtitles-imsc1"
 _TTML = re.compile(
     r'bandwidth="\d+" codecs="stpp"(?P<rest>[^>]*>\s*<SegmentTemplate[^>]* initialization="(?P<init>[^"]+)")'
@@ -128,6 +129,8 @@ def package_streams(
     dash.write_bytes(in_order(told.encode()))
     for playlist in (out / VersionLayout.MEDIA_PLAYLISTS).glob("*.m3u8"):
         playlist.write_text(_corrected(playlist.read_text(encoding="utf-8")), encoding="utf-8")
+    hls = out / VersionLayout.HLS
+    hls.write_text(_selectable(hls.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def told_light(work: Work) -> Iterator[tuple[str, HdrFacts]]:
@@ -268,6 +271,17 @@ def _relative(path: str) -> str:
 
 def _stream(path: Path, kind: str, *fields: str) -> str:
     return ",".join((f"in={path}", f"stream={kind}", *fields))
+
+
+def _selectable(multivariant: str) -> str:
+    """Let players choose every track of text by the viewer's language and needs.
+
+    The packager says so of one track of a language alone, the first. Absent means no (RFC 8216, 4.3.4.1).
+    """
+    return "\n".join(
+        f"{line},AUTOSELECT=YES" if line.startswith(_TEXT_MEDIA) and "AUTOSELECT=" not in line else line
+        for line in multivariant.split("\n")
+    )
 
 
 def _corrected(playlist: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +57,22 @@ def decode(path: Path, *, kind: Kind, key: OpenKey | None) -> Decoded:
     if tick is None or not samples:
         raise ToolFailedError(tool=Tool.FFMPEG, exit_code=0, stderr=("nothing came out of it",))
     return Decoded(samples=len(samples), ticks=sum(samples), tick_s=int(tick["numerator"]) / int(tick["denominator"]))
+
+
+def begins(init: bytes, segment: bytes) -> Fraction | None:
+    """Return when the first sample of a segment is decoded, in seconds (``tfdt``); none, if it does not say so."""
+    scale = _first_number(init, ("moov", "trak", "mdia", "mdhd"), {0: (12, 4), 1: (20, 4)})
+    time = _first_number(segment, ("moof", "traf", "tfdt"), {0: (4, 4), 1: (4, 8)})
+    return None if scale is None or time is None else Fraction(time, scale)
+
+
+def _first_number(data: bytes, path: Sequence[str], place: Mapping[int, tuple[int, int]]) -> int | None:
+    """Return the number of a full box that stands at an offset and has a length, which its version decides."""
+    found = next(within(data, path), None)
+    if not found or found[0] not in place:
+        return None
+    offset, length = place[found[0]]
+    return int.from_bytes(found[offset : offset + length])
 
 
 def first_sample_ends(segment: bytes, start: int) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 
 from encoder.audio import BLOCK, SAMPLE_RATE_HZ
@@ -32,11 +33,12 @@ from encoder.packager import TEXT_ROLES, dash_role, hls_name, told_light
 from encoder.plan import Work
 from encoder.playlists import media_complaints, multivariant_complaints
 from encoder.protection import KEY_FORMATS, System, announced, sample_entries
-from encoder.samples import Decoded, decode, first_sample_ends
+from encoder.samples import Decoded, begins, decode, first_sample_ends
 from encoder.storage import ObjectStore
 from encoder.thumbnails import sprites_of
 from encoder.tools import ffmpeg
 from lambdas.common.keys import MisplacedReferenceError, PublishedVersion, VersionLayout, referenced
+from lambdas.common.ladder import Codec
 from lambdas.common.media import UNDETERMINED, AudioRole, ObjectRef, SubtitleKind, SubtitleSource, Tier
 from lambdas.encoding.models import (
     AudioTrack,
@@ -52,7 +54,11 @@ _FAULTS_TOLD = 5
 _DASH, _HLS = "the DASH manifest", "the HLS playlists"
 _BEST_VMAF = 100.0
 _SOUND_CODECS = {SoundCodec.AAC: "mp4a.40.2", SoundCodec.AC3: "ac-3", SoundCodec.EAC3: "ec-3"}
+_PICTURE_CODECS = {Codec.H264: "avc1.", Codec.H265: "hvc1.", Codec.AV1: "av01."}
 _TEXT_TOLERANCE_S = 0.002
+_SHOWN_TOLERANCE_S = 0.001
+# Of what the busiest segment takes: the packager rounds, and a short last segment may be the busiest by far.
+_LEAST_BITS, _MOST_BITS = 0.99, 1.5
 # A playlist rounds each segment to a millisecond; a timeline counts ticks.
 _PLAYLIST_ROUNDING_S = 0.0005
 
@@ -263,6 +269,8 @@ class _Verification:
                 self._fault(folder, f"{of} names {track.key_id or 'no key'}, which is not the {tier} key")
             elif track.kind is Kind.VIDEO and len(track.segments) != self._segments:
                 self._fault(folder, f"{of} lists {len(track.segments)} segments, and the plan says {self._segments}")
+            elif track.kind is Kind.VIDEO:
+                self._pictures(track, folder, of=of)
             elif folder in sounds:
                 self._sounds(track, sounds[folder], of=of)
         texts = {(self._path(track), track.init is not None): track for track in tracks if track.kind is Kind.TEXT}
@@ -275,6 +283,32 @@ class _Verification:
                     self._fault(folder, f"{of} lacks it in {'IMSC1' if in_mp4 else 'WebVTT'}")
                 else:
                     self._says(text, subtitle, of=of)
+
+    def _pictures(self, track: Track, folder: str, *, of: str) -> None:
+        """See that a manifest says how long each segment is shown, in which codec, and how many bits it takes."""
+        for index, segment in enumerate(track.segments):
+            shown_s = self._shown_frames(index) / self._work.frame_rate
+            if abs(segment.duration_s - shown_s) > _SHOWN_TOLERANCE_S:
+                told = f"{segment.duration_s:.3f} s, and the plan says {float(shown_s):.3f} s"
+                self._fault(folder, f"{of} shows segment {index + 1} for {told}")
+                break
+        codec = next(recipe.codec for recipe in self._work.plan.video if VersionLayout.video(recipe.rung) == folder)
+        codecs = track.picture.codecs if track.picture else ""
+        if not any(said.startswith(_PICTURE_CODECS[codec]) for said in codecs.split(",")):
+            self._fault(folder, f"{of} names {codecs or 'no codec'}, and it is {codec}")
+        sizes = [self._sizes.get(segment.key, 0) for segment in track.segments]
+        if not all(sizes):
+            return
+        bits_s = max(8 * size / segment.duration_s for size, segment in zip(sizes, track.segments, strict=True))
+        told_s = track.picture.bits_s if track.picture else 0
+        # A variant of HLS has its sound in it.
+        most_s = inf if track.playlist else _MOST_BITS * bits_s
+        if not _LEAST_BITS * bits_s <= told_s <= most_s:
+            self._fault(folder, f"{of} says {told_s} bits a second, and its busiest segment takes {bits_s:.0f}")
+
+    def _shown_frames(self, index: int) -> int:
+        plan = self._work.plan
+        return min(plan.segment_frames, plan.frames - index * plan.segment_frames)
 
     def _says(self, track: Track, subtitle: SubtitleSource, *, of: str) -> None:
         """See that a track of text lasts until its last cue, and that a manifest says the truth of it."""
@@ -425,11 +459,11 @@ class _Verification:
         return next(known, BLOCK[SoundCodec.AAC])
 
     def _measured(self, track: Track, segment: Segment, *, index: int, decoded: Decoded) -> None:
-        plan = self._work.plan
         if track.kind is Kind.VIDEO:
-            frames = 1 if track.trick else min(plan.segment_frames, plan.frames - index * plan.segment_frames)
+            frames = 1 if track.trick else self._shown_frames(index)
             if decoded.samples != frames:
                 self._fault(segment.key, f"it decodes to {decoded.samples} frames, and the plan says {frames}")
+            self._begins(track, segment, index=index)
             return
         if track.init is None:
             return  # A text file has the cues that are shown meanwhile; a segment without one is as good.
@@ -438,6 +472,19 @@ class _Verification:
             self._fault(
                 segment.key, f"it lasts {decoded.duration_s:.3f} s, and the manifest says {segment.duration_s:.3f} s"
             )
+
+    def _begins(self, track: Track, segment: Segment, *, index: int) -> None:
+        """See that a segment of picture begins as long after the first as the plan says."""
+        if not self._sizes.get(track.segments[0].key):
+            return
+        init = self._read(track.init or "")
+        first, this = (begins(init, self._read(each.key)) for each in (track.segments[0], segment))
+        wanted_s = index * self._work.plan.segment_frames / self._work.frame_rate
+        if this is None:
+            self._fault(segment.key, "it does not say when it is decoded")
+        elif first is not None and abs(this - first - wanted_s) > _SHOWN_TOLERANCE_S:
+            told = f"{float(this - first):.3f} s after the first segment"
+            self._fault(segment.key, f"it begins {told}, and the plan says {float(wanted_s):.3f} s")
 
 
 def _first_middle_last(track: Track) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ spaced evenly in their logarithm, down to the floor; each rung is on the upper h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, log2
+from math import ceil, inf, log2
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,8 @@ _LEAST_GAIN = 1.0
 _TRIAL = 0.12
 # How much farther from there it may rather be than waste bits: what is 3 % above the hull is as far as an octave off.
 _WASTE = 40.0
+# In octaves: what is not farther above the hull is worth keeping to the floor for.
+_GOOD = 0.1
 
 
 class Point(NamedTuple):
@@ -62,7 +64,7 @@ def choose(curves: Sequence[Curve], *, aim: float, rules: SearchRules, tried_onl
     best = by_tier[-1].best(aim=aim)
     rungs = [best]
     for octaves in _spaced(best.octaves, rules=rules)[1:]:
-        found = every.at(octaves, below=rungs[-1])
+        found = every.at(octaves, below=rungs[-1], floor=log2(rules.floor_kbps))
         rungs += [found] if found else []
     rungs = _worthwhile(rungs)
     for tier, points in zip(tiers, by_tier, strict=True):
@@ -111,9 +113,14 @@ class _Points:
         reached = self._offered & (self._vmaf >= min(aim, self._vmaf[self._offered].max()))
         return self._point(int(np.where(reached, self._octaves, np.inf).argmin()))
 
-    def at(self, octaves: float, *, below: Point) -> Point | None:
-        """Return what looks best about a bit rate, of fewer bits and lower VMAF than `below`; none if nothing is."""
+    def at(self, octaves: float, *, below: Point, floor: float = -inf) -> Point | None:
+        """Return what looks best about a bit rate, of fewer bits and lower VMAF than `below`; none if nothing is.
+
+        Bit rates are log2 of kbit/s. It is not below `floor` by more than a step of CRF, if anything good is above.
+        """
         offered = self._offered & (self._vmaf < below.vmaf) & (self._octaves <= below.octaves)
+        above = offered & (self._octaves >= floor - _TRIAL) & (self._waste <= _GOOD)
+        offered = above if above.any() else offered
         cost = _WASTE * self._waste + np.abs(self._octaves - octaves) + _TRIAL * ~self._tried
         return self._point(int(np.where(offered, cost, np.inf).argmin())) if offered.any() else None
 

@@ -545,3 +545,41 @@ def test_what_was_never_packaged_is_not_verified(studio, made, capsys):
     uri = studio.publish_plan(studio.plan("v-unpackaged"))
     assert studio.run("verify", "--plan", uri) == 65
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "ObjectMissingError"
+
+
+LATER = (rb'<S t="0" d="24024" r="3"/>', b'<S t="48048" d="24024" r="3"/>')
+TWICE = (rb"#EXTINF:1\.001", b"#EXTINF:2.002")
+CODEC = (rb'codecs="avc1\.[0-9a-f]+"', b'codecs="av01.0.01M.08"')
+SLOW = (rb'bandwidth="1[0-9]{6}"', b'bandwidth="1000"')
+
+
+@pytest.mark.parametrize(
+    ("path", "lie", "subject"),
+    [
+        ("manifests/manifest.mpd", LATER, "manifests/manifest.mpd"),
+        ("manifests/hls/video_90p.m3u8", TWICE, "video/90p"),
+        ("manifests/manifest.mpd", CODEC, "video/180p"),
+        ("manifests/manifest.mpd", SLOW, "video/180p"),
+    ],
+)
+def test_a_manifest_that_shows_a_picture_otherwise_is_named(verify, spoil, path, lie, subject):
+    pattern, said = lie
+
+    def told(body):
+        assert re.search(pattern, body)
+        return re.sub(pattern, said, body, count=1)
+
+    spoil.change(path, told)
+    code, report = verify()
+    assert code == 65
+    assert subject in subjects(report)
+
+
+def test_a_segment_that_is_decoded_at_another_time_is_named(verify, spoil):
+    def delayed(body):
+        at = body.index(b"tfdt") + 8
+        return body[:at] + bytes(8) + body[at + 8 :]
+
+    spoil.change(f"video/180p/seg_{MIDDLE}.m4s", delayed)
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {f"video/180p/seg_{MIDDLE}.m4s"})
