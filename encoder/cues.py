@@ -69,28 +69,70 @@ class Cue(NamedTuple):
 
 def cues_of(webvtt: str) -> tuple[Cue, ...]:
     """Return the cues of a WebVTT file that are shown at all, in its order; what is no cue is passed over."""
+    return tuple(cue for block in _blocks(webvtt) for cue in _cue(block.split("\n")))
+
+
+def until(webvtt: str, ends_ms: int) -> str:
+    """Return a WebVTT file without what it shows behind a time of the film, in milliseconds.
+
+    A cue that begins there is left out, one that is shown then ends then. A file without such cues stays as it is.
+    """
+    kept, cut = [], False
+    for block in _blocks(webvtt):
+        lines = block.split("\n")
+        timing = _timing(lines)
+        if timing is None or timing.ends_ms <= ends_ms:
+            kept.append(block)
+            continue
+        cut = True
+        if timing.begins_ms < ends_ms:
+            line = lines[timing.line]
+            before, arrow, behind = line.partition("-->")
+            rest = behind.split(maxsplit=1)[1:]
+            lines[timing.line] = " ".join((f"{before}{arrow}", _written(ends_ms), *rest))
+            kept.append("\n".join(lines))
+    return "\n\n".join(kept) + "\n" if cut else webvtt
+
+
+class _Timing(NamedTuple):
+    line: int
+    begins_ms: int
+    ends_ms: int
+    settings: str
+
+
+def _blocks(webvtt: str) -> list[str]:
     text = webvtt.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-    return tuple(cue for block in _BLOCKS.split(text) for cue in _cue(block.split("\n")))
+    return _BLOCKS.split(text)
+
+
+def _timing(lines: list[str]) -> _Timing | None:
+    # A name may stand before the times.
+    for number, line in enumerate(lines[:2]):
+        if found := _TIMING.match(line):
+            times = found.groups()[:8]
+            return _Timing(number, _milliseconds(times[:4]), _milliseconds(times[4:]), found[9] or "")
+    return None
 
 
 def _cue(lines: list[str]) -> Iterator[Cue]:
-    # A name may stand before the times.
-    for number, line in enumerate(lines[:2]):
-        found = _TIMING.match(line)
-        if found is None:
-            continue
-        times, settings = found.groups()[:8], found[9] or ""
-        begins_ms, ends_ms = _milliseconds(times[:4]), _milliseconds(times[4:])
+    timing = _timing(lines)
+    if timing is not None:
+        number, begins_ms, ends_ms, settings = timing
         words = "\n".join(lines[number + 1 :]).strip("\n")
         if words and begins_ms < ends_ms:
             said = (setting.partition(":") for setting in settings.split())
             yield Cue(begins_ms, ends_ms, {name: value for name, _, value in said}, words)
-        return
 
 
 def _milliseconds(time: tuple[str | None, ...]) -> int:
     hours, minutes, seconds, thousandths = (int(part or 0) for part in time)
     return ((hours * 60 + minutes) * 60 + seconds) * 1000 + thousandths
+
+
+def _written(milliseconds: int) -> str:
+    seconds, thousandths = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{thousandths:03}"
 
 
 def _words(text: str, open_tags: list[tuple[str, frozenset[str]]]) -> Iterator[Run]:

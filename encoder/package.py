@@ -11,6 +11,7 @@ from typing import NamedTuple
 from encoder.audio import BLOCK, SAMPLE_RATE_HZ
 from encoder.chunk import NO_METADATA, timescale
 from encoder.claims import Claims
+from encoder.cues import until
 from encoder.errors import PackagingError
 from encoder.keys import KeyOpener
 from encoder.log import say
@@ -157,8 +158,10 @@ def _fetch_subtitles(work: Work, *, store: ObjectStore, tracks: Path) -> dict[st
             raise PackagingError(
                 f"two subtitle files are in {subtitle.language!r} and {subtitle.kind}; deliver one a language and kind"
             )
-        paths[subtitle.track] = tracks / f"{subtitle.track}.vtt"
-        store.fetch(subtitle.source, paths[subtitle.track])
+        path = paths[subtitle.track] = tracks / f"{subtitle.track}.vtt"
+        store.fetch(subtitle.source, path)
+        # The packager would write segments up to the last cue, however far behind the film's end that is.
+        path.write_text(until(path.read_text(encoding="utf-8-sig"), work.duration_ms), encoding="utf-8")
     return paths
 
 

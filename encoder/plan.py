@@ -147,6 +147,11 @@ class Work:
         """The picture's length in seconds."""
         return float(self.plan.frames / self.frame_rate)
 
+    @property
+    def duration_ms(self) -> int:
+        """The same in whole milliseconds, in which text is timed."""
+        return int(1000 * self.plan.frames / self.frame_rate)
+
     def recipe(self, rung: str) -> VideoRecipe:
         """Return how `rung` is encoded.
 

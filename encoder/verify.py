@@ -13,7 +13,7 @@ from pathlib import Path
 
 from encoder.audio import BLOCK, SAMPLE_RATE_HZ
 from encoder.claims import Claims
-from encoder.cues import Cue, cues_of
+from encoder.cues import Cue, cues_of, until
 from encoder.errors import (
     ManifestUnreadableError,
     ObjectMissingError,
@@ -374,11 +374,12 @@ class _Verification:
         self._told(folder, track.sound, expected, of=of)
 
     def _cues(self, source: ObjectRef) -> tuple[Cue, ...]:
-        """Return the cues of a delivered file."""
+        """Return the cues of a delivered file, as far as the film goes."""
         if source not in self._delivered:
             path = self._folder / "subtitles"
             self._store.fetch(source, path)
-            self._delivered[source] = cues_of(path.read_text(encoding="utf-8-sig"))
+            delivered = path.read_text(encoding="utf-8-sig")
+            self._delivered[source] = cues_of(until(delivered, self._work.duration_ms))
         return self._delivered[source]
 
     @property

@@ -48,6 +48,7 @@ _MEASUREMENTS = """
   const frames = video.getVideoPlaybackQuality().totalVideoFrames;
   return {
     session_ms: metrics.session_ms,
+    licence_ms: player.getStats().licenseTime * 1000,
     first_frame_ms: metrics.first_frame_ms,
     crossed_segments: borders,
     key_system: player.drmInfo()?.keySystem ?? "",
@@ -84,8 +85,11 @@ class PlaybackCheck:
 
     played_s: float
     session_ms: float
-    """From the click to the session's answer, as the page measures it; the next from the click, too."""
+    """From the click to the session's answer, as the page measures it."""
+    licence_ms: float
+    """What Shaka waited for licences, all together."""
     first_frame_ms: float
+    """From the click, too."""
     crossed_segments: int
     key_system: str
     decrypted: bool

@@ -80,6 +80,7 @@ def as_json(*, up: Up, published: Published, check: PlaybackCheck, players: Mapp
             "attempts": published.spent.attempts,
             "cost_usd": round(published.spent.usd, 6),
             "session_ms": round(check.session_ms),
+            "licence_ms": round(check.licence_ms),
             "first_frame_ms": round(check.first_frame_ms),
             "played_s": round(check.played_s, 1),
             "players": {

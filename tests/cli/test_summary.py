@@ -29,6 +29,7 @@ FIELDS = {
     "attempts": int,
     "cost_usd": float,
     "session_ms": int,
+    "licence_ms": int,
     "first_frame_ms": int,
     "played_s": float,
     "players": dict,
@@ -105,6 +106,7 @@ def run(main):
         check=PlaybackCheck(
             played_s=8.0432,
             session_ms=81.4,
+            licence_ms=43.6,
             first_frame_ms=612.6,
             crossed_segments=2,
             key_system="org.w3.clearkey",
@@ -152,7 +154,7 @@ def test_the_line_has_the_fields_that_were_promised(run):
         ],
     }
     assert (told["publish_s"], told["film_s"], told["played_s"]) == (61.2, 24.0, 8.0)
-    assert (told["session_ms"], told["first_frame_ms"]) == (81, 613)
+    assert (told["session_ms"], told["licence_ms"], told["first_frame_ms"]) == (81, 44, 613)
     assert (told["jobs"], told["attempts"], told["cost_usd"]) == (23, 25, 0.012346)
     assert (told["stacks"], told["resources"], told["nag_unacknowledged"]) == (8, 277, 0)
 

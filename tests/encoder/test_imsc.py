@@ -16,7 +16,7 @@ from ttconv.isd import ISD
 from ttconv.style_properties import FontStyleType, FontWeightType, NamedColors, StyleProperties, TextAlignType
 
 from encoder.boxes import box
-from encoder.cues import cues_of
+from encoder.cues import cues_of, until
 from encoder.errors import TextUnreadableError
 from encoder.imsc import document
 from encoder.imsc_reading import paragraphs
@@ -161,3 +161,26 @@ def test_what_is_no_imsc1_is_named(sample):
     assert paragraphs(box("mdat", BOTH)) == ("a", "b")
     with pytest.raises(TextUnreadableError):
         paragraphs(box("mdat", sample))
+
+
+def test_what_is_shown_behind_the_films_end_is_left_out():
+    head, name = "WEBVTT\n\nNOTE 00:09.000 --> 00:10.000 is no cue", "2\n"
+    inside, across = "00:00.000 --> 00:04.000\nin", f"{name}00:04.000 --> 00:09.000 line:0 align:start\nat the end"
+    behind = "10:00:00.000 --> 10:00:02.000\na typing error"
+    text = f"{head}\n\n{inside}\n\n{across}\n\n{behind}" + "\n"
+    cut = until(text, 4588)
+    assert cut == "\n\n".join((head, inside, across.replace("00:09.000", "00:00:04.588"))) + "\n"
+    assert until(cut, 4588) == cut
+
+
+@given(st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 9999)), max_size=6), st.integers(1, 9999))
+def test_a_file_that_is_cut_shows_the_same_up_to_there(times, ends_ms):
+    def at(milliseconds):
+        return f"00:0{milliseconds // 1000}.{milliseconds % 1000:03}"
+
+    text = "WEBVTT\n" + "".join(f"\n{at(begins)} --> {at(ends)}\nat {begins}\n" for begins, ends in times)
+    before, after = cues_of(text), cues_of(until(text, ends_ms))
+    assert all(cue.ends_ms <= ends_ms for cue in after)
+    for moment in range(0, ends_ms, 97):
+        shown = [[cue.words for cue in cues if cue.begins_ms <= moment < cue.ends_ms] for cues in (before, after)]
+        assert shown[0] == shown[1]

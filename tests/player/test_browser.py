@@ -42,6 +42,7 @@ def test_an_encrypted_film_plays_across_segments_and_trespassers_are_refused(che
     assert seen.crossed_segments >= 2
     assert (seen.width, seen.height) == (320, 180)
     assert 0 < seen.session_ms < seen.first_frame_ms < 10_000
+    assert 0 < seen.licence_ms < seen.first_frame_ms
     assert seen.preview == "the-gradient/v1/thumbnails/sprite-0000.jpg"
     assert set(seen.refusals.values()) == {401, 403}
     assert (tmp_path / "playing.png").stat().st_size > 10_000
