@@ -20,7 +20,7 @@ const BY_STATUS = {
   429: ["The house is full for a moment", "Wait a few seconds, then try again."],
 };
 
-const REVOKED_TYPE = "urn:marquee:problem:revoked";
+export const REVOKED_TYPE = "urn:marquee:problem:revoked";
 /** @type {[string, string]} */
 const REVOKED = ["This screening was stopped", "The service has ended it. If it stays so on this device, use another one, or ask the support."];
 /** @type {Record<string, [string, string]>} */
@@ -29,6 +29,9 @@ const BY_REASON = {
   "not-yet": ["This film is not showing yet", "Its day has not come where you live. Choose another one."],
   "no-longer": ["This film is no longer showing", "Its time is over where you live. Choose another one."],
   rating: ["This film is not for this profile", "Choose another film, or another profile."],
+  "signed-out": ["This device was signed out", "Sign out here, sign in again, and the film continues where you stopped."],
+  challenge: ["Show that it is you", "The account was used in an unusual way. Sign out here, and sign in again."],
+  block: ["The account is blocked for now", "It was used in an unusual way for long. Write to the support."],
   device: ["This device cannot play the film", "It has no picture that this browser plays. Try another device."],
 };
 

@@ -1,6 +1,7 @@
 /** Keeps a session's place among those that may play at the same time, and gives it back. */
 
 import { ApiError } from "./api.js";
+import { REVOKED_TYPE } from "./faults.js";
 
 /** Sends heartbeats until it ends, or until the platform says that the session is over. */
 export class Presence {
@@ -37,9 +38,17 @@ export class Presence {
       await this.#api.heartbeat(this.#session);
     } catch (error) {
       // Anything else may pass: the next beat tells.
-      if (this.#over.signal.aborted || !(error instanceof ApiError) || error.status !== 410) return;
+      if (this.#over.signal.aborted || !(error instanceof ApiError) || !isOver(error)) return;
       this.#over.abort();
       onLost(error);
     }
   }
+}
+
+/**
+ * @param {ApiError} error
+ * @returns {boolean}  whether the session has ended, or was ended
+ */
+function isOver({ status, type }) {
+  return status === 410 || (status === 403 && type === REVOKED_TYPE);
 }

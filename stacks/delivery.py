@@ -144,6 +144,8 @@ class DeliveryStack(ContextStack):
                 "SecretArn": edge_secret.secret_arn,
                 "Bucket": staging.bucket_name,
                 "Key": f"{EDGE_KEYS_PREFIX}k1.json",
+                # What is asked of it: CloudFormation runs it again only if a property changes.
+                "Gives": "ImportArn OriginToken",
             },
         )
         store = cloudfront.KeyValueStore(

@@ -108,7 +108,7 @@ class PlaybackStack(ContextStack):
         self._security = table(self, "AccountSecurity", partition_key="viewer_id", expires_at="expires_at")
         self._content_keys = table(self, "ContentKeys", partition_key="title_id", sort_key="tier")
         self.key_service = self._key_service()
-        self.revocations = Revocations(self, "Revocations", sessions=self._sessions)
+        self.revocations = Revocations(self, "Revocations", sessions=self._sessions, leases=self._leases)
         self.speke = SpekeService(
             self,
             "Speke",
@@ -124,7 +124,14 @@ class PlaybackStack(ContextStack):
         self._license_route()
         vendor_licences(self, api=self.api, sessions=self._sessions, leases=self._leases, revocations=self.revocations)
         self._progress_routes()
-        device_grant(self, api=self.api, pool=self.viewers, page=self.sign_in.client, television=self.television)
+        device_grant(
+            self,
+            api=self.api,
+            pool=self.viewers,
+            page=self.sign_in.client,
+            television=self.television,
+            security=self._security,
+        )
         self._account_routes(limits.profile if limits else None)
         CfnOutput(self, "UserPoolId", value=self.viewers.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.sign_in.client.user_pool_client_id)
@@ -255,6 +262,7 @@ class PlaybackStack(ContextStack):
             environment=ManifestEnvironment(
                 sessions_table=self._sessions.table_name,
                 leases_table=self._leases.table_name,
+                revocations_table=self.revocations.table.table_name,
                 playable_table=self._playable.table_name,
                 edge_secret_arn=self.edge_secret.secret_arn,
                 media_bucket=self._media.bucket_name,
@@ -264,6 +272,7 @@ class PlaybackStack(ContextStack):
         )
         self._read_together(manifest, self._sessions, self._leases)
         self._read(manifest, self._playable)
+        self.revocations.let_read(manifest)
         grant_secret(self.edge_secret, manifest.execution_role)
         grant_objects(self._media, manifest.execution_role, Access.READ)
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/sessions/{session_id}/manifest", manifest)

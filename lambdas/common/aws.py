@@ -33,12 +33,14 @@ _TRANSIENT = {
 
 
 @cache
-def client(service: str, *, region: str | None = None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+def client(service: str, *, region: str | None = None, patience_s: int | None = None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
     """Return this process's client of an AWS service, made at the first call; by default in the process's own region.
 
-    Timeouts are short, so that a hanging dependency costs a retry and not the function's whole time.
+    Timeouts are short, so that a hanging dependency costs a retry and not the function's whole time. With `patience_s`
+    it asks once, and waits so long: for what must not be done twice at a time.
     """
-    return boto3.client(service, region_name=region, config=_CONFIG)
+    once = Config(connect_timeout=3, read_timeout=patience_s, retries={"mode": "standard", "total_max_attempts": 1})
+    return boto3.client(service, region_name=region, config=once if patience_s else _CONFIG)
 
 
 def s3_in(region: str | None) -> Any:  # noqa: ANN401 - the same

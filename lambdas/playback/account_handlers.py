@@ -18,6 +18,8 @@ from lambdas.playback.account_security import sign_out_device as without_device
 from lambdas.playback.environment import DevicesEnvironment, SignOutEnvironment
 from lambdas.playback.store import SecurityTable
 
+_TRIES = 8
+
 
 @entry_point
 @rate_limited
@@ -47,13 +49,20 @@ def sign_out_everywhere(event: Payload, _context: LambdaContext) -> Answer:
     """``DELETE /api/account/devices``: no device plays, and no token is renewed, without a new sign-in."""
     environment = SignOutEnvironment.load()
     viewer_id, table = _viewer(event), SecurityTable(environment.security_table)
-    known = table.get(viewer_id)
-    _kept(table.put_over(known, without_any(known, now=_at())))
-    username = event["requestContext"]["authorizer"]["jwt"]["claims"]["cognito:username"]
+    claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
+    # An ID token and an access token name the user differently.
+    username = claims.get("cognito:username") or claims["username"]
+    # Whoever begins sessions meanwhile must not keep the owner from it.
+    _kept(any(_signed_out(table, viewer_id) for _ in range(_TRIES)))
     with transient_errors():
         client("cognito-idp").admin_user_global_sign_out(UserPoolId=environment.user_pool_id, Username=username)
     logger.info("signed out everywhere")
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
+
+
+def _signed_out(table: SecurityTable, viewer_id: str) -> bool:
+    known = table.get(viewer_id)
+    return table.put_over(known, without_any(known, now=_at()))
 
 
 def _viewer(event: Payload) -> str:

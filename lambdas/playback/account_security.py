@@ -22,7 +22,9 @@ MOST_COUNTRIES_KEPT = 16
 
 
 class SignedOutError(ForbiddenError):
-    """The device, or the whole account, was signed out after this sign-in."""
+    """The device, or the whole account, was signed out after this sign-in (member `reason` of the problem document)."""
+
+    members = MappingProxyType({"reason": "signed-out"})
 
 
 class EnforcedError(ForbiddenError):
@@ -34,7 +36,8 @@ class EnforcedError(ForbiddenError):
             Stage.BLOCK: "the account is blocked for now: write to support",
         }
         super().__init__(f"unusual use of this account ({', '.join(standing.reasons)}): {wanted[standing.stage]}")
-        self.members = MappingProxyType({"stage": standing.stage.value, "reasons": list(standing.reasons)})
+        stage = standing.stage.value
+        self.members = MappingProxyType({"reason": stage, "stage": stage, "reasons": list(standing.reasons)})
 
 
 class AccountSecurity(Record):
@@ -81,6 +84,23 @@ def admit(known: AccountSecurity, *, signals: Signals, signed_in_at: int, now: i
             "expires_at": now + KEPT_S,
         }
     )
+
+
+def vouch(known: AccountSecurity, *, signed_in_at: int) -> None:
+    """Pass, if a sign-in is good enough to let another device in: that begins a sign-in of its own.
+
+    Raises
+    ------
+    SignedOutError
+        If everything was signed out since.
+    EnforcedError
+        If the account is blocked, or asked to sign in anew since.
+    """
+    if signed_in_at < known.all_signed_out_at:
+        raise SignedOutError("everything was signed out: sign in again, then let the device in")
+    refused = refusal(known)
+    if refused and (known.standing.stage is Stage.BLOCK or signed_in_at < known.standing.since):
+        raise refused
 
 
 def refusal(security: AccountSecurity) -> EnforcedError | None:

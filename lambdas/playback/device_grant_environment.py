@@ -21,7 +21,15 @@ class DeviceTokenEnvironment(Environment):
     device_client_id: str
 
 
+class ApproveEnvironment(Environment):
+    """Of `approve_device`."""
+
+    device_grants_table: str
+    security_table: str
+    page_client_id: str
+
+
 class DeviceGrantsEnvironment(Environment):
-    """Of `device_request`, `approve_device` and `challenge`."""
+    """Of `device_request` and `challenge`."""
 
     device_grants_table: str

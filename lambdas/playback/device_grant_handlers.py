@@ -19,6 +19,7 @@ from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import field_errors
 from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents
 from lambdas.playback import device_grant
+from lambdas.playback.account_security import vouch
 from lambdas.playback.device_grant import (
     GRANT_TYPE,
     CodeForm,
@@ -30,11 +31,13 @@ from lambdas.playback.device_grant import (
     TokenForm,
 )
 from lambdas.playback.device_grant_environment import (
+    ApproveEnvironment,
     DeviceCodeEnvironment,
     DeviceGrantsEnvironment,
     DeviceTokenEnvironment,
 )
 from lambdas.playback.device_grant_store import DeviceGrants, ViewerTokens, page_address
+from lambdas.playback.store import SecurityTable
 
 _FormT = TypeVar("_FormT", bound=BaseModel)
 _Handler = Callable[[Payload, LambdaContext], Answer]
@@ -117,9 +120,15 @@ def device_request(event: Payload, _context: LambdaContext) -> Answer:
 @problem_documents
 def approve_device(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/device/approve``: the viewer lets the device in, or refuses it."""
-    grants, moment = DeviceGrants(DeviceGrantsEnvironment.load().device_grants_table), _now_s()
+    environment = ApproveEnvironment.load()
+    grants, moment = DeviceGrants(environment.device_grants_table), _now_s()
     claims = _claims(event)
     decided = parse_body(event, Decision)
+    # A television lets nobody in: whoever stole one would never be rid of.
+    if environment.page_client_id not in {claims.get("aud"), claims.get("client_id")}:
+        raise ForbiddenError("a device is let in on the page: sign in there")
+    known = SecurityTable(environment.security_table).get(claims["sub"])
+    vouch(known, signed_in_at=int(claims.get("auth_time", 0)))
     grants.count_attempt(claims["sub"], now=moment)
     # An ID token and an access token name the user differently.
     username = claims.get("cognito:username") or claims["username"]

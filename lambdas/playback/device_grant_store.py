@@ -202,6 +202,8 @@ class ViewerTokens:
             )
         except cognito.exceptions.NotAuthorizedException as error:
             raise _refused("the code was used already, or the account is closed") from error
+        if "AuthenticationResult" not in given:
+            raise _refused("the account asks for another step, which a device without a keyboard cannot take")
         return _response(given["AuthenticationResult"])
 
     @transient_errors()

@@ -81,6 +81,7 @@ class ManifestEnvironment(Environment):
 
     sessions_table: str
     leases_table: str
+    revocations_table: str
     playable_table: str
     edge_secret_arn: str
     media_bucket: str
@@ -109,6 +110,7 @@ class RevokeEnvironment(Environment):
     """Of `revoke`, which operators call."""
 
     sessions_table: str
+    leases_table: str
     revocations_table: str
     edge_function_arn: str
 

@@ -153,7 +153,8 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     environment = SessionEnvironment.load()
     viewer_id = _viewer_id(event)
     request = parse_body(event, SessionRequest)
-    revocations.check(store.revoked(environment.revocations_table), device_model=request.device.name)
+    revoked = store.revoked(environment.revocations_table)
+    revocations.check(revoked, device_model=request.device.name)
     repetition = event.get("headers", {}).get(sessions.IDEMPOTENCY_KEY.lower())
     key = store.edge_key(environment.edge_secret_arn)
     terms = sessions.Terms(
@@ -182,7 +183,9 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
         request=request,
         terms=terms,
         now=now(),
+        revoked_keys=revocations.keys_of(revoked),
     )
+    revocations.check(revoked, session_id=session.session_id)
     table = store.LeaseTable(environment.leases_table)
 
     def read_again() -> leases.Held | None:
@@ -274,12 +277,7 @@ def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - 
     environment = LicenseEnvironment.load()
     request = parse_body(event, LicenseRequest)
     session, playable = _opened(event, environment=environment, session_id=parse_query(event, LicenseQuery).session_id)
-    revocations.check(
-        store.revoked(environment.revocations_table),
-        session_id=session.session_id,
-        device_model=session.device,
-        key_ids=request.kids,
-    )
+    revocations.check(store.revoked(environment.revocations_table), key_ids=request.kids)
     table = store.ContentKeyTable(environment.content_keys_table)
     licence = licences.grant(
         request=request,
@@ -360,6 +358,10 @@ def _opened(
         leases=environment.leases_table,
     )
     session = sessions.check(session=found, viewer_id=viewer_id, now=now())
+    # Before its lease: who was excluded is told so, and not to begin anew.
+    revocations.check(
+        store.revoked(environment.revocations_table), session_id=session.session_id, device_model=session.device
+    )
     leases.check(session, held=held)
     return session, store.PlayableTable(environment.playable_table).get(session.title_id)
 

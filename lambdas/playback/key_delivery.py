@@ -15,6 +15,7 @@ from datetime import datetime
 from xml.etree.ElementTree import Element, SubElement
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -47,7 +48,7 @@ def public_key(certificate: bytes, *, now: datetime) -> rsa.RSAPublicKey:
     try:
         found = x509.load_der_x509_certificate(certificate)
         key = found.public_key()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _refused("is no X.509 certificate in DER") from error
     if not found.not_valid_before_utc <= now <= found.not_valid_after_utc:
         raise _refused("is not valid now: send one whose time has come and is not over")

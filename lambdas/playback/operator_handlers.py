@@ -40,9 +40,10 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
     request = parse(RevocationRequest, event)
     subject = revocations.subject_of(request.kind, request.subject)
     moment = now()
-    sessions = _sessions(request.kind, subject, table=store.SessionTable(environment.sessions_table))
-    affected = revocations.affected_by(request.kind, subject, sessions, now=moment)
-    if request.kind is Kind.SESSION and not affected:
+    table = store.RevocationTable(environment.revocations_table)
+    sessions = store.SessionTable(environment.sessions_table)
+    found = sessions.get(subject) if request.kind is Kind.SESSION else None
+    if request.kind is Kind.SESSION and (found is None or found.expires_at <= moment.timestamp()):
         raise NotFoundError(f"no session {subject!r} runs: nothing has to be ended")
     revocation = Revocation(
         kind=request.kind,
@@ -51,12 +52,17 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
         reason=request.reason,
         incident=request.incident,
         revoked_at=int(moment.timestamp()),
-        affected=len(affected),
     )
-    ends = affected[0].expires_at if request.kind is Kind.SESSION else None
-    # First what decides about keys: whoever asks from now on is refused, even if the edge cannot be reached.
-    line = store.RevocationTable(environment.revocations_table).put(revocation, expires_at=ends)
+    ends = found.expires_at if found else None
+    # First what decides about keys: whoever asks from now on is refused, however long it takes to find who plays.
+    table.put(revocation, expires_at=ends)
+    playing = [found] if found else _running(request.kind, table=sessions)
+    affected = revocations.affected_by(request.kind, subject, playing, now=moment)
+    leases = store.LeaseTable(environment.leases_table)
+    for session in affected:
+        leases.release(viewer_id=session.viewer_id, session_id=session.session_id)
     store.end_at_the_edge(affected, function_arn=environment.edge_function_arn)
+    line = table.put(revocation.model_copy(update={"affected": len(affected)}), expires_at=ends)
     logger.info(
         "revoked", extra={"kind": request.kind, "subject": subject, "by": request.by, "affected": len(affected)}
     )
@@ -67,11 +73,6 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
     }
 
 
-def _sessions(kind: Kind, subject: str, *, table: store.SessionTable) -> list[Session]:
+def _running(kind: Kind, *, table: store.SessionTable) -> list[Session]:
     """Return the sessions among which the concerned ones are. Certificates are packagers': no session has one."""
-    if kind is Kind.CERTIFICATE:
-        return []
-    if kind is Kind.SESSION:
-        found = table.get(subject)
-        return [found] if found else []
-    return list(table.running(now=now()))
+    return [] if kind is Kind.CERTIFICATE else list(table.running(now=now()))

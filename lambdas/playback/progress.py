@@ -37,7 +37,10 @@ def accept(*, report: ProgressReport, viewer_id: str, playable: Playable, now: d
     if report.position_s > playable.duration_s + POSITION_TOLERANCE_S:
         message = f"lies behind the title's end at {playable.duration_s:g} s"
         raise InvalidInputError(FieldError("position_s", message))
-    recorded_at = report.recorded_at + (now - report.sent_at if report.sent_at else timedelta())
+    try:
+        recorded_at = report.recorded_at + (now - report.sent_at if report.sent_at else timedelta())
+    except OverflowError as error:
+        raise InvalidInputError(FieldError("recorded_at", "no time that can be: correct the device's clock")) from error
     if recorded_at > now + CLOCK_TOLERANCE:
         remedy = "it cannot be after `sent_at`" if report.sent_at else "correct the device's clock, or say `sent_at`"
         message = f"lies in the future (the server's time is {now.isoformat()}): {remedy}"

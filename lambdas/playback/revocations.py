@@ -116,9 +116,14 @@ def check(
     if session_id and (Kind.SESSION, session_id) in revoked:
         raise RevokedError("this session was ended by the service: start a new one")
     if any((Kind.KEY, key_id) in revoked for key_id in key_ids):
-        raise RevokedError("a key of this version was withdrawn: start a new session, which gets the current version")
+        raise RevokedError("a key of this version was withdrawn: it plays again when it was packaged with new ones")
     if certificate and (Kind.CERTIFICATE, certificate) in revoked:
         raise RevokedError("the certificate was revoked: ask for keys with another one")
+
+
+def keys_of(revoked: Revoked) -> frozenset[str]:
+    """Return the KIDs that are revoked, hexadecimal."""
+    return frozenset(subject for kind, subject in revoked if kind is Kind.KEY)
 
 
 def affected_by(kind: Kind, subject: str, sessions: Sequence[Session], *, now: datetime) -> tuple[Affected, ...]:

@@ -6,11 +6,12 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from lambdas.common.errors import ExpiredError, FieldError, InvalidInputError, NotFoundError
+from lambdas.common.errors import ExpiredError, FieldError, InvalidInputError, NotFoundError, RevokedError
+from lambdas.common.media import Tier
 from lambdas.playback import capability, entitlement, leases, selection
 from lambdas.playback.accounts import Account, Plans
 from lambdas.playback.answers import AllowedTier, EdgeAccess, ManifestAddresses, OpenedSession
@@ -69,21 +70,31 @@ def create(
     request: SessionRequest,
     terms: Terms,
     now: datetime,
+    revoked_keys: Collection[str] = (),
 ) -> Session:
     """Return a new session of the account on the title's current version, if the viewer may see it.
+
+    Parameters
+    ----------
+    revoked_keys
+        The KIDs that are in no licence any more: the session gets no tier that needs one.
 
     Raises
     ------
     NotEntitledError
         If the viewer may not.
+    RevokedError
+        If no picture is left that could be opened.
     InvalidInputError
         If the account has no such profile.
     """
     entitlement.check(playable=playable, account=account, profile=account.profile(request.profile_id), now=now)
+    tiers = {rendition.tier for rendition in playable.renditions}
+    whole = {tier for tier in tiers if not _keys_of(playable, tier) & set(revoked_keys)}
+    if tiers and not whole:
+        raise RevokedError("the title's keys were withdrawn: it plays again when it was packaged with new ones")
     best = capability.allowed(
-        device=request.device,
-        plan_tier=terms.plans.named(account.plan).top_tier,
-        title_tiers={rendition.tier for rendition in playable.renditions},
+        device=request.device, plan_tier=terms.plans.named(account.plan).top_tier, title_tiers=whole
     )
     opened = capability.opened_by(best.tier)
     entitlement.check_playable(playable, tiers=opened, codecs=request.device.codecs)
@@ -97,7 +108,7 @@ def create(
         thumbnails=playable.thumbnails,
         key_ids={tier: key_id for tier, key_id in playable.key_ids.items() if tier in opened},
         tier=best.tier,
-        reasons=best.reasons,
+        reasons=best.reasons if whole == tiers else (*best.reasons, "revoked"),
         most_pixels=selection.most_pixels(playable.renditions, tiers=opened),
         codecs=request.device.codecs,
         hdr=request.device.hdr,
@@ -106,6 +117,11 @@ def create(
         created_at=created_at,
         expires_at=created_at + terms.ttl_s,
     )
+
+
+def _keys_of(playable: Playable, tier: Tier) -> set[str]:
+    opened = capability.opened_by(tier)
+    return {key_id for of, key_id in playable.key_ids.items() if of in opened}
 
 
 def lease_of(session: Session, *, device: Device, terms: Terms) -> leases.Lease:

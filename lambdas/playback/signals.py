@@ -66,7 +66,7 @@ def read(headers: Mapping[str, str], *, device: Device, key: EdgeKey) -> Signals
     language = headers.get("accept-language", "").split(",", maxsplit=1)[0].strip().lower()
     fingerprint = hashlib.sha256(f"{words}\n{language}".encode()).hexdigest()[:16]
     told = Signals(device_id=device.id or f"like-{fingerprint}", device=device.name, fingerprint=fingerprint)
-    if not hmac.compare_digest(headers.get(ORIGIN_HEADER, ""), origin_token(key)):
+    if not hmac.compare_digest(headers.get(ORIGIN_HEADER, "").encode(), origin_token(key).encode()):
         return told
     return told.model_copy(
         update={

@@ -40,7 +40,8 @@ _OVERTAKEN = {"ConditionalCheckFailed", "TransactionConflict"}
 _PERIOD = "#"
 _KID = "kid#"
 _CURRENT, _AUDIT, _OF_KIND = "current", "audit", "#"
-_TOLD_AT_ONCE = 1000
+_TOLD_AT_ONCE = 200
+_EDGE_PATIENCE_S = 65
 _READ_ATTEMPTS = 3
 _UNCHANGED = "attribute_not_exists(viewer_id) OR revision = :revision"
 
@@ -339,8 +340,10 @@ def end_at_the_edge(sessions: Sequence[Affected], *, function_arn: str) -> None:
     """
     region = function_arn.split(":")[3]
     told = [{"session_id": session.session_id, "expires_at": session.expires_at} for session in sessions]
+    # Its answer may take a minute, and two at once would undo each other: asked once, and waited for.
+    delivery = client("lambda", region=region, patience_s=_EDGE_PATIENCE_S)
     for first in range(0, len(told), _TOLD_AT_ONCE):
-        answer = client("lambda", region=region).invoke(
+        answer = delivery.invoke(
             FunctionName=function_arn, Payload=json.dumps({"sessions": told[first : first + _TOLD_AT_ONCE]}).encode()
         )
         if "FunctionError" in answer:

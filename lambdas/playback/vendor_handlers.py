@@ -36,7 +36,6 @@ def vendor_license(event: Payload, _context: LambdaContext) -> Answer:
         leases=environment.leases_table,
     )
     session = sessions.check(session=found, viewer_id=viewer_id, now=now())
-    leases.check(session, held=held)
     key_ids = tuple(sorted(session.key_ids.values()))
     revocations.check(
         store.revoked(environment.revocations_table),
@@ -44,6 +43,7 @@ def vendor_license(event: Payload, _context: LambdaContext) -> Answer:
         device_model=session.device,
         key_ids=key_ids,
     )
+    leases.check(session, held=held)
     challenge = Challenge(system=system, body=body, session=session, key_ids=key_ids)
     licence = _vendors(environment.vendors_secret_arn).licence(challenge)
     logger.info("licence passed on", extra={"session_id": session.session_id, "system": system})

@@ -5,9 +5,11 @@ from __future__ import annotations
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from lambdas.playback.device_grant_environment import (
+    ApproveEnvironment,
     DeviceCodeEnvironment,
     DeviceGrantsEnvironment,
     DeviceTokenEnvironment,
@@ -37,6 +39,8 @@ def television_client(scope: Construct, *, pool: cognito.UserPool) -> cognito.IU
         client_name="television",
         generate_secret=False,
         explicit_auth_flows=["ALLOW_CUSTOM_AUTH"],
+        # Unset means all, the address among them, by which a password is recovered.
+        write_attributes=["locale"],
         prevent_user_existence_errors="ENABLED",
         enable_token_revocation=True,
         token_validity_units=cognito.CfnUserPoolClient.TokenValidityUnitsProperty(
@@ -61,6 +65,7 @@ def device_grant(
     pool: cognito.UserPool,
     page: cognito.IUserPoolClient,
     television: cognito.IUserPoolClient,
+    security: dynamodb.ITableV2,
 ) -> None:
     """Declare the grant's table, functions, routes and triggers.
 
@@ -72,6 +77,8 @@ def device_grant(
         The page's client, which knows where the page is.
     television
         The client that devices ask with.
+    security
+        What is kept of each account's use: who was signed out lets nobody in.
     """
     grants = table(stack, "DeviceGrants", partition_key="code_id", expires_at="expires_at")
     code = ServiceFunction(
@@ -114,10 +121,15 @@ def device_grant(
         stack,
         "ApproveDevice",
         handler=f"{_HANDLERS}.approve_device",
-        environment=viewers,
+        environment=ApproveEnvironment(
+            device_grants_table=grants.table_name,
+            security_table=security.table_name,
+            page_client_id=page.user_pool_client_id,
+        ),
         description="POST /api/device/approve",
     )
     allow(grants, approve, "dynamodb:UpdateItem")
+    allow(security, approve, "dynamodb:GetItem")
     api.route(apigateway.HttpMethod.POST, "/api/device/approve", approve)
     challenge = ServiceFunction(
         stack,

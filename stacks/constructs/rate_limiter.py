@@ -161,11 +161,12 @@ class RateLimiter(Construct):
     def _endpoints(self) -> None:
         """Declare the way to each service that a limited function uses; gateways are free, interfaces are not."""
         gateways = {
-            "DynamoDb": (ec2.GatewayVpcEndpointAwsService.DYNAMODB, "dynamodb:*"),
-            "S3": (ec2.GatewayVpcEndpointAwsService.S3, "s3:GetObject"),
+            "DynamoDb": (ec2.GatewayVpcEndpointAwsService.DYNAMODB, ("dynamodb:*",)),
+            # Who may list a bucket is told that an object is missing, and not that it is forbidden.
+            "S3": (ec2.GatewayVpcEndpointAwsService.S3, ("s3:GetObject", "s3:ListBucket")),
         }
-        for name, (service, action) in gateways.items():
-            self._network.add_gateway_endpoint(name, service=service).add_to_policy(self._of_this_account(action))
+        for name, (service, actions) in gateways.items():
+            self._network.add_gateway_endpoint(name, service=service).add_to_policy(self._of_this_account(*actions))
         interfaces = {
             "SecretsManager": (ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER, "secretsmanager:GetSecretValue"),
             "Kms": (ec2.InterfaceVpcEndpointAwsService.KMS, "kms:Decrypt"),
@@ -176,10 +177,10 @@ class RateLimiter(Construct):
             endpoint = self._network.add_interface_endpoint(name, service=interface, security_groups=[door], open=False)
             endpoint.add_to_policy(self._of_this_account(action))
 
-    def _of_this_account(self, action: str) -> iam.PolicyStatement:
-        """Return what an endpoint lets through: one call, of our identities. What each may, its role says."""
+    def _of_this_account(self, *actions: str) -> iam.PolicyStatement:
+        """Return what an endpoint lets through: some calls, of our identities. What each may, its role says."""
         return iam.PolicyStatement(
-            actions=[action],
+            actions=list(actions),
             principals=[iam.AnyPrincipal()],
             resources=["*"],
             conditions={"StringEquals": {"aws:PrincipalAccount": Stack.of(self).account}},

@@ -17,7 +17,9 @@ from stacks.settings import EDGE_REGION, Settings
 class Revocations(Construct):
     """Device models, certificates, sessions and keys that are refused."""
 
-    def __init__(self, stack: ContextStack, construct_id: str, *, sessions: dynamodb.ITableV2) -> None:
+    def __init__(
+        self, stack: ContextStack, construct_id: str, *, sessions: dynamodb.ITableV2, leases: dynamodb.ITableV2
+    ) -> None:
         super().__init__(stack, construct_id)
         self.table = table(
             stack, "RevocationsTable", partition_key="scope", sort_key="subject", expires_at="expires_at"
@@ -34,13 +36,17 @@ class Revocations(Construct):
             "Revoke",
             handler="lambdas.playback.operator_handlers.revoke",
             environment=RevokeEnvironment(
-                sessions_table=sessions.table_name, revocations_table=self.table.table_name, edge_function_arn=edge
+                sessions_table=sessions.table_name,
+                leases_table=leases.table_name,
+                revocations_table=self.table.table_name,
+                edge_function_arn=edge,
             ),
             description="Revokes a device model, a certificate, a session or a key, with an audit record.",
-            timeout=Duration.minutes(1),
+            timeout=Duration.minutes(15),
         )
         # A device's sessions are found by reading them all: nobody asks for them but an operator.
         allow(sessions, revoke, "dynamodb:GetItem", "dynamodb:Scan")
+        allow(leases, revoke, "dynamodb:UpdateItem")
         allow(self.table, revoke, "dynamodb:PutItem")
         revoke.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[edge]))
         CfnOutput(stack, "RevokeFunction", value=revoke.function_name)

@@ -314,6 +314,8 @@ class HouseHandler(BaseHTTPRequestHandler):
                 self._json(201, self._session())
             case ["s1", "manifest"], None:
                 self._manifest()
+            case ["s1", "heartbeat"], None if self.house.revoked:
+                self._json(403, REVOKED)
             case ["s1", "heartbeat"], None if self.house.ended:
                 self._json(410, {"title": "Expired", "detail": "the session has ended"})
             case ((["s1", "heartbeat"] | ["s1"]), None):

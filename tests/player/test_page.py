@@ -421,6 +421,15 @@ def test_a_session_that_another_screen_has_taken_over_stops(page, house):
     assert page.evaluate("document.querySelector('video').paused")
 
 
+def test_a_session_that_is_revoked_while_it_plays_stops(page, house):
+    house.heartbeat_interval_s = 0.2
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    house.revoked = True
+    page.get_by_role("alertdialog").get_by_text("This screening was stopped").wait_for()
+    assert page.evaluate("document.querySelector('video').paused")
+
+
 def test_who_is_refused_a_seat_is_told_who_sits(page, house):
     house.playing = [
         {"device": "<b>Kitchen</b>", "title_id": "t", "since": 1_795_000_000, "held_until": 1_795_000_075},

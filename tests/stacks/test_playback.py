@@ -257,6 +257,7 @@ def test_what_is_revoked_is_read_by_whoever_gives_keys_or_sessions_and_written_b
     [table] = [found for found in declared.of("AWS::DynamoDB::GlobalTable") if "Revocations" in found.path]
     assert actions_on(declared, f"<{table.path}.Arn>") == {
         "playback/CreateSessionRole": {"dynamodb:Query"},
+        "playback/GetManifestRole": {"dynamodb:Query"},
         "playback/HeartbeatRole": {"dynamodb:Query"},
         "playback/LicenseRole": {"dynamodb:Query"},
         "playback/VendorLicenseRole": {"dynamodb:Query"},

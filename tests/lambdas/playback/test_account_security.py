@@ -169,7 +169,7 @@ def test_a_challenge_is_answered_by_signing_in_again():
     )
     account.plays(use(), day=0.1, signed_in=DAY_0 - 1)
     error = refusal(account.security)
-    assert dict(error.members) == {"stage": "challenge", "reasons": ["r"]}
+    assert dict(error.members) == {"reason": "challenge", "stage": "challenge", "reasons": ["r"]}
     account.plays(use(), day=0.2, signed_in=DAY_0 + 60)
     assert refusal(account.security) is None
 

@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from lambdas.common.aws import client
 from lambdas.playback import device_grant, device_grant_handlers, device_grant_store
+from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.device_grant import (
     ALPHABET,
     ATTEMPTS_WINDOW_S,
@@ -22,10 +23,12 @@ from lambdas.playback.device_grant import (
     OAuthError,
     Status,
 )
-from lambdas.playback.device_grant_environment import DeviceCodeEnvironment
+from lambdas.playback.device_grant_environment import ApproveEnvironment, DeviceCodeEnvironment
 from lambdas.playback.device_grant_store import DeviceGrants
+from lambdas.playback.enforcement import Stage, Standing
+from lambdas.playback.store import SecurityTable
 
-TABLE, TELEVISION, PAGE = "grants", "television-1", "https://films.example/"
+TABLE, SECURITY, TELEVISION, PAGE = "grants", "security", "television-1", "https://films.example/"
 START = 1_795_000_200  # the beginning of a window
 TOKENS = {"access_token": "a", "id_token": "i", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}
 USER_CODES = st.text(ALPHABET, min_size=8, max_size=8)
@@ -92,6 +95,12 @@ def table():
             AttributeDefinitions=[{"AttributeName": "code_id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
+        client("dynamodb").create_table(
+            TableName=SECURITY,
+            KeySchema=[{"AttributeName": "viewer_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "viewer_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
         yield DeviceGrants(TABLE)
     client.cache_clear()
 
@@ -123,8 +132,8 @@ def cognito(monkeypatch):
 def call(lambda_context):
     """Call an HTTP handler as the API does, with the claims of an ID token; return the status and the parsed body."""
 
-    def call(handler, *, body=None, viewer=None, query=None):
-        claims = {"sub": viewer, "cognito:username": f"user-of-{viewer}"} if viewer else {}
+    def call(handler, *, body=None, viewer=None, query=None, **more):
+        claims = {"sub": viewer, "cognito:username": f"user-of-{viewer}", "aud": "page"} | more if viewer else {}
         event = {
             "requestContext": {"requestId": "request-1", "authorizer": {"jwt": {"claims": claims}}},
             "queryStringParameters": query,
@@ -145,6 +154,7 @@ def device(table, clock, cognito, deployed, call):
             device_grants_table=TABLE, device_client_id=TELEVISION, user_pool_id="pool", page_client_id="page"
         )
     )
+    deployed(ApproveEnvironment(device_grants_table=TABLE, security_table=SECURITY, page_client_id="page"))
 
     def send(handler, form):
         body = form if isinstance(form, str) else urlencode({"client_id": TELEVISION, **form})
@@ -162,9 +172,9 @@ def device(table, clock, cognito, deployed, call):
 
 @pytest.fixture
 def decide(call):
-    def decide(begun, decision="allow", *, viewer="viewer-1"):
+    def decide(begun, decision="allow", *, viewer="viewer-1", **claims):
         body = {"user_code": begun["user_code"], "decision": decision}
-        return call(device_grant_handlers.approve_device, body=json.dumps(body), viewer=viewer).status
+        return call(device_grant_handlers.approve_device, body=json.dumps(body), viewer=viewer, **claims).status
 
     return decide
 
@@ -323,3 +333,31 @@ def test_the_page_is_where_the_pages_client_says(monkeypatch):
 def test_a_status_is_what_the_viewer_decides():
     decided = device_grant.Decision(user_code="bcdf-ghjk", decision="deny")
     assert (decided.user_code, decided.status) == ("BCDFGHJK", Status.DENIED)
+
+
+def test_a_television_lets_nobody_in(device, decide):
+    _, begun = device.begin()
+    assert decide(begun, aud=TELEVISION) == 403
+    assert decide(begun, aud=None, client_id=TELEVISION) == 403
+    assert decide(begun) == 204
+
+
+def test_who_was_signed_out_lets_nobody_in_until_a_new_sign_in(device, decide):
+    viewer, out_at = "viewer-signed-out", START
+    SecurityTable(SECURITY).put_over(
+        AccountSecurity(viewer_id=viewer), AccountSecurity(viewer_id=viewer, all_signed_out_at=out_at)
+    )
+    _, begun = device.begin()
+    assert decide(begun, viewer=viewer, auth_time=str(out_at - 1)) == 403
+    assert decide(begun, viewer=viewer, auth_time=str(out_at + 1)) == 204
+
+
+def test_who_has_to_sign_in_anew_lets_nobody_in_before(device, decide):
+    viewer = "viewer-challenged"
+    standing = Standing(stage=Stage.CHALLENGE, since=START, points=25, at=START, reasons=("many-devices",))
+    SecurityTable(SECURITY).put_over(
+        AccountSecurity(viewer_id=viewer), AccountSecurity(viewer_id=viewer, standing=standing)
+    )
+    _, begun = device.begin()
+    assert decide(begun, viewer=viewer, auth_time=str(START - 1)) == 403
+    assert decide(begun, viewer=viewer, auth_time=str(START + 1)) == 204

@@ -63,7 +63,8 @@ def play(published, call):
             query = {"session_id": created.json["session_id"]}
             return call(handlers.license, viewer=viewer, body={"kids": kids}, query=query)
 
-        return SimpleNamespace(status=201, session_id=created.json["session_id"], licence=licence)
+        said = {name: created.json[name] for name in ("session_id", "tier")}
+        return SimpleNamespace(status=201, licence=licence, **said)
 
     return play
 
@@ -102,9 +103,37 @@ def test_a_revoked_key_is_in_no_licence_and_the_others_are(play, revoke, publish
     answer = revoke("key", published.key_ids["HD"].upper())
 
     assert [session["session_id"] for session in answer["affected"]] == [running.session_id]
-    assert running.licence("HD").status == 403
-    assert running.licence("SD", "AUDIO").status == 200
-    assert play().licence("SD").status == 200
+    assert running.licence("HD").status == running.licence("SD", "AUDIO").status == 410
+    anew = play()
+    assert anew.tier == {"allowed": "SD", "reasons": ["revoked"]}
+    assert anew.licence("SD", "AUDIO").status == 200
+    assert anew.licence("HD").status == 403
+
+
+def test_without_its_lowest_key_a_title_is_not_played(play, revoke, published, told):
+    revoke("key", published.key_ids["AUDIO"])
+    refused = play()
+    assert (refused.status, refused.json["type"]) == (403, "urn:marquee:problem:revoked")
+
+
+def test_a_session_that_a_revocation_concerns_has_no_place_any_more(play, revoke, call, told):
+    running = play("Television X")
+    path = {"session_id": running.session_id}
+    assert call(handlers.heartbeat, path=path).status == 204
+    revoke("device-model", "Television X")
+    assert call(handlers.heartbeat, path=path).status == 410
+    assert call(handlers.get_manifest, path=path, query={"format": "dash"}).status == 403
+
+
+def test_what_is_revoked_is_refused_although_who_plays_cannot_be_found(play, revoke, monkeypatch):
+    def never(_table, *, now):
+        raise TransientError("the table is busy")
+
+    monkeypatch.setattr(store.SessionTable, "running", never)
+    with pytest.raises(TransientError):
+        revoke("device-model", "Television X")
+    store._read.clear()
+    assert play("Television X").status == 403
 
 
 def test_a_revocation_leaves_a_line_in_the_trail(revoke, play):
