@@ -36,7 +36,7 @@ class Clips:
         # The encoder overshoots what it is given: with this margin the levels stay legal.
         legal = "limiter=min=40:max=215,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
         picture = ("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=8,format=yuv420p")
-        sound = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=8,volume=-5.2dB")
+        sound = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=8,volume=-8.2dB")
         encoded = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p", "-c:a", "aac")
         whole, sound_only, black = folder / "whole.mov", folder / "sound-only.mov", folder / "black.mov"
         short = folder / "short.mov"

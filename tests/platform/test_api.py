@@ -188,6 +188,8 @@ def test_no_value_of_any_field_breaks_a_handler(viewer, path):
             assert answer.status < 500, (body, answer.body)
             if answer.status >= 400:
                 _is_problem(answer, status=answer.status)
+            if answer.status == 201:
+                assert viewer.ask("DELETE", answer.json["url"]).status == 204
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,9 @@ def test_one_request_too_many_is_refused_at_the_edge(stranger):
 def test_a_device_is_known_where_the_edge_says_it_is_and_can_be_signed_out(viewer):
     body = {"title_id": TITLE, "device": {"id": "kitchen", "name": "Kitchen"}}
     forged = {"cloudfront-viewer-country": "XX", "x-marquee-origin": "forged"}
-    assert viewer.ask("POST", SESSIONS, body=body, headers=forged).status == 201
+    opened = viewer.ask("POST", SESSIONS, body=body, headers=forged)
+    assert opened.status == 201, opened.body
+    assert viewer.ask("DELETE", opened.json["url"]).status == 204
     devices = {device["device_id"]: device for device in viewer.get(DEVICES).json["devices"]}
     assert (devices["kitchen"]["name"], devices["kitchen"]["country"]) == ("Kitchen", None)
     assert viewer.ask("DELETE", f"{DEVICES}/kitchen").status == 204

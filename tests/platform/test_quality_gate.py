@@ -27,7 +27,7 @@ def film(folder, *, seconds, noise):
     moving = f"{noise},scale=1280:360:flags=bicubic,limiter=min=40:max=215"
     ffmpeg(
         *("-f", "lavfi", "-i", f"testsrc2=size=320x90:rate=24:duration={seconds},format=yuv420p,{moving}"),
-        *("-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={seconds},volume=-5.2dB"),
+        *("-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={seconds},volume=-8.2dB"),
         *("-vf", "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "14", "-pix_fmt", "yuv420p", "-c:a", "aac"),
         *("-movflags", "+faststart", path),
