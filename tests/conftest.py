@@ -15,8 +15,10 @@ os.environ.update(
 )
 os.environ.pop("AWS_PROFILE", None)
 
-# A machine that is busy with something else is not an error of the code.
-settings.register_profile("marquee", deadline=None, max_examples=60)
+# A machine that is busy with something else is not an error of the code. The same code is given the same examples, so
+# that a run says something about the change; `pytest --hypothesis-profile explore` looks for others.
+settings.register_profile("explore", deadline=None, max_examples=60)
+settings.register_profile("marquee", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("marquee")
 
 # Folders whose tests share something dear: an embedded cloud, a synthesis, rendered clips. One worker has it.

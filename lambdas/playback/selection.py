@@ -78,27 +78,30 @@ def left(text: str, *, kind: Literal["dash", "hls"], selection: Selection) -> st
 
 def _dash(text: str, *, selection: Selection) -> str:
     kept: set[str] = set()
-    pictures = 0
 
     def cut(found: re.Match[str]) -> str:
-        nonlocal pictures
         whole = found[0]
-        start = _attributes(whole[: whole.index(">")])
+        start = _start(whole)
         if start.get("contentType") == "video":
             hdr = bool(_HDR_TRANSFER.search(whole))
             representations = list(_REPRESENTATION.finditer(whole))
             out = [one for one in representations if not _admitted(one, start, selection=selection, hdr=hdr)]
             if len(out) == len(representations):
                 return ""
-            pictures += 1
             whole = _without(whole, out)
         kept.add(start.get("id", ""))
         return whole
 
     text = _SET.sub(cut, text)
-    if not pictures:
+    # A set that only winds others goes with the last of them.
+    text = _SET.sub(lambda found: _references(found[0], kept=kept), text)
+    if not any(_start(found[0]).get("contentType") == "video" for found in _SET.finditer(text)):
         raise NothingLeftError("the stored DASH manifest has no picture that the session may play")
-    return _SET.sub(lambda found: _references(found[0], kept=kept), text)
+    return text
+
+
+def _start(whole: str) -> dict[str, str]:
+    return _attributes(whole[: whole.index(">")])
 
 
 def _admitted(representation: re.Match[str], start: dict[str, str], *, selection: Selection, hdr: bool) -> bool:

@@ -20,7 +20,6 @@ SEGMENT = "/film/v1/video/1080p/1.m4s"
 AGAINST_NGINX = settings(
     max_examples=200,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 FAR = int(time.time()) + 3600

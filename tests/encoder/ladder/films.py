@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log2
+from random import Random
 
 import numpy as np
 from hypothesis import strategies as st
@@ -47,6 +48,12 @@ class Film:
         vmaf = 100 - coded - self.blur * smaller**self.blur_power
         return Probe(width=size.width, height=size.height, crf=crf, kbps=2**octaves, vmaf=max(vmaf, 0.0), vmaf_p5=0.0)
 
+    def best_kbps(self, aim: float, *, sizes: Sequence[Size]) -> float:
+        """The bit rate of what an exhaustive search takes for the best: the fewest bits that reach `aim`, or nearly."""
+        probes = [self(size, crf) for size in sizes for crf in grid_of(self.codec)]
+        reached = min(aim, max(probe.vmaf for probe in probes))
+        return min(probe.kbps for probe in probes if probe.vmaf >= reached)
+
     def least_kbps(self, vmaf: float, *, sizes: Sequence[Size]) -> float:
         """The bit rate at which the exhaustive grid's best size has `vmaf`; between its CRFs, by the logarithm."""
         return min(_least_on_a_line([self(size, crf) for crf in grid_of(self.codec)], vmaf=vmaf) for size in sizes)
@@ -70,18 +77,24 @@ def _least_on_a_line(probes: Sequence[Probe], *, vmaf: float) -> float:
 
 def films(codec: Codec, sizes: Sequence[Size]) -> st.SearchStrategy[Film]:
     """Easy and hard ones, sharp and soft, and what an encoder makes of them."""
-    between = st.floats
-    return st.builds(
-        Film,
-        codec=st.just(codec),
-        pixels=st.just(max(size.pixels for size in sizes)),
-        best_octaves=between(9.5, 16),
-        octave=between(0.8, 1.3),
-        bend=between(0, 2),
-        by_pixels=between(0.6, 0.95),
-        loss=between(10, 50),
-        power=between(1.4, 2.6),
-        unseen=between(0, 0.2),
-        blur=between(0.3, 8),
-        blur_power=between(0.8, 1.4),
-    )
+    ways = {name: st.floats(*ends) for name, ends in _WAYS.items()}
+    return st.builds(Film, codec=st.just(codec), pixels=st.just(max(size.pixels for size in sizes)), **ways)
+
+
+def film_of(codec: Codec, sizes: Sequence[Size], *, chance: Random) -> Film:
+    """Return one of `films`, each of its ways as likely as any other."""
+    ways = {name: chance.uniform(*ends) for name, ends in _WAYS.items()}
+    return Film(codec=codec, pixels=max(size.pixels for size in sizes), **ways)
+
+
+_WAYS = {
+    "best_octaves": (9.5, 16),
+    "octave": (0.8, 1.3),
+    "bend": (0, 2),
+    "by_pixels": (0.6, 0.95),
+    "loss": (10, 50),
+    "power": (1.4, 2.6),
+    "unseen": (0, 0.2),
+    "blur": (0.3, 8),
+    "blur_power": (0.8, 1.4),
+}

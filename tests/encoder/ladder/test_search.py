@@ -5,7 +5,9 @@ import pytest
 pytest.importorskip("scipy", reason="needs requirements-sandbox.txt: scipy")
 pytest.importorskip("imageio_ffmpeg", reason="needs requirements-sandbox.txt: ffmpeg")
 
-from hypothesis import assume, given, settings
+from random import Random
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encoder.codecs import CRF_RANGE
@@ -13,44 +15,64 @@ from encoder.ladder.search import grid_of, search
 from lambdas.common.ladder import Codec, Probe
 from lambdas.common.media import Tier
 from lambdas.encoding.models import SearchRules
-from tests.encoder.ladder.films import SIZES, films
+from tests.encoder.ladder.films import SIZES, film_of, films
 
 AIM = 95.5
 SANDBOX = SearchRules(excerpts=6, excerpt_s=0.5, most_rungs=4, floor_kbps=400)
 PRODUCTION = SearchRules(excerpts=24, excerpt_s=4, most_rungs=10, floor_kbps=150)
-cases = st.sampled_from(
-    [
-        (Codec.H264, SIZES[:4], SANDBOX),
-        (Codec.H264, SIZES[1:4], SANDBOX),
-        (Codec.H264, SIZES, PRODUCTION),
-        (Codec.H265, SIZES[:3], PRODUCTION),
-        (Codec.AV1, SIZES, PRODUCTION),
-        (Codec.H264, SIZES[-1:], PRODUCTION),
-    ]
-)
+CASES = [
+    (Codec.H264, SIZES[:4], SANDBOX),
+    (Codec.H264, SIZES[1:4], SANDBOX),
+    (Codec.H264, SIZES, PRODUCTION),
+    (Codec.H265, SIZES[:3], PRODUCTION),
+    (Codec.AV1, SIZES, PRODUCTION),
+    (Codec.H264, SIZES[-1:], PRODUCTION),
+]
 # A search takes a tenth of a second.
 few = settings(max_examples=20)
-filmed = cases.flatmap(lambda case: st.tuples(st.just(case), films(case[0], case[1])))
+filmed = st.sampled_from(CASES).flatmap(lambda case: st.tuples(st.just(case), films(case[0], case[1])))
+
+
+@pytest.fixture(scope="module")
+def above():
+    """How many times the bits of an exhaustive search's the rungs of 60 films take: the best, and the others."""
+    chance = Random(1)  # noqa: S311 - nothing is secret in it
+    best, others = [], []
+    for codec, sizes, rules in CASES * 10:
+        film = film_of(codec, sizes, chance=chance)
+        (size, probe), *lower = search(codec, sizes, aim=AIM, rules=rules, measure=film).rungs
+        rivals = [each for each in sizes if each.tier is size.tier]
+        # The next step of CRF may be short of the aim by a hair, and is a rung for the exhaustive search, not for us.
+        best.append(probe.kbps / max(film.best_kbps(AIM, sizes=rivals), film.least_kbps(probe.vmaf, sizes=rivals)))
+        tiers = [each.tier for each, _ in lower]
+        # Below the grid's end there is nothing to compare with.
+        for each, found in ((each, found) for each, found in lower if found.vmaf > 5):
+            # The only one of its tier may be there for the tier's key.
+            alone = each.tier is not size.tier and tiers.count(each.tier) == 1
+            mates = [other for other in sizes if other.tier is each.tier]
+            least = film.least_kbps(found.vmaf, sizes=mates) if alone else film.hull_kbps(found.vmaf, sizes=sizes)
+            others.append(found.kbps / least)
+    return best, others
+
+
+def test_the_best_rungs_are_on_the_hull_of_an_exhaustive_search(above):
+    best, _ = above
+    assert max(best) <= 1.03
+
+
+def test_of_other_rungs_98_in_100_are_on_the_hull_of_an_exhaustive_search(above):
+    _, others = above
+    # Where rungs are few, the hull between two sizes may be a line that no CRF is on.
+    assert sum(each <= 1.03 for each in others) >= 0.98 * len(others)
+    assert max(others) <= 1.1
 
 
 @few
 @given(filmed)
-def test_every_rung_is_on_the_hull_of_an_exhaustive_search_with_a_quarter_of_its_trials(given_film):
+def test_a_search_makes_a_quarter_of_an_exhaustive_searchs_trials(given_film):
     (codec, sizes, rules), film = given_film
     found = search(codec, sizes, aim=AIM, rules=rules, measure=film)
     assert len(found.probes) <= len(grid_of(codec)) * len(sizes) / 4
-    top = max((size.tier for size in sizes), key=list(Tier).index)
-    tiers = [size.tier for size, _ in found.rungs]
-    for place, (size, probe) in enumerate(found.rungs):
-        # Above and below the grid's ends there is nothing to compare with.
-        assume(probe.vmaf > 5)
-        # The best is of the highest tier, and at its VMAF; the only one of a lower tier may be there for its key.
-        if place == 0 or (tiers.count(size.tier) == 1 and size.tier is not top):
-            rivals = [each for each in sizes if each.tier is size.tier]
-            assert probe.kbps <= 1.03 * film.least_kbps(probe.vmaf, sizes=rivals)
-        else:
-            # Rarely more than 3 %: where rungs are few, and the hull between two sizes is a line that no CRF is on.
-            assert probe.kbps <= 1.1 * film.hull_kbps(probe.vmaf, sizes=sizes)
 
 
 @few

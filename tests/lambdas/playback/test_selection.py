@@ -130,6 +130,12 @@ def test_a_manifest_without_a_picture_is_an_error_of_ours(kind, text):
         left(text, kind=kind, selection=Selection(100, None, None))
 
 
+def test_a_set_that_only_winds_others_is_not_a_picture():
+    # Of AV1, key frames at 480p are left; the picture that they wind is larger.
+    with pytest.raises(NothingLeftError):
+        left(DASH, kind="dash", selection=Selection(854 * 480, (Codec.AV1,), None))
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     pixels=st.none() | st.sampled_from([854 * 480, 1920 * 1080, 3840 * 2160]),
