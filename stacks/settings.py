@@ -26,7 +26,7 @@ PLANS = Plans(
     plans=(
         Plan(name="basic", streams=1, top_tier=Tier.SD),
         Plan(name="standard", streams=2, top_tier=Tier.HD),
-        Plan(name="premium", streams=4, top_tier=Tier.UHD, downloads=True),
+        Plan(name="premium", streams=4, top_tier=Tier.UHD, offline_s=48 * 3600),
     ),
     default_plan="standard",
     default_territory="US",

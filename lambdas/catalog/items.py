@@ -15,16 +15,14 @@ The sparse index ``published`` (``listing``, ``name``) holds the published title
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import BaseModel
 
 from lambdas.catalog.changes import Change
 from lambdas.catalog.models import AuditRecord, CampaignEntry, Version, VersionState
+from lambdas.common.attributes import Item, to_dynamodb
 from lambdas.common.events import ReencodeRequested, SourceAccepted
 
 INDEX = "published"
@@ -32,10 +30,6 @@ LISTED = "PUBLISHED"
 VERSIONS = "VERSION#"
 TITLES = "TITLE#"
 AUDIT = "AUDIT#"
-
-Item = dict[str, Any]
-_serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
 
 
 def partition(title_id: str) -> str:
@@ -138,13 +132,3 @@ def plain(model: BaseModel) -> Item:
     """Return `model` as plain values, with decimals for the floats, which DynamoDB does not have."""
     values: Item = json.loads(model.model_dump_json(), parse_float=Decimal)
     return values
-
-
-def to_dynamodb(values: Mapping[str, object]) -> Item:
-    """Return plain values in DynamoDB's notation, ``{"name": {"S": "…"}}``."""
-    return {name: _serializer.serialize(value) for name, value in values.items()}
-
-
-def from_dynamodb(item: Mapping[str, Any]) -> Item:
-    """Return the plain values of an item."""
-    return {name: _deserializer.deserialize(value) for name, value in item.items()}

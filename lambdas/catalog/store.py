@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from lambdas.catalog import items
 from lambdas.catalog.changes import Change
 from lambdas.catalog.models import AuditRecord, CampaignEntry, ListedTitle, Stored, Title, Version, VersionState
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.attributes import Item, from_dynamodb, to_dynamodb
+from lambdas.common.aws import client, condition_failed, transient_errors
 from lambdas.common.errors import NotFoundError, TransientError
 from lambdas.common.events import ReencodeRequested, SourceAccepted, VersionPackaged
 
@@ -39,7 +40,7 @@ class CatalogStore:
                 ConditionExpression=_NEW,
             )
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 return False
             raise
         return True
@@ -119,7 +120,7 @@ class CatalogStore:
         try:
             client("dynamodb").update_item(**update)
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 raise _overtaken(packaged.title_id) from error
             raise
 
@@ -136,12 +137,12 @@ class CatalogStore:
         title_unchanged: dict[str, Any] = (
             {
                 "ConditionExpression": "revision = :read",
-                "ExpressionAttributeValues": items.to_dynamodb({":read": change.before.revision}),
+                "ExpressionAttributeValues": to_dynamodb({":read": change.before.revision}),
             }
             if change.before
             else {"ConditionExpression": _NEW}
         )
-        audit = items.audit_key(change.title_id, change.revision) | items.to_dynamodb(items.plain(record))
+        audit = items.audit_key(change.title_id, change.revision) | to_dynamodb(items.plain(record))
         writes = [
             {"Update": self._publish(change, at=at)},
             *({"Update": update} for update in self._replace(change)),
@@ -167,22 +168,22 @@ class CatalogStore:
                 TableName=self._table,
                 IndexName=items.INDEX,
                 KeyConditionExpression="listing = :listed",
-                ExpressionAttributeValues=items.to_dynamodb({":listed": items.LISTED}),
+                ExpressionAttributeValues=to_dynamodb({":listed": items.LISTED}),
             )
         )
-        found = (items.from_dynamodb(item) for page in pages for item in page["Items"])
+        found = (from_dynamodb(item) for page in pages for item in page["Items"])
         return tuple(ListedTitle.model_validate(item | {"version_id": item["current_version"]}) for item in found)
 
     @transient_errors()
-    def _get(self, key: items.Item, model: type[StoredT]) -> StoredT | None:
+    def _get(self, key: Item, model: type[StoredT]) -> StoredT | None:
         answer = client("dynamodb").get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return model.model_validate(items.from_dynamodb(answer["Item"])) if "Item" in answer else None
+        return model.model_validate(from_dynamodb(answer["Item"])) if "Item" in answer else None
 
-    def _below(self, title_id: str, prefix: str) -> list[items.Item]:
+    def _below(self, title_id: str, prefix: str) -> list[Item]:
         return self._query(items.partition(title_id), prefix)
 
     @transient_errors()
-    def _query(self, partition: str, prefix: str) -> list[items.Item]:
+    def _query(self, partition: str, prefix: str) -> list[Item]:
         pages = (
             client("dynamodb")
             .get_paginator("query")
@@ -190,12 +191,12 @@ class CatalogStore:
                 TableName=self._table,
                 ConsistentRead=True,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=items.to_dynamodb({":pk": partition, ":prefix": prefix}),
+                ExpressionAttributeValues=to_dynamodb({":pk": partition, ":prefix": prefix}),
             )
         )
-        return [items.from_dynamodb(item) for page in pages for item in page["Items"]]
+        return [from_dynamodb(item) for page in pages for item in page["Items"]]
 
-    def _publish(self, change: Change, *, at: datetime) -> items.Item:
+    def _publish(self, change: Change, *, at: datetime) -> Item:
         packaged_at = change.version.packaged_at or at
         values = {
             "state": VersionState.PUBLISHED.value,
@@ -205,7 +206,7 @@ class CatalogStore:
         }
         return self._update_version(change.version, values)
 
-    def _replace(self, change: Change) -> Iterator[items.Item]:
+    def _replace(self, change: Change) -> Iterator[Item]:
         # A transaction takes one write an item; the version's own condition decides if it is current already.
         if change.before is not None and change.before.current_version != change.version.version_id:
             yield self._update(
@@ -214,11 +215,11 @@ class CatalogStore:
                 read=VersionState.PUBLISHED,
             )
 
-    def _update_version(self, version: Version, values: Mapping[str, object]) -> items.Item:
+    def _update_version(self, version: Version, values: Mapping[str, object]) -> Item:
         key = items.version_key(version.title.title_id, version.version_id)
         return self._update(key, values, read=version.state)
 
-    def _update(self, key: items.Item, values: Mapping[str, object], *, read: VersionState) -> items.Item:
+    def _update(self, key: Item, values: Mapping[str, object], *, read: VersionState) -> Item:
         """Return an update of a version's item, on the condition that its state is the one that was `read`."""
         return {
             "TableName": self._table,
@@ -226,7 +227,7 @@ class CatalogStore:
             "ConditionExpression": "#state = :read",
             "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
             "ExpressionAttributeNames": {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": items.to_dynamodb(
+            "ExpressionAttributeValues": to_dynamodb(
                 {":read": read.value} | {f":{name}": value for name, value in values.items()}
             ),
         }

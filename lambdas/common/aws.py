@@ -65,6 +65,11 @@ def transient_errors() -> Iterator[None]:
         raise TransientError(str(error)) from error
 
 
+def condition_failed(error: ClientError) -> bool:
+    """Whether a write to DynamoDB was refused by its own condition: somebody else was first."""
+    return error_code(error) == "ConditionalCheckFailedException"
+
+
 def error_code(error: ClientError) -> str:
     """Return the service's name of an error, for example ``NoSuchKey``."""
     return str(error.response.get("Error", {}).get("Code", ""))

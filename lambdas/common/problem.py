@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -28,7 +27,7 @@ from lambdas.common.errors import (
 )
 from lambdas.common.handling import logger
 from lambdas.common.parsing import parse
-from lambdas.common.strict_json import MalformedJsonError, loads
+from lambdas.common.strict_json import loads
 
 Answer = dict[str, Any]
 HttpHandler = Callable[[dict[str, Any], Any], Answer]
@@ -78,17 +77,27 @@ def parse_body(event: Mapping[str, Any], model: type[ModelT]) -> ModelT:
 
     Raises
     ------
-    MalformedJsonError
+    MalformedBodyError
         If the body is absent, or not JSON in UTF-8.
     InvalidInputError
         If it is JSON but does not fit `model`.
     """
-    body = event.get("body") or ""
+    return parse(model, loads(raw_body(event)))
+
+
+def raw_body(event: Mapping[str, Any]) -> bytes:
+    """Return a request's body; of one without a body, nothing.
+
+    Raises
+    ------
+    MalformedBodyError
+        If it is not base64, although API Gateway says so, or not UTF-8.
+    """
+    text = str(event.get("body") or "")
     try:
-        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body
-    except binascii.Error as error:
-        raise MalformedJsonError("not base64, although it is said to be") from error
-    return parse(model, loads(raw))
+        return base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except ValueError as error:
+        raise MalformedBodyError("not base64, although it is said to be; or not UTF-8") from error
 
 
 def parse_query(event: Mapping[str, Any], model: type[ModelT]) -> ModelT:
@@ -122,12 +131,6 @@ def problem_documents(handler: HttpHandler) -> HttpHandler:
             return _document(event, problem=problem, error=error)
 
     return wrapped
-
-
-def viewer_of(event: Mapping[str, Any]) -> str | None:
-    """Return who asks, the subject of the token that the API's authorizer has verified; none, if it names nobody."""
-    claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
-    return str(claims["sub"]) if claims.get("sub") else None
 
 
 def _problem_of(error: Exception) -> _Problem:

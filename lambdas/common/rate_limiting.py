@@ -7,7 +7,8 @@ from typing import Any
 
 from lambdas.common.errors import TooManyRequestsError
 from lambdas.common.handling import logger
-from lambdas.common.problem import Answer, HttpHandler, problem_documents, viewer_of
+from lambdas.common.identity import viewer_of
+from lambdas.common.problem import Answer, HttpHandler, problem_documents
 from lambdas.common.rate_limits import (
     METRICS,
     METRICS_SERVICE,
@@ -33,12 +34,12 @@ def rate_limited(handler: HttpHandler) -> HttpHandler:
 
     @wraps(handler)
     def wrapped(event: dict[str, Any], context: Any) -> Answer:  # noqa: ANN401 - Lambda's own object
-        environment, viewer_id = RateLimitEnvironment.deployed(), viewer_of(event)
+        environment, viewer = RateLimitEnvironment.deployed(), viewer_of(event)
         # Who is not signed in is refused by the handler itself.
-        if environment is None or viewer_id is None:
+        if environment is None or viewer is None:
             return handler(event, context)
         policy = Policy(name=environment.rate_limit_policy, quota=environment.rate_limit_quota)
-        verdict = _verdict(policy, url=environment.rate_limit_url, viewer_id=viewer_id)
+        verdict = _verdict(policy, url=environment.rate_limit_url, viewer_id=viewer.viewer_id)
         if verdict is None:
             return handler(event, context)
         answer = (handler if verdict.granted else refuse)(event, context)

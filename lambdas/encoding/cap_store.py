@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.aws import client, condition_failed, transient_errors
 from lambdas.common.errors import ConflictError
 from lambdas.encoding.caps import Cap
 
@@ -40,7 +40,7 @@ class CapStore:
                 ConditionExpression="attribute_not_exists(version_id)",
             )
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 raise ConflictError(f"the cap of {cap.version_id} was changed just now: look at it again") from error
             raise
 

@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.aws import client, condition_failed, error_code, transient_errors
 from lambdas.common.errors import InvalidInputError, TransientError
 from lambdas.common.parsing import parse_json
 from lambdas.encoding.farm_mode import FarmMode
@@ -80,7 +80,7 @@ class ModeTrail:
                 ConditionExpression="attribute_not_exists(farm)",
             )
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 raise TransientError("somebody else changed the farm's mode just now: try again") from error
             raise
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.aws import client, condition_failed, transient_errors
 from lambdas.common.errors import NotFoundError, TransientError
 from lambdas.encoding.claims import JobRecord
 
@@ -109,7 +109,7 @@ class JobStore:
                 **({"ExpressionAttributeValues": {":revision": {"N": str(revision)}}} if revision else {}),
             )
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 return False
             raise
         return True

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from botocore.exceptions import ClientError
 
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.aws import client, condition_failed, transient_errors
 from lambdas.common.dispositions import Disposition
 from lambdas.common.media import ObjectRef
 from lambdas.ingestion.dispositions import readable, tag
@@ -63,7 +63,7 @@ class ContentStore:
                 **condition,
             )
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 return _ref(error.response["Item"])
             raise
         return ref

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.common.errors import ForbiddenError
+from lambdas.common.identity import claims_of
 
 _STUDIO = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -19,8 +20,7 @@ def studio_of(event: Mapping[str, Any]) -> str:
     ForbiddenError
         If the token names no group, or several: then nobody has said for which studio its user acts.
     """
-    claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
-    groups = _groups(claims.get("cognito:groups"))
+    groups = _groups(claims_of(event).get("cognito:groups"))
     if len(groups) != 1 or not _STUDIO.fullmatch(groups[0]):
         raise ForbiddenError("the token is not that of one studio: sign in as a user who is in one studio's group")
     return groups[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.aws import client, condition_failed, transient_errors
 from lambdas.common.events import Finding
 from lambdas.ingestion.findings import finding
 
@@ -37,7 +37,7 @@ class OwnerStore:
                 ExpressionAttributeValues={":studio": {"S": studio}},
             )
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 return False
             raise
         return True

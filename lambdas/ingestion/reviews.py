@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.aws import client, condition_failed, error_code, transient_errors
 from lambdas.common.errors import ConflictError, ExpiredError
 from lambdas.common.events import Finding
 from lambdas.common.media import Record
@@ -83,7 +83,7 @@ class ReviewStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 return _review(error.response["Item"]).decision
             raise
         return None
@@ -139,7 +139,7 @@ class ReviewStore:
                 },
             )
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 message = f"somebody else has just changed the review of {review.version_id}: look at it again"
                 raise ReviewDecidedError(message) from error
             raise

@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from botocore.exceptions import ClientError
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.aws import client, condition_failed, transient_errors
 from lambdas.common.errors import FieldError, InvalidInputError, TransientError
 from lambdas.common.events import Event
 from lambdas.common.ladder import LadderReport
@@ -206,7 +206,7 @@ class StatusStore:
         try:
             client("dynamodb").put_item(TableName=self._table, Item=item, **condition)
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if condition_failed(error):
                 return False
             raise
         return True
@@ -223,7 +223,7 @@ class StatusStore:
                 ExpressionAttributeValues={":at": {"S": at.isoformat()}},
             )
         except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
+            if not condition_failed(error):
                 raise
 
     def _below(self, studio: str, prefix: str) -> list[Item]:

@@ -8,9 +8,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.common.aws import client, transient_errors
 from lambdas.common.clock import now
-from lambdas.common.errors import ForbiddenError, TransientError
+from lambdas.common.errors import TransientError
 from lambdas.common.handling import Payload, entry_point, logger
-from lambdas.common.problem import Answer, json_answer, problem_documents, viewer_of
+from lambdas.common.identity import signed_in
+from lambdas.common.problem import Answer, json_answer, problem_documents
 from lambdas.common.rate_limiting import rate_limited
 from lambdas.playback.account_security import overview
 from lambdas.playback.account_security import sign_out_all as without_any
@@ -27,7 +28,7 @@ _TRIES = 8
 def list_devices(event: Payload, _context: LambdaContext) -> Answer:
     """``GET /api/account/devices``: the account's devices, how it stands, and why."""
     environment = DevicesEnvironment.load()
-    security = SecurityTable(environment.security_table).get(_viewer(event))
+    security = SecurityTable(environment.security_table).get(signed_in(event).viewer_id)
     return json_answer(overview(security, now=_at()))
 
 
@@ -38,7 +39,7 @@ def sign_out_device(event: Payload, _context: LambdaContext) -> Answer:
     """``DELETE /api/account/devices/{device_id}``: the device needs a new sign-in before it plays again."""
     environment = DevicesEnvironment.load()
     table = SecurityTable(environment.security_table)
-    known = table.get(_viewer(event))
+    known = table.get(signed_in(event).viewer_id)
     _kept(table.put_over(known, without_device(known, event["pathParameters"]["device_id"], now=_at())))
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
 
@@ -48,14 +49,11 @@ def sign_out_device(event: Payload, _context: LambdaContext) -> Answer:
 def sign_out_everywhere(event: Payload, _context: LambdaContext) -> Answer:
     """``DELETE /api/account/devices``: no device plays, and no token is renewed, without a new sign-in."""
     environment = SignOutEnvironment.load()
-    viewer_id, table = _viewer(event), SecurityTable(environment.security_table)
-    claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
-    # An ID token and an access token name the user differently.
-    username = claims.get("cognito:username") or claims["username"]
+    viewer, table = signed_in(event), SecurityTable(environment.security_table)
     # Whoever begins sessions meanwhile must not keep the owner from it.
-    _kept(any(_signed_out(table, viewer_id) for _ in range(_TRIES)))
+    _kept(any(_signed_out(table, viewer.viewer_id) for _ in range(_TRIES)))
     with transient_errors():
-        client("cognito-idp").admin_user_global_sign_out(UserPoolId=environment.user_pool_id, Username=username)
+        client("cognito-idp").admin_user_global_sign_out(UserPoolId=environment.user_pool_id, Username=viewer.username)
     logger.info("signed out everywhere")
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
 
@@ -63,13 +61,6 @@ def sign_out_everywhere(event: Payload, _context: LambdaContext) -> Answer:
 def _signed_out(table: SecurityTable, viewer_id: str) -> bool:
     known = table.get(viewer_id)
     return table.put_over(known, without_any(known, now=_at()))
-
-
-def _viewer(event: Payload) -> str:
-    viewer_id = viewer_of(event)
-    if viewer_id is None:
-        raise ForbiddenError("the request names no viewer: sign in, and send the ID token")
-    return viewer_id
 
 
 def _at() -> int:

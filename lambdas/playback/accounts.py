@@ -20,7 +20,9 @@ class Plan(Record):
     name: Slug
     streams: Annotated[int, Field(ge=1, le=MAX_STREAMS, description="devices that may play at the same time")]
     top_tier: Tier
-    downloads: bool = False
+    offline_s: Annotated[
+        int, Field(ge=0, le=30 * 86_400, description="how long a licence lasts that a device keeps; 0: there are none")
+    ] = 0
 
 
 class Plans(Record):

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
 from lambdas.common.clock import now
-from lambdas.common.errors import ForbiddenError, TransientError
+from lambdas.common.errors import ForbiddenError, MalformedBodyError, TransientError
 from lambdas.common.handling import Payload, entry_point, logger
+from lambdas.common.identity import signed_in
 from lambdas.common.parsing import field_errors
-from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents
+from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents, raw_body
 from lambdas.playback import device_grant
 from lambdas.playback.account_security import vouch
 from lambdas.playback.device_grant import (
@@ -109,9 +108,9 @@ def device_token(event: Payload, _context: LambdaContext) -> Answer:
 def device_request(event: Payload, _context: LambdaContext) -> Answer:
     """``GET /api/device/request``: what waits under the code that a viewer has entered."""
     grants, moment = DeviceGrants(DeviceGrantsEnvironment.load().device_grants_table), _now_s()
-    claims = _claims(event)
+    viewer = signed_in(event)
     query = parse_query(event, RequestQuery)
-    grants.count_attempt(claims["sub"], now=moment)
+    grants.count_attempt(viewer.viewer_id, now=moment)
     grant = grants.find(query.user_code, now=moment)
     return json_answer(DeviceRequest(device=grant.device, expires_at=grant.expires_at))
 
@@ -122,18 +121,16 @@ def approve_device(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/device/approve``: the viewer lets the device in, or refuses it."""
     environment = ApproveEnvironment.load()
     grants, moment = DeviceGrants(environment.device_grants_table), _now_s()
-    claims = _claims(event)
+    viewer = signed_in(event)
     decided = parse_body(event, Decision)
     # A television lets nobody in: whoever stole one would never be rid of.
-    if environment.page_client_id not in {claims.get("aud"), claims.get("client_id")}:
+    if viewer.client_id != environment.page_client_id:
         raise ForbiddenError("a device is let in on the page: sign in there")
-    known = SecurityTable(environment.security_table).get(claims["sub"])
-    vouch(known, signed_in_at=int(claims.get("auth_time", 0)))
-    grants.count_attempt(claims["sub"], now=moment)
-    # An ID token and an access token name the user differently.
-    username = claims.get("cognito:username") or claims["username"]
-    grant = grants.decide(decided.user_code, status=decided.status, username=username, now=moment)
-    logger.info("device decided", extra={"viewer_id": claims["sub"], "device": grant.device, "status": grant.status})
+    known = SecurityTable(environment.security_table).get(viewer.viewer_id)
+    vouch(known, signed_in_at=viewer.signed_in_at)
+    grants.count_attempt(viewer.viewer_id, now=moment)
+    grant = grants.decide(decided.user_code, status=decided.status, username=viewer.username, now=moment)
+    logger.info("device decided", extra={"viewer_id": viewer.viewer_id, "device": grant.device, "status": grant.status})
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
 
 
@@ -175,30 +172,20 @@ def _form(event: Payload, model: type[_FormT], *, client_id: str) -> _FormT:
     OAuthError
         If it does not fit, says something twice, or another client sends it.
     """
-    body = event.get("body") or ""
     try:
-        text = base64.b64decode(body, validate=True).decode() if event.get("isBase64Encoded") else body
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=20)
+        pairs = parse_qsl(raw_body(event).decode(), keep_blank_values=True, max_num_fields=20)
         values = dict(pairs)
         form = model.model_validate(values)
     except ValidationError as error:
         wrong = "; ".join(f"{field}: {message}" for field, message in field_errors(error))
         raise OAuthError("invalid_request", wrong) from error
-    except (binascii.Error, ValueError) as error:
+    except (MalformedBodyError, ValueError) as error:
         raise OAuthError("invalid_request", "the body is no form in UTF-8") from error
     if len(values) != len(pairs):
         raise OAuthError("invalid_request", "a field is there twice")
     if values["client_id"] != client_id:
         raise OAuthError("invalid_client", "client_id: not that of the platform's televisions")
     return form
-
-
-def _claims(event: Payload) -> dict[str, Any]:
-    """Return what the token says that the API's authorizer has verified."""
-    claims: dict[str, Any] = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
-    if not claims.get("sub"):
-        raise ForbiddenError("the request names no viewer: sign in, and send the ID token")
-    return claims
 
 
 def _now_s() -> int:

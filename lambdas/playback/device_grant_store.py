@@ -16,17 +16,15 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from lambdas.common.aws import client, error_code, transient_errors
+from lambdas.common.attributes import from_dynamodb, to_dynamodb
+from lambdas.common.aws import client, condition_failed, transient_errors
 from lambdas.common.errors import ForbiddenError, NotFoundError
 from lambdas.playback import device_grant
 from lambdas.playback.device_grant import DeviceCode, DeviceGrant, OAuthError, Status, TokenResponse
 
-_LOST = "ConditionalCheckFailedException"
 _WAITS = "attribute_exists(code_id) AND expires_at > :now"
-Item = dict[str, Any]
 
 
 class DeviceGrants:
@@ -41,12 +39,12 @@ class DeviceGrants:
         try:
             client("dynamodb").put_item(
                 TableName=self._name,
-                Item=_item(grant.model_dump(mode="json", exclude_none=True)),
+                Item=to_dynamodb(grant.model_dump(mode="json", exclude_none=True)),
                 ConditionExpression="attribute_not_exists(code_id) OR expires_at <= :now",
-                ExpressionAttributeValues=_item({":now": now}),
+                ExpressionAttributeValues=to_dynamodb({":now": now}),
             )
         except ClientError as error:
-            if error_code(error) == _LOST:
+            if condition_failed(error):
                 return False
             raise
         return True
@@ -82,7 +80,7 @@ class DeviceGrants:
         NotFoundError
             If there is none. One that is over or decided looks the same.
         """
-        key = _item({"code_id": device_grant.code_id(user_code)})
+        key = to_dynamodb({"code_id": device_grant.code_id(user_code)})
         answer = client("dynamodb").get_item(TableName=self._name, Key=key, ConsistentRead=True)
         grant = _grant(answer.get("Item"))
         if grant is None or grant.status is not Status.PENDING or grant.expires_at <= now:
@@ -135,13 +133,15 @@ class DeviceGrants:
         try:
             client("dynamodb").update_item(
                 TableName=self._name,
-                Key=_item({"code_id": key}),
+                Key=to_dynamodb({"code_id": key}),
                 UpdateExpression="ADD entered :one SET expires_at = :ends_at",
                 ConditionExpression="attribute_not_exists(entered) OR entered < :most",
-                ExpressionAttributeValues=_item({":one": 1, ":most": device_grant.MAX_ATTEMPTS, ":ends_at": ends_at}),
+                ExpressionAttributeValues=to_dynamodb(
+                    {":one": 1, ":most": device_grant.MAX_ATTEMPTS, ":ends_at": ends_at}
+                ),
             )
         except ClientError as error:
-            if error_code(error) == _LOST:
+            if condition_failed(error):
                 message = f"too many codes were entered: try again in {ends_at - now} seconds"
                 raise ForbiddenError(message) from error
             raise
@@ -157,18 +157,18 @@ class DeviceGrants:
         try:
             answer = client("dynamodb").update_item(
                 TableName=self._name,
-                Key=_item({"code_id": key}),
+                Key=to_dynamodb({"code_id": key}),
                 UpdateExpression="SET " + ", ".join(f"#{name} = :new_{name}" for name in change),
                 ConditionExpression=condition,
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues=_item(
+                ExpressionAttributeValues=to_dynamodb(
                     {**values, **{f":new_{name}": value for name, value in change.items()}}
                 ),
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            if error_code(error) == _LOST:
+            if condition_failed(error):
                 return False, _grant(error.response.get("Item"))
             raise
         return True, _grant(answer["Attributes"])
@@ -254,12 +254,4 @@ def _no_device() -> NotFoundError:
 
 
 def _grant(item: Mapping[str, Any] | None) -> DeviceGrant | None:
-    if not item:
-        return None
-    read = TypeDeserializer().deserialize
-    return DeviceGrant.model_validate({name: read(value) for name, value in item.items()})
-
-
-def _item(values: Mapping[str, object]) -> Item:
-    write = TypeSerializer().serialize
-    return {name: write(value) for name, value in values.items()}
+    return DeviceGrant.model_validate(from_dynamodb(item)) if item else None

@@ -76,33 +76,32 @@ class EndEnvironment(Environment):
     leases_table: str
 
 
-class ManifestEnvironment(Environment):
-    """Of `get_manifest`."""
+class RunningEnvironment(Environment):
+    """Of functions that only serve sessions that run."""
 
     sessions_table: str
     leases_table: str
     revocations_table: str
+
+
+class ManifestEnvironment(RunningEnvironment):
+    """Of `get_manifest`."""
+
     playable_table: str
     edge_secret_arn: str
     media_bucket: str
 
 
-class LicenseEnvironment(Environment):
+class LicenseEnvironment(RunningEnvironment):
     """Of `license`: the ClearKey licence service."""
 
-    sessions_table: str
-    leases_table: str
     playable_table: str
     content_keys_table: str
-    revocations_table: str
 
 
-class VendorEnvironment(Environment):
+class VendorEnvironment(RunningEnvironment):
     """Of `vendor_license` and `fairplay_certificate`: licences that a vendor makes."""
 
-    sessions_table: str
-    leases_table: str
-    revocations_table: str
     vendors_secret_arn: str = Field(default="", description="empty: there is no vendor")
 
 

@@ -11,13 +11,24 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.common.bus import received
 from lambdas.common.clock import now
-from lambdas.common.errors import ForbiddenError
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.handling import Payload, entry_point, logger
+from lambdas.common.identity import Viewer, signed_in
 from lambdas.common.parsing import parse
-from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents, viewer_of
+from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents
 from lambdas.common.rate_limiting import rate_limited
-from lambdas.playback import keys, leases, licences, manifests, revocations, selection, sessions, store
+from lambdas.playback import (
+    content_key_store,
+    keys,
+    leases,
+    licences,
+    manifests,
+    revocation_store,
+    revocations,
+    selection,
+    sessions,
+    store,
+)
 from lambdas.playback import progress as progress_reports
 from lambdas.playback.account_security import AccountSecurity, admit, refusal
 from lambdas.playback.accounts import account_of, changed
@@ -36,8 +47,6 @@ from lambdas.playback.environment import (
 )
 from lambdas.playback.models import (
     AccountRequest,
-    Device,
-    EdgeKey,
     KeyRequest,
     LicenseQuery,
     LicenseRequest,
@@ -45,10 +54,10 @@ from lambdas.playback.models import (
     Playable,
     ProgressQuery,
     ProgressReport,
-    Session,
     SessionRequest,
 )
-from lambdas.playback.signals import read
+from lambdas.playback.running import running
+from lambdas.playback.signals import Signals, read
 from lambdas.playback.tokens import mint
 
 _MANIFESTS = 64
@@ -72,12 +81,12 @@ def issue_keys(event: Payload, _context: LambdaContext) -> Payload:
     environment = KeyServiceEnvironment.load()
     request = parse(KeyRequest, event)
     title_id = request.title_id
-    table = store.ContentKeyTable(environment.content_keys_table)
+    table = content_key_store.ContentKeyTable(environment.content_keys_table)
     issued = keys.issue(
         title_id=title_id,
         existing=table.of_title(title_id),
         opened_for=request.opened_for,
-        new_wrapped_key=partial(store.new_wrapped_key, wrapping_key_id=environment.wrapping_key_id),
+        new_wrapped_key=partial(content_key_store.new_wrapped_key, wrapping_key_id=environment.wrapping_key_id),
         keep=partial(table.keep, title_id=title_id),
     )
     logger.info("keys issued", extra={"title_id": title_id, "key_ids": [key.key_id for key in issued]})
@@ -151,9 +160,10 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     One read and one transaction, as long as no other device of the account is as fast.
     """
     environment = SessionEnvironment.load()
-    viewer_id = _viewer_id(event)
+    viewer = signed_in(event)
+    viewer_id = viewer.viewer_id
     request = parse_body(event, SessionRequest)
-    revoked = store.revoked(environment.revocations_table)
+    revoked = revocation_store.revoked(environment.revocations_table)
     revocations.check(revoked, device_model=request.device.name)
     repetition = event.get("headers", {}).get(sessions.IDEMPOTENCY_KEY.lower())
     key = store.edge_key(environment.edge_secret_arn)
@@ -173,7 +183,8 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
         progress=environment.progress_table,
         security=environment.security_table,
     )
-    admission = _Admission(event, device=request.device, key=key, security_table=environment.security_table)
+    signals = read(event.get("headers", {}), device=request.device, key=key)
+    admission = _Admission(signals, viewer=viewer, security_table=environment.security_table)
     admission.judge(found.security)
     account = account_of(viewer_id, kept=found.account, plans=terms.plans)
     session = sessions.create(
@@ -224,9 +235,9 @@ def heartbeat(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/playback/sessions/{session_id}/heartbeat``: the device still plays. One write."""
     environment = HeartbeatEnvironment.load()
     session_id, at = event["pathParameters"]["session_id"], int(now().timestamp())
-    revocations.check(store.revoked(environment.revocations_table), session_id=session_id)
+    revocations.check(revocation_store.revoked(environment.revocations_table), session_id=session_id)
     renewed = store.LeaseTable(environment.leases_table).renew(
-        viewer_id=_viewer_id(event),
+        viewer_id=signed_in(event).viewer_id,
         session_id=session_id,
         now=at,
         held_until=at + environment.lease_s,
@@ -242,7 +253,7 @@ def end_session(event: Payload, _context: LambdaContext) -> Answer:
     """``DELETE /api/playback/sessions/{session_id}``: its place is free at once. Ending it again is no error."""
     environment = EndEnvironment.load()
     store.LeaseTable(environment.leases_table).release(
-        viewer_id=_viewer_id(event), session_id=event["pathParameters"]["session_id"]
+        viewer_id=signed_in(event).viewer_id, session_id=event["pathParameters"]["session_id"]
     )
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
 
@@ -254,7 +265,14 @@ def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
     """``GET /api/playback/sessions/{session_id}/manifest``: what the device may play, under its edge token."""
     environment = ManifestEnvironment.load()
     kind = parse_query(event, ManifestQuery).format
-    session, _ = _opened(event, environment=environment, session_id=event["pathParameters"]["session_id"])
+    session = running(
+        environment,
+        session_id=event["pathParameters"]["session_id"],
+        viewer_id=signed_in(event).viewer_id,
+        now=now(),
+    )
+    # A film that was withdrawn is not gone on with.
+    store.PlayableTable(environment.playable_table).get(session.title_id)
     key = manifests.key_of(session.manifests, kind)
     text = manifests.personal(
         text=_manifest_for(environment.media_bucket, key, kind, selection.Selection.of(session)),
@@ -276,15 +294,21 @@ def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - 
     """``POST /api/playback/license``: a ClearKey licence for the keys of the session's version."""
     environment = LicenseEnvironment.load()
     request = parse_body(event, LicenseRequest)
-    session, playable = _opened(event, environment=environment, session_id=parse_query(event, LicenseQuery).session_id)
-    revocations.check(store.revoked(environment.revocations_table), key_ids=request.kids)
-    table = store.ContentKeyTable(environment.content_keys_table)
+    session = running(
+        environment,
+        session_id=parse_query(event, LicenseQuery).session_id,
+        viewer_id=signed_in(event).viewer_id,
+        now=now(),
+    )
+    playable = store.PlayableTable(environment.playable_table).get(session.title_id)
+    revocations.check(revocation_store.revoked(environment.revocations_table), key_ids=request.kids)
+    table = content_key_store.ContentKeyTable(environment.content_keys_table)
     licence = licences.grant(
         request=request,
         session=session,
         key_ids=frozenset((session.key_ids or playable.key_ids).values()),
         keys=table.of_title(session.title_id),
-        unwrap=partial(store.unwrap, title_id=session.title_id),
+        unwrap=partial(content_key_store.unwrap, title_id=session.title_id),
         now=now(),
     )
     # The number only: what the licence holds belongs in no log.
@@ -298,7 +322,7 @@ def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - 
 def progress(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/playback/progress``: remember how far the viewer came, unless a newer report is known."""
     environment = ProgressEnvironment.load()
-    viewer_id = _viewer_id(event)
+    viewer_id = signed_in(event).viewer_id
     report = parse_body(event, ProgressReport)
     playable = store.PlayableTable(environment.playable_table).get(report.title_id)
     reported = progress_reports.accept(report=report, viewer_id=viewer_id, playable=playable, now=now())
@@ -310,11 +334,9 @@ def progress(event: Payload, _context: LambdaContext) -> Answer:
 class _Admission:
     """Which device plays where, noted with the session that it opens, and refused if that has become too unusual."""
 
-    def __init__(self, event: Payload, *, device: Device, key: EdgeKey, security_table: str) -> None:
-        self._signals = read(event.get("headers", {}), device=device, key=key)
+    def __init__(self, signals: Signals, *, viewer: Viewer, security_table: str) -> None:
+        self._signals, self._signed_in_at = signals, viewer.signed_in_at
         self._at = int(now().timestamp())
-        claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
-        self._signed_in_at = int(claims.get("auth_time", 0))
         self._table = security_table
         self.noted: store.Noted
 
@@ -335,7 +357,7 @@ class _Admission:
 def continue_watching(event: Payload, _context: LambdaContext) -> Answer:
     """``GET /api/playback/progress``: what the viewer may go on with, the latest first. One read."""
     environment = ContinueEnvironment.load()
-    watcher = progress_reports.watcher(_viewer_id(event), parse_query(event, ProgressQuery).profile_id)
+    watcher = progress_reports.watcher(signed_in(event).viewer_id, parse_query(event, ProgressQuery).profile_id)
     known = store.ProgressTable(environment.progress_table).of(watcher)
     return json_answer(BegunTitles(titles=progress_reports.continued(known)))
 
@@ -346,34 +368,6 @@ def _manifest_for(bucket: str, key: str, kind: manifests.Format, chosen: selecti
     return selection.left(store.manifest_text(bucket=bucket, key=key), kind=kind, selection=chosen)
 
 
-def _opened(
-    event: Payload, *, environment: ManifestEnvironment | LicenseEnvironment, session_id: str
-) -> tuple[Session, Playable]:
-    """Return a session that the viewer may use, and its title, which must still be published."""
-    viewer_id = _viewer_id(event)
-    found, held = store.session_and_leases(
-        session_id=session_id,
-        viewer_id=viewer_id,
-        sessions=environment.sessions_table,
-        leases=environment.leases_table,
-    )
-    session = sessions.check(session=found, viewer_id=viewer_id, now=now())
-    # Before its lease: who was excluded is told so, and not to begin anew.
-    revocations.check(
-        store.revoked(environment.revocations_table), session_id=session.session_id, device_model=session.device
-    )
-    leases.check(session, held=held)
-    return session, store.PlayableTable(environment.playable_table).get(session.title_id)
-
-
 def _pause(attempts: int) -> None:
     """Wait before another attempt, longer each time and never as long as another device."""
     time.sleep(random.uniform(0, 0.01 * 2**attempts))  # noqa: S311 - not a secret
-
-
-def _viewer_id(event: Payload) -> str:
-    """Return who asks: the subject of the token that the API's authorizer has verified."""
-    viewer_id = viewer_of(event)
-    if viewer_id is None:
-        raise ForbiddenError("the request names no viewer: sign in, and send the ID token")
-    return viewer_id

@@ -30,7 +30,6 @@ def grant(
     keys: Sequence[ContentKey],
     unwrap: Unwrap,
     now: datetime,
-    offline_s: int = 0,
 ) -> License:
     """Return the licence: the keys that were asked for, in clear. Nothing of it may be logged.
 
@@ -45,8 +44,6 @@ def grant(
         The title's content keys of all periods, wrapped.
     unwrap
         Opens one of them.
-    offline_s
-        How long the viewer's plan lets a licence last without the service, in seconds; 0: not at all.
 
     Raises
     ------
@@ -57,7 +54,7 @@ def grant(
         unwrapped then.
     """
     persistent = request.type != _TEMPORARY
-    if persistent and not offline_s:
+    if persistent and not session.offline_s:
         raise OfflineRefusedError("the plan has no licences to keep: ask for one of the type `temporary`, while online")
     of_session = {key.key_id: key for key in keys if key.key_id in key_ids and _within(key.tier, session.tier)}
     asked = tuple(dict.fromkeys(request.kids))
@@ -65,14 +62,14 @@ def grant(
     if unknown:
         message = f"the session has no key {', '.join(unknown)}: ask only for the key ids of its manifest"
         raise NotFoundError(message)
-    expires_at, renew_at = _terms(session, now=now, lasts_s=offline_s if persistent else LICENCE_S, kept=persistent)
+    expires_at, renew_at = _terms(session, now=now, kept=persistent)
     given = (JsonWebKey(kid=_base64url(bytes.fromhex(kid)), k=_base64url(unwrap(of_session[kid]))) for kid in asked)
     return License(keys=tuple(given), type=request.type, expires_at=expires_at, renew_at=renew_at)
 
 
-def _terms(session: Session, *, now: datetime, lasts_s: int, kept: bool) -> tuple[int, int | None]:
+def _terms(session: Session, *, now: datetime, kept: bool) -> tuple[int, int | None]:
     """Return when a licence ends, and when a player asks for the next. Only one that is kept outlives its session."""
-    ends = int(now.timestamp()) + lasts_s
+    ends = int(now.timestamp()) + (session.offline_s if kept else LICENCE_S)
     if kept:
         return ends, None
     return (ends, ends - RENEW_BEFORE_S) if ends < session.expires_at else (session.expires_at, None)

@@ -51,6 +51,7 @@ class Session(Record):
     codecs: tuple[Codec, ...] | None = Field(default=None, description="that the device plays; none: it did not say")
     hdr: bool | None = Field(default=None, description="whether its display has it; none: it did not say")
     device: str | None = None
+    offline_s: int = Field(default=0, description="how long a licence lasts that the device keeps; 0: there are none")
     leased: bool = Field(default=False, description="whether it lives by a lease; not: opened before there were any")
     created_at: int = Field(description="seconds since the epoch")
     expires_at: int = Field(description="seconds since the epoch; also the table's TTL attribute")

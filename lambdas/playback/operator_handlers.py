@@ -8,7 +8,7 @@ from lambdas.common.clock import now
 from lambdas.common.errors import NotFoundError
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
-from lambdas.playback import revocations, store
+from lambdas.playback import revocation_store, revocations, store
 from lambdas.playback.environment import RevokeEnvironment
 from lambdas.playback.models import Session
 from lambdas.playback.revocations import Kind, Revocation, RevocationRequest
@@ -40,7 +40,7 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
     request = parse(RevocationRequest, event)
     subject = revocations.subject_of(request.kind, request.subject)
     moment = now()
-    table = store.RevocationTable(environment.revocations_table)
+    table = revocation_store.RevocationTable(environment.revocations_table)
     sessions = store.SessionTable(environment.sessions_table)
     found = sessions.get(subject) if request.kind is Kind.SESSION else None
     if request.kind is Kind.SESSION and (found is None or found.expires_at <= moment.timestamp()):
@@ -61,7 +61,7 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
     leases = store.LeaseTable(environment.leases_table)
     for session in affected:
         leases.release(viewer_id=session.viewer_id, session_id=session.session_id)
-    store.end_at_the_edge(affected, function_arn=environment.edge_function_arn)
+    revocation_store.end_at_the_edge(affected, function_arn=environment.edge_function_arn)
     line = table.put(revocation.model_copy(update={"affected": len(affected)}), expires_at=ends)
     logger.info(
         "revoked", extra={"kind": request.kind, "subject": subject, "by": request.by, "affected": len(affected)}

@@ -100,7 +100,7 @@ def check(
     Parameters
     ----------
     revoked
-        See `lambdas.playback.store.revoked`.
+        See `lambdas.playback.revocation_store.revoked`.
     key_ids
         The KIDs that a licence would hold, hexadecimal.
     certificate

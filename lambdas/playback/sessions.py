@@ -93,9 +93,8 @@ def create(
     whole = {tier for tier in tiers if not _keys_of(playable, tier) & set(revoked_keys)}
     if tiers and not whole:
         raise RevokedError("the title's keys were withdrawn: it plays again when it was packaged with new ones")
-    best = capability.allowed(
-        device=request.device, plan_tier=terms.plans.named(account.plan).top_tier, title_tiers=whole
-    )
+    plan = terms.plans.named(account.plan)
+    best = capability.allowed(device=request.device, plan_tier=plan.top_tier, title_tiers=whole)
     opened = capability.opened_by(best.tier)
     entitlement.check_playable(playable, tiers=opened, codecs=request.device.codecs)
     created_at = int(now.timestamp())
@@ -113,6 +112,7 @@ def create(
         codecs=request.device.codecs,
         hdr=request.device.hdr,
         device=request.device.name,
+        offline_s=plan.offline_s,
         leased=True,
         created_at=created_at,
         expires_at=created_at + terms.ttl_s,

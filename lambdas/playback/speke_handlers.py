@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from functools import partial, wraps
 from http import HTTPStatus
@@ -13,10 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.common.clock import now
 from lambdas.common.errors import FieldError, ForbiddenError, InvalidInputError
 from lambdas.common.handling import Payload, entry_point, logger
-from lambdas.common.problem import Answer, problem_documents
-from lambdas.playback import cpix, key_delivery, revocations, speke, store
+from lambdas.common.problem import Answer, problem_documents, raw_body
+from lambdas.playback import content_key_store, cpix, key_delivery, revocation_store, revocations, speke
 from lambdas.playback.environment import SpekeEnvironment
-from lambdas.playback.xml_reading import MalformedXmlError
 
 
 def _introduced(handler: Callable[[Payload, LambdaContext], Answer]) -> Callable[[Payload, LambdaContext], Answer]:
@@ -44,16 +41,16 @@ def speke_keys(event: Payload, _context: LambdaContext) -> Answer:
     speke.check_version(event.get("headers", {}))
     document = cpix.read(_body(event))
     delivery = _delivery(document, environment=environment)
-    table, title_id = store.ContentKeyTable(environment.content_keys_table), document.content_id
+    table, title_id = content_key_store.ContentKeyTable(environment.content_keys_table), document.content_id
     keys = speke.issue(
         title_id=title_id,
         asked=document.keys,
         existing=table.of_title(title_id),
-        new_wrapped_key=partial(store.new_wrapped_key, wrapping_key_id=environment.wrapping_key_id),
+        new_wrapped_key=partial(content_key_store.new_wrapped_key, wrapping_key_id=environment.wrapping_key_id),
         keep=partial(table.keep, title_id=title_id),
     )
     secret = delivery.secret if delivery else cpix.plain
-    text = cpix.answer(document, {key.key_id: secret(store.unwrap(key, title_id=title_id)) for key in keys})
+    text = cpix.answer(document, {key.key_id: secret(content_key_store.unwrap(key, title_id=title_id)) for key in keys})
     logger.info(
         "keys issued to a packager",
         extra={
@@ -74,7 +71,7 @@ def _delivery(document: cpix.KeyDocument, *, environment: SpekeEnvironment) -> k
     """Return how the keys travel: encrypted for every recipient, or as they are where there is none."""
     if not document.certificates:
         return None
-    revoked = store.revoked(environment.revocations_table)
+    revoked = revocation_store.revoked(environment.revocations_table)
     for certificate in document.certificates:
         revocations.check(revoked, certificate=key_delivery.fingerprint(certificate))
     recipients = [key_delivery.public_key(certificate, now=now()) for certificate in document.certificates]
@@ -84,13 +81,9 @@ def _delivery(document: cpix.KeyDocument, *, environment: SpekeEnvironment) -> k
 
 
 def _body(event: Payload) -> bytes:
-    text = str(event.get("body") or "")
-    if len(text) > cpix.MAX_BYTES * 4 // 3:
+    if len(event.get("body") or "") > cpix.MAX_BYTES * 4 // 3:
         raise _too_large()
-    try:
-        raw = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    except (binascii.Error, ValueError) as error:
-        raise MalformedXmlError("not base64, although it is said to be; or not UTF-8") from error
+    raw = raw_body(event)
     if len(raw) > cpix.MAX_BYTES:
         raise _too_large()
     return raw

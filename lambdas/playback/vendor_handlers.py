@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from functools import cache
 from http import HTTPStatus
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.common.clock import now
-from lambdas.common.errors import FieldError, ForbiddenError, InvalidInputError, MalformedBodyError, NotOfferedError
+from lambdas.common.errors import FieldError, InvalidInputError, NotOfferedError
 from lambdas.common.handling import Payload, entry_point, logger
-from lambdas.common.problem import Answer, parse_query, problem_documents
-from lambdas.playback import leases, revocations, sessions, store
+from lambdas.common.identity import signed_in
+from lambdas.common.problem import Answer, parse_query, problem_documents, raw_body
+from lambdas.playback import revocation_store, revocations, store
 from lambdas.playback.environment import VendorEnvironment
 from lambdas.playback.models import LicenseQuery
+from lambdas.playback.running import running
 from lambdas.playback.vendors import MAX_CHALLENGE_BYTES, Challenge, HttpVendor, System, Vendors
 
 
@@ -25,25 +26,14 @@ def vendor_license(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/playback/license/{system}``: a licence of Widevine, PlayReady or FairPlay, for the session's keys."""
     environment = VendorEnvironment.load()
     system, body = _system(event), _challenge(event)
-    claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
-    if not claims.get("sub"):
-        raise ForbiddenError("the request names no viewer: sign in, and send the ID token")
-    viewer_id = str(claims["sub"])
-    found, held = store.session_and_leases(
+    session = running(
+        environment,
         session_id=parse_query(event, LicenseQuery).session_id,
-        viewer_id=viewer_id,
-        sessions=environment.sessions_table,
-        leases=environment.leases_table,
+        viewer_id=signed_in(event).viewer_id,
+        now=now(),
     )
-    session = sessions.check(session=found, viewer_id=viewer_id, now=now())
     key_ids = tuple(sorted(session.key_ids.values()))
-    revocations.check(
-        store.revoked(environment.revocations_table),
-        session_id=session.session_id,
-        device_model=session.device,
-        key_ids=key_ids,
-    )
-    leases.check(session, held=held)
+    revocations.check(revocation_store.revoked(environment.revocations_table), key_ids=key_ids)
     challenge = Challenge(system=system, body=body, session=session, key_ids=key_ids)
     licence = _vendors(environment.vendors_secret_arn).licence(challenge)
     logger.info("licence passed on", extra={"session_id": session.session_id, "system": system})
@@ -76,11 +66,7 @@ def _system(event: Payload) -> System:
 
 
 def _challenge(event: Payload) -> bytes:
-    text = str(event.get("body") or "")
-    try:
-        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    except (binascii.Error, ValueError) as error:
-        raise MalformedBodyError("not base64, although it is said to be") from error
+    body = raw_body(event)
     if not 0 < len(body) <= MAX_CHALLENGE_BYTES:
         raise InvalidInputError(
             FieldError("body", f"a challenge of the player's DRM, at most {MAX_CHALLENGE_BYTES} bytes")

@@ -6,15 +6,17 @@ import json
 import uuid
 from types import SimpleNamespace
 
+import boto3
 import pytest
 from moto import mock_aws
 
+from lambdas.common.attributes import values_of
 from lambdas.common.aws import client
 from lambdas.common.media import Manifests, Rendition, Tier
 from lambdas.encoding.models import ContentKey
-from lambdas.playback import handlers, sessions, store
+from lambdas.playback import handlers, revocation_store, sessions, store
 from lambdas.playback.accounts import Plan, Plans
-from lambdas.playback.models import EdgeKey, Playable
+from lambdas.playback.models import EdgeKey, Playable, Session
 
 TABLES = {
     "sessions": ("session_id",),
@@ -30,7 +32,7 @@ PLANS = Plans(
     plans=(
         Plan(name="basic", streams=1, top_tier=Tier.SD),
         Plan(name="standard", streams=2, top_tier=Tier.HD),
-        Plan(name="premium", streams=4, top_tier=Tier.UHD),
+        Plan(name="premium", streams=4, top_tier=Tier.UHD, offline_s=48 * 3600),
     ),
     default_plan="premium",
     default_territory="US",
@@ -122,7 +124,7 @@ def cloud():
 @pytest.fixture
 def aws(cloud, monkeypatch, edge_key):
     """The cloud with empty tables and a fresh secret, and functions that remember nothing."""
-    store._read.clear()
+    revocation_store._read.clear()
     handlers._manifest_for.cache_clear()
     for name, keys in TABLES.items():
         for item in client("dynamodb").scan(TableName=name)["Items"]:
@@ -145,6 +147,21 @@ def published(aws, playable, lambda_context):
     s3.put_object(Bucket="media", Key=title.manifests.dash, Body=DASH.encode())
     s3.put_object(Bucket="media", Key=title.manifests.hls, Body=HLS.encode())
     return title
+
+
+@pytest.fixture
+def kept(aws):
+    """Return a session as it is kept; with `change`, have it kept so."""
+
+    def kept(session_id, **change):
+        table = boto3.resource("dynamodb").Table("sessions")
+        session = Session.model_validate(table.get_item(Key={"session_id": session_id})["Item"])
+        if change:
+            session = session.model_copy(update=change)
+            table.put_item(Item=values_of(session))
+        return session
+
+    return kept
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import jwt
@@ -10,7 +11,8 @@ from lambdas.common.aws import client
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.media import Manifests, RightsWindow, Tier, TitleMetadata
-from lambdas.playback import handlers, store
+from lambdas.playback import content_key_store, handlers, store
+from lambdas.playback.accounts import Account
 
 LONG_AGO = 1_000_000
 
@@ -25,9 +27,8 @@ def session(published, call):
 
 
 @pytest.fixture
-def expired(session):
-    table = store.SessionTable("sessions")
-    table.put(table.get(session["session_id"]).model_copy(update={"expires_at": LONG_AGO}))
+def expired(session, kept):
+    kept(session["session_id"], expires_at=LONG_AGO)
     return session
 
 
@@ -260,12 +261,12 @@ def test_a_licence_opens_what_the_keys_closed(session, published, call):
 
     assert answer.status == 200
     assert answer.headers["cache-control"] == "private, no-store"
-    stored = {key.tier: key for key in store.ContentKeyTable("content_keys").of_title(published.title_id)}
+    stored = {key.tier: key for key in content_key_store.ContentKeyTable("content_keys").of_title(published.title_id)}
     assert answer.json["keys"] == [
         {
             "kty": "oct",
             "kid": b64url(bytes.fromhex(kid)),
-            "k": b64url(store.unwrap(stored[tier], title_id=published.title_id)),
+            "k": b64url(content_key_store.unwrap(stored[tier], title_id=published.title_id)),
         }
         for tier, kid in published.key_ids.items()
     ]
@@ -290,11 +291,27 @@ def test_a_session_plays_on_with_its_keys_after_the_title_has_new_ones(session, 
     assert licence(call, later["session_id"], published.key_ids.values()).status == 404
 
 
-def test_a_session_that_was_opened_before_sessions_kept_their_keys_gets_a_licence(session, published, call):
-    table = store.SessionTable("sessions")
-    table.put(table.get(session["session_id"]).model_copy(update={"key_ids": {}}))
+def test_a_session_that_was_opened_before_sessions_kept_their_keys_gets_a_licence(session, published, call, kept):
+    kept(session["session_id"], key_ids={})
 
     assert licence(call, session["session_id"], published.key_ids.values()).status == 200
+
+
+def test_a_licence_to_keep_is_for_plans_that_have_them_and_lasts_as_long_as_the_plan_says(published, call):
+    store.AccountTable("accounts").put(Account(viewer_id="viewer-2", plan="basic", territory="US"))
+
+    def kept_licence(viewer):
+        opened = call(handlers.create_session, body={"title_id": published.title_id}, viewer=viewer).json
+        body = {"kids": [b64url(bytes.fromhex(published.key_ids[Tier.SD]))], "type": "persistent-license"}
+        return call(handlers.license, body=body, query={"session_id": opened["session_id"]}, viewer=viewer)
+
+    refused = kept_licence("viewer-2")
+    assert refused.status == 403
+    assert "temporary" in refused.json["detail"]
+    before = time.time()
+    licence = kept_licence("viewer-1").json
+    assert licence["type"] == "persistent-license"
+    assert before - 1 <= licence["expires_at"] - 48 * 3600 <= time.time()
 
 
 def test_a_licence_needs_ones_own_running_session(session, published, call):

@@ -49,6 +49,7 @@ def grant(playable, key_ids, keys):
             version_id=playable.version_id,
             manifests=playable.manifests,
             tier=tier,
+            offline_s=offline_s,
             created_at=NOW,
             expires_at=NOW + ends_in_s,
         )
@@ -59,7 +60,6 @@ def grant(playable, key_ids, keys):
             keys=keys,
             unwrap=unwrap,
             now=datetime.fromtimestamp(NOW, UTC),
-            offline_s=offline_s,
         ).model_dump(mode="json")
 
     return grant

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError, NotFoundError, RevokedError, TransientError
-from lambdas.playback import handlers, operator_handlers, revocations, store
+from lambdas.playback import handlers, operator_handlers, revocation_store, revocations, store
 from lambdas.playback.revocations import Kind
 
 BY = "arn:aws:iam::123456789012:user/operator"
@@ -27,9 +27,9 @@ def told(monkeypatch):
             state.sessions += json.loads(Payload)["sessions"]
             return state.answer
 
-    known = store.client
+    known = revocation_store.client
     monkeypatch.setattr(
-        store, "client", lambda service, **more: Lambda() if service == "lambda" else known(service, **more)
+        revocation_store, "client", lambda service, **more: Lambda() if service == "lambda" else known(service, **more)
     )
     return state
 
@@ -40,7 +40,7 @@ def revoke(aws, told, lambda_context):
         asked = {"kind": kind, "subject": subject, "by": BY, "reason": reason, **more}
         answer = operator_handlers.revoke(asked, lambda_context)
         # As if its time in the processes were over.
-        store._read.clear()
+        revocation_store._read.clear()
         return answer
 
     return revoke
@@ -132,7 +132,7 @@ def test_what_is_revoked_is_refused_although_who_plays_cannot_be_found(play, rev
     monkeypatch.setattr(store.SessionTable, "running", never)
     with pytest.raises(TransientError):
         revoke("device-model", "Television X")
-    store._read.clear()
+    revocation_store._read.clear()
     assert play("Television X").status == 403
 
 
@@ -170,7 +170,7 @@ def test_where_the_edge_cannot_be_told_the_operator_hears_of_it_and_keys_are_ref
     with pytest.raises(TransientError, match="revoke again"):
         revoke("session", session.session_id)
 
-    store._read.clear()
+    revocation_store._read.clear()
     assert session.licence().status == 403
     told.answer = {}
     assert revoke("session", session.session_id)["affected"]
@@ -200,15 +200,15 @@ def test_what_cannot_be_meant_and_what_has_no_reason_is_refused(revoke, kind, su
 
 def test_a_process_goes_by_what_it_has_read_for_less_than_half_a_minute(aws, revoke, monkeypatch):
     at = time.monotonic()
-    monkeypatch.setattr(store.time, "monotonic", lambda: at)
-    assert store.revoked("revocations") == frozenset()
+    monkeypatch.setattr(revocation_store.time, "monotonic", lambda: at)
+    assert revocation_store.revoked("revocations") == frozenset()
     with monkeypatch.context() as kept:
-        kept.setattr(store, "_read", {})
+        kept.setattr(revocation_store, "_read", {})
         revoke("key", "a" * 32)
-    assert store.revoked("revocations") == frozenset()
+    assert revocation_store.revoked("revocations") == frozenset()
 
     at += revocations.CACHED_S
-    assert store.revoked("revocations") == {(Kind.KEY, "a" * 32)}
+    assert revocation_store.revoked("revocations") == {(Kind.KEY, "a" * 32)}
     assert revocations.CACHED_S <= 30
 
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError
 from lambdas.common.media import RightsWindow, Tier
-from lambdas.playback import handlers, store
+from lambdas.playback import handlers, revocation_store, store
 from lambdas.playback.accounts import Account, Profile
 
 VIEWER = "viewer-1"
@@ -243,7 +243,7 @@ def leases_of(viewer_id):
 def test_a_session_is_one_read_and_one_transaction(account, ask, calls):
     account("standard")
     # What is revoked is read once in 15 s, for all viewers.
-    store.revoked("revocations")
+    revocation_store.revoked("revocations")
     calls.clear()
 
     assert ask().status == 201
@@ -300,13 +300,13 @@ def test_a_transaction_in_the_way_is_waited_for(account, ask, monkeypatch):
 # --- who may see what
 
 
-def test_the_tier_is_told_with_its_reason_and_the_licence_has_no_better_key(account, ask):
+def test_the_tier_is_told_with_its_reason_and_the_licence_has_no_better_key(account, ask, kept):
     account("basic")
 
     session = ask().json
 
     assert session["tier"] == {"allowed": "SD", "reasons": ["plan"]}
-    assert set(store.SessionTable("sessions").get(session["session_id"]).key_ids) == {Tier.AUDIO, Tier.SD}
+    assert set(kept(session["session_id"]).key_ids) == {Tier.AUDIO, Tier.SD}
 
 
 def test_who_may_not_see_a_title_takes_no_place(account, ask, published):

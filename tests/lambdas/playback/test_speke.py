@@ -22,7 +22,16 @@ from hypothesis import strategies as st
 from lambdas.common.aws import client
 from lambdas.common.errors import MarqueeError
 from lambdas.common.media import Tier
-from lambdas.playback import cpix, handlers, key_delivery, revocations, store, xml_reading
+from lambdas.playback import (
+    content_key_store,
+    cpix,
+    handlers,
+    key_delivery,
+    revocation_store,
+    revocations,
+    store,
+    xml_reading,
+)
 from lambdas.playback.speke_handlers import speke_keys
 from tests.lambdas.playback.cpix_documents import (
     FAIRPLAY,
@@ -205,7 +214,7 @@ def test_keys_rotate_by_key_period(ask):
     assert answer.status == 200
     keys = keys_of(answer.root)
     assert len(set(keys.values())) == 4
-    kept = store.ContentKeyTable("content_keys").of_title("big-buck-bunny")
+    kept = content_key_store.ContentKeyTable("content_keys").of_title("big-buck-bunny")
     assert {(key.track, key.period) for key in kept} == {(t, p) for t in ("VIDEO", "AUDIO") for p in (7, 8)}
 
 
@@ -250,8 +259,11 @@ def test_a_packager_that_names_our_own_kids_gets_our_own_keys(ask, published, la
 
     given = keys_of(ask(document(contract("1", "1"), content_id=published.title_id, kids=kids)).root)
 
-    table = store.ContentKeyTable("content_keys")
-    own = {key.key_id: store.unwrap(key, title_id=published.title_id) for key in table.of_title(published.title_id)}
+    table = content_key_store.ContentKeyTable("content_keys")
+    own = {
+        key.key_id: content_key_store.unwrap(key, title_id=published.title_id)
+        for key in table.of_title(published.title_id)
+    }
     assert given == {uuid.UUID(kid).hex: own[uuid.UUID(kid).hex] for kid in kids}
 
 
@@ -345,7 +357,7 @@ def test_a_certificate_that_cannot_be_meant_is_refused(ask, packager):
 
 def test_a_revoked_certificate_gets_no_key(ask, packager):
     fingerprint = key_delivery.fingerprint(packager.certificate)
-    store.RevocationTable("revocations").put(
+    revocation_store.RevocationTable("revocations").put(
         revocations.Revocation(kind="certificate", subject=fingerprint, by="a", reason="lost", revoked_at=1),
         expires_at=None,
     )
@@ -354,7 +366,7 @@ def test_a_revoked_certificate_gets_no_key(ask, packager):
 
     assert answer.status == 403
     assert "urn:marquee:problem:revoked" in answer.text
-    assert store.ContentKeyTable("content_keys").of_title("big-buck-bunny") == ()
+    assert content_key_store.ContentKeyTable("content_keys").of_title("big-buck-bunny") == ()
 
 
 # Refusals

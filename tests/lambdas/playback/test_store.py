@@ -8,7 +8,8 @@ from lambdas.common.aws import client
 from lambdas.common.errors import NotFoundError
 from lambdas.common.media import Tier
 from lambdas.encoding.models import ContentKey, encryption_context
-from lambdas.playback import store
+from lambdas.playback import content_key_store, leases, store
+from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.models import Progress, Session
 from lambdas.playback.progress import merged
 
@@ -23,22 +24,32 @@ def item(table, **key):
     return boto3.resource("dynamodb", region_name="us-east-1").Table(table).get_item(Key=key)["Item"]
 
 
-def test_a_session_comes_back_as_it_was_put(aws, playable):
+def found(session_id):
+    return store.session_and_leases(session_id=session_id, viewer_id="v", sessions="sessions", leases="leases")
+
+
+def test_a_session_comes_back_as_it_was_opened(aws, playable):
     session = Session(
         session_id="s" * 32, viewer_id="v", title_id="t", version_id="v1",
         manifests=playable.manifests, created_at=1, expires_at=61,
     )  # fmt: skip
-    table = store.SessionTable("sessions")
+    lease = leases.Lease(device_id=None, device=None, title_id="t", since=1, held_until=31, ends_at=61)
+    claim = leases.claim(session_id="s" * 32, lease=lease, held=None, limit=1, now=1)
+    security = AccountSecurity(viewer_id="v")
 
-    table.put(session)
+    outcome = store.LeaseTable("leases").open(
+        session, claim=claim, noted=store.Noted("security", security, security), sessions_table="sessions"
+    )
 
-    assert table.get("s" * 32) == session
+    assert outcome is leases.Outcome.OPENED
+    assert found("s" * 32) == (session, {"s" * 32: lease})
     # What DynamoDB's TTL takes is a number of seconds.
     assert item("sessions", session_id="s" * 32)["expires_at"] == 61
 
 
 @pytest.mark.parametrize("session_id", ["unknown", "", "x" * 5000, "a b", "é"])
 def test_a_session_id_that_cannot_be_is_simply_not_there(aws, session_id):
+    assert found(session_id) == (None, None)
     assert store.SessionTable("sessions").get(session_id) is None
 
 
@@ -93,7 +104,7 @@ def test_the_table_keeps_what_merging_keeps(aws):
 
 
 def test_the_first_key_of_a_tier_stays(aws):
-    table = store.ContentKeyTable("content_keys")
+    table = content_key_store.ContentKeyTable("content_keys")
     first = ContentKey(tier=Tier.SD, key_id="1" * 32, wrapped="Zmlyc3Q=")
     second = first.model_copy(update={"key_id": "2" * 32})
 
@@ -104,7 +115,7 @@ def test_the_first_key_of_a_tier_stays(aws):
 
 
 def test_a_tier_has_one_key_a_period_and_the_first_of_each_stays(aws):
-    table = store.ContentKeyTable("content_keys")
+    table = content_key_store.ContentKeyTable("content_keys")
     first = ContentKey(tier=Tier.SD, key_id="1" * 32, wrapped="Zmlyc3Q=")
     second = first.model_copy(update={"key_id": "2" * 32, "period": 1, "opened_for": "c1"})
     late = second.model_copy(update={"key_id": "3" * 32, "opened_for": "c2"})
@@ -119,25 +130,30 @@ def test_a_key_that_was_kept_before_there_were_periods_is_one_of_the_first(aws):
     values = {"title_id": "t", "tier": "SD", "key_id": "1" * 32, "wrapped": "Zmlyc3Q="}
     client("dynamodb").put_item(TableName="content_keys", Item={name: {"S": value} for name, value in values.items()})
 
-    [key] = store.ContentKeyTable("content_keys").of_title("t")
+    [key] = content_key_store.ContentKeyTable("content_keys").of_title("t")
 
     assert (key.tier, key.period, key.opened_for) == (Tier.SD, 0, None)
-    assert store.ContentKeyTable("content_keys").keep(key.model_copy(update={"key_id": "2" * 32}), title_id="t") == key
+    assert (
+        content_key_store.ContentKeyTable("content_keys").keep(
+            key.model_copy(update={"key_id": "2" * 32}), title_id="t"
+        )
+        == key
+    )
 
 
 def wrapped(aws):
-    text = store.new_wrapped_key(wrapping_key_id=aws.wrapping_key_id, context=encryption_context(**CONTEXT))
+    text = content_key_store.new_wrapped_key(wrapping_key_id=aws.wrapping_key_id, context=encryption_context(**CONTEXT))
     return ContentKey(tier=Tier.HD, key_id="c" * 32, wrapped=text)
 
 
 def test_a_key_opens_to_16_random_bytes_always_the_same(aws):
     key = wrapped(aws)
 
-    opened = store.unwrap(key, title_id="t")
+    opened = content_key_store.unwrap(key, title_id="t")
 
     assert len(opened) == 16
-    assert store.unwrap(key, title_id="t") == opened
-    assert store.unwrap(wrapped(aws), title_id="t") != opened
+    assert content_key_store.unwrap(key, title_id="t") == opened
+    assert content_key_store.unwrap(wrapped(aws), title_id="t") != opened
     assert opened not in base64.b64decode(key.wrapped)
 
 
@@ -149,7 +165,7 @@ def test_a_key_does_not_open_as_another_titles_tiers_or_ids(aws, change, title_i
     key = wrapped(aws).model_copy(update=change)
 
     with pytest.raises(ClientError, match="InvalidCiphertext"):
-        store.unwrap(key, title_id=title_id)
+        content_key_store.unwrap(key, title_id=title_id)
 
 
 def test_the_edge_key_is_asked_for_once_a_process(aws, edge_key):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lambdas.common.aws import client
 from lambdas.common.errors import ForbiddenError, NotOfferedError
-from lambdas.playback import handlers, revocations, store, vendor_handlers, vendors
+from lambdas.playback import handlers, revocation_store, revocations, vendor_handlers, vendors
 from lambdas.playback.vendors import Breaker, System, VendorAwayError, Vendors
 
 KEY = "a-key-that-was-agreed-on-with-the-vendor"
@@ -155,8 +155,8 @@ def test_another_viewers_session_and_a_revoked_one_get_nothing(configure, ask, v
     assert ask(session_id=session_id, viewer="viewer-2").status == 404
     assert ask(session_id=session_id, viewer=None).status == 403
     revocation = revocations.Revocation(kind="session", subject=session_id, by="a", reason="b", revoked_at=1)
-    store.RevocationTable("revocations").put(revocation, expires_at=None)
-    store._read.clear()
+    revocation_store.RevocationTable("revocations").put(revocation, expires_at=None)
+    revocation_store._read.clear()
     assert ask(session_id=session_id).content["type"] == "urn:marquee:problem:revoked"
     assert not vendor.asked
 
