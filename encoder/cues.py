@@ -89,7 +89,7 @@ def until(webvtt: str, ends_ms: int) -> str:
             line = lines[timing.line]
             before, arrow, behind = line.partition("-->")
             rest = behind.split(maxsplit=1)[1:]
-            lines[timing.line] = " ".join((f"{before}{arrow}", _written(ends_ms), *rest))
+            lines[timing.line] = " ".join((f"{before}{arrow}", clock(ends_ms), *rest))
             kept.append("\n".join(lines))
     return "\n\n".join(kept) + "\n" if cut else webvtt
 
@@ -130,7 +130,8 @@ def _milliseconds(time: tuple[str | None, ...]) -> int:
     return ((hours * 60 + minutes) * 60 + seconds) * 1000 + thousandths
 
 
-def _written(milliseconds: int) -> str:
+def clock(milliseconds: int) -> str:
+    """Return a moment as WebVTT writes it, and TTML too: ``00:01:02.345``."""
     seconds, thousandths = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{thousandths:03}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from encoder.boxes import FULL_BOX, box, boxes, rewritten
-from encoder.cues import Cue, Run
+from encoder.cues import Cue, Run, clock
 from encoder.errors import PackagingError
 from encoder.protection import SAMPLE_ENTRIES
 
@@ -92,7 +92,7 @@ def document(cues: Iterable[Cue], *, language: str) -> bytes:
     body = _child(tt, "body", looks | {f"{{{_EBUTTS}}}linePadding": "0.5c", f"{{{_ITTS}}}fillLineGap": "true"})
     shown = _child(body, "div")
     for cue in cues:
-        times = {"begin": _clock(cue.begins_ms), "end": _clock(cue.ends_ms), "region": _band(cue)}
+        times = {"begin": clock(cue.begins_ms), "end": clock(cue.ends_ms), "region": _band(cue)}
         paragraph = _child(shown, "p", times | _tts(textAlign=_align(cue)))
         for run in cue.runs():
             if run.text == "\n":
@@ -134,11 +134,6 @@ def _band(cue: Cue) -> str:
 
 def _align(cue: Cue) -> str:
     return _ALIGNED.get(cue.settings.get("align", ""), "center")
-
-
-def _clock(milliseconds: int) -> str:
-    seconds, thousandths = divmod(milliseconds, 1000)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{thousandths:03}"
 
 
 def _initialised(init: bytes) -> bytes:

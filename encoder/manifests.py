@@ -238,11 +238,14 @@ def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track
         raise ValueError(message)
     timescale = int(template.attrib["timescale"])
     durations: list[int] = []
+    at = 0
     for run in timeline.iterfind(f"{_MPD}S"):
-        if int(run.get("t", sum(durations))) != sum(durations):
+        if int(run.get("t", at)) != at:
             message = "a timeline begins late, or has a gap"
             raise ValueError(message)
-        durations += [int(run.attrib["d"])] * (_repeats(run.get("r", "0")) + 1)
+        ticks, count = int(run.attrib["d"]), _repeats(run.get("r", "0")) + 1
+        durations += [ticks] * count
+        at += ticks * count
     if not durations:
         message = "a representation has no segment"
         raise ValueError(message)

@@ -62,9 +62,7 @@ def search(*, plan: str, store: ObjectStore, claims: Claims) -> None:
 
 def report_on(reel: Reel, *, work: Work, rules: SearchRules, folder: Path) -> LadderReport:
     """Search the ladder of each codec of a plan's fixed ladder on a reel of excerpts, and compare it with that."""
-    codecs = tuple(
-        dict.fromkeys(recipe.codec for recipe in work.plan.fixed if recipe.dynamic_range is DynamicRange.SDR)
-    )
+    codecs = tuple(dict.fromkeys(recipe.codec for recipe in _fixed(work.plan)))
     searching, fixed, hdr10 = (Trials(reel, work=work, folder=folder) for _ in range(3))
     ladders = []
     for codec in codecs:
@@ -95,22 +93,26 @@ def held_to(rules: SearchRules, *, codec: Codec, plan: EncodingPlan) -> SearchRu
     """
     if plan.mode is EncodingMode.NORMAL:
         return rules
-    left = sum(recipe.codec is codec for recipe in plan.fixed)
+    left = len(_fixed(plan, codec))
     return rules.model_copy(update={"most_rungs": min(rules.most_rungs, left)})
+
+
+def _fixed(
+    plan: EncodingPlan, codec: Codec | None = None, dynamic_range: DynamicRange = DynamicRange.SDR
+) -> tuple[VideoRecipe, ...]:
+    """Return the rungs of the fixed ladder in a dynamic range, of one codec or of all."""
+    return tuple(
+        recipe for recipe in plan.fixed if recipe.dynamic_range is dynamic_range and codec in {None, recipe.codec}
+    )
 
 
 def _ladder(codec: Codec, *, work: Work, rules: SearchRules, searching: Trials, fixed: Trials) -> CodecLadder:
     recipes = _sizes(work, codec)
-
     measure = partial(_measure, recipes=recipes, trials=searching)
     target = work.plan.vmaf_target
     found = find(codec, tuple(recipes), aim=target + rules.margin, rules=rules, measure=measure)
     rungs = _named(found.rungs)
-    compared = tuple(
-        _as_fixed(recipe, trials=fixed)
-        for recipe in work.plan.fixed
-        if recipe.codec is codec and recipe.dynamic_range is DynamicRange.SDR
-    )
+    compared = tuple(_as_fixed(recipe, trials=fixed) for recipe in _fixed(work.plan, codec))
     hull = upper_hull(found.probes)
     for rung in rungs:
         say("chose", codec=codec, **rung.model_dump(mode="json"))
@@ -149,9 +151,8 @@ def _measure(size: Size, crf: float, *, recipes: Mapping[Size, VideoRecipe], tri
 def _sizes(work: Work, codec: Codec, dynamic_range: DynamicRange = DynamicRange.SDR) -> dict[Size, VideoRecipe]:
     """Return the sizes of a codec's fixed rungs, and how each is encoded: as the first rung of that size."""
     first: dict[tuple[int, int], VideoRecipe] = {}
-    for recipe in work.plan.fixed:
-        if recipe.codec is codec and recipe.dynamic_range is dynamic_range:
-            first.setdefault((recipe.width, recipe.height), recipe)
+    for recipe in _fixed(work.plan, codec, dynamic_range):
+        first.setdefault((recipe.width, recipe.height), recipe)
     return {
         Size(rung=recipe.rung, width=recipe.width, height=recipe.height, tier=recipe.tier): recipe
         for recipe in first.values()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from math import inf
 from pathlib import Path
 
@@ -111,6 +112,7 @@ class _Verification:
         self._keys: Mapping[Tier, OpenKey] = {key.tier: key for key in keys}
         self._faults: list[Fault] = []
         self._delivered: dict[ObjectRef, tuple[Cue, ...]] = {}
+        self._first_at_s: dict[str, Fraction | None] = {}
 
     def report(self) -> VerificationReport:
         """Look at everything."""
@@ -258,7 +260,8 @@ class _Verification:
         plan = self._work.plan
         self._winds([track for track in tracks if track.trick], of=of)
         found = {self._path(track): track for track in tracks if track.kind is not Kind.TEXT and not track.trick}
-        expected = [(VersionLayout.video(recipe.rung), recipe.tier) for recipe in plan.video]
+        pictures = {VersionLayout.video(recipe.rung): recipe for recipe in plan.video}
+        expected = [(folder, recipe.tier) for folder, recipe in pictures.items()]
         sounds = {VersionLayout.audio(sound.name): sound for sound in plan.audio}
         expected += [(folder, Tier.AUDIO) for folder in sounds]
         for folder, tier in expected:
@@ -270,7 +273,7 @@ class _Verification:
             elif track.kind is Kind.VIDEO and len(track.segments) != self._segments:
                 self._fault(folder, f"{of} lists {len(track.segments)} segments, and the plan says {self._segments}")
             elif track.kind is Kind.VIDEO:
-                self._pictures(track, folder, of=of)
+                self._pictures(track, folder, codec=pictures[folder].codec, of=of)
             elif folder in sounds:
                 self._sounds(track, sounds[folder], of=of)
         texts = {(self._path(track), track.init is not None): track for track in tracks if track.kind is Kind.TEXT}
@@ -284,7 +287,7 @@ class _Verification:
                 else:
                     self._says(text, subtitle, of=of)
 
-    def _pictures(self, track: Track, folder: str, *, of: str) -> None:
+    def _pictures(self, track: Track, folder: str, *, codec: Codec, of: str) -> None:
         """See that a manifest says how long each segment is shown, in which codec, and how many bits it takes."""
         for index, segment in enumerate(track.segments):
             shown_s = self._shown_frames(index) / self._work.frame_rate
@@ -292,19 +295,21 @@ class _Verification:
                 told = f"{segment.duration_s:.3f} s, and the plan says {float(shown_s):.3f} s"
                 self._fault(folder, f"{of} shows segment {index + 1} for {told}")
                 break
-        codec = next(recipe.codec for recipe in self._work.plan.video if VersionLayout.video(recipe.rung) == folder)
-        codecs = track.picture.codecs if track.picture else ""
-        if not any(said.startswith(_PICTURE_CODECS[codec]) for said in codecs.split(",")):
-            self._fault(folder, f"{of} names {codecs or 'no codec'}, and it is {codec}")
+        self._coded(track, folder, codec=codec, of=of)
         sizes = [self._sizes.get(segment.key, 0) for segment in track.segments]
         if not all(sizes):
             return
         bits_s = max(8 * size / segment.duration_s for size, segment in zip(sizes, track.segments, strict=True))
-        told_s = track.picture.bits_s if track.picture else 0
+        said = track.picture.bits_s if track.picture else 0
         # A variant of HLS has its sound in it.
-        most_s = inf if track.playlist else _MOST_BITS * bits_s
-        if not _LEAST_BITS * bits_s <= told_s <= most_s:
-            self._fault(folder, f"{of} says {told_s} bits a second, and its busiest segment takes {bits_s:.0f}")
+        most = inf if track.playlist else _MOST_BITS * bits_s
+        if not _LEAST_BITS * bits_s <= said <= most:
+            self._fault(folder, f"{of} says {said} bits a second, and its busiest segment takes {bits_s:.0f}")
+
+    def _coded(self, track: Track, path: str, *, codec: Codec, of: str) -> None:
+        codecs = track.picture.codecs if track.picture else ""
+        if not any(said.startswith(_PICTURE_CODECS[codec]) for said in codecs.split(",")):
+            self._fault(path, f"{of} names {codecs or 'no codec'}, and it is {codec}")
 
     def _shown_frames(self, index: int) -> int:
         plan = self._work.plan
@@ -347,6 +352,7 @@ class _Verification:
             path = track.playlist.removeprefix(self._published.prefix) if track.playlist else folders[0]
             if track.key_id != self._package.key_ids[recipe.tier]:
                 self._fault(path, f"{of} names {track.key_id or 'no key'}, which is not the {recipe.tier} key")
+            self._coded(track, path, codec=recipe.codec, of=of)
             if len(track.segments) != self._segments:
                 self._fault(path, f"{of} lists {len(track.segments)} key frames, and the plan says {self._segments}")
             for segment in {track.segments[index] for index in _first_middle_last(track)}:
@@ -402,7 +408,7 @@ class _Verification:
         """Decode the ends of a track, and its middle."""
         segments = len(track.segments)
         first, middle, last = _first_middle_last(track)
-        decoded = {index: self._decoded(track, index, present=present) for index in {first, middle, last}}
+        decoded = {index: self._decoded(track, index, present=present) for index in sorted({first, middle, last})}
         return CheckedTrack(
             track=track.folder.removeprefix(self._published.prefix),
             segments=segments,
@@ -416,25 +422,31 @@ class _Verification:
         segment = track.segments[index]
         if not {segment.key, track.init or segment.key} <= present:
             return None
-        path = self._folder / "segment"
-        path.write_bytes((self._read(track.init) if track.init else b"") + self._read(segment.key))
+        path, init, content = (
+            self._folder / "segment",
+            self._read(track.init) if track.init else b"",
+            self._read(segment.key),
+        )
+        path.write_bytes(init + content)
         try:
             decoded = decode(path, kind=track.kind, key=self._key_of(track))
         except ToolFailedError as error:
             self._fault(segment.key, f"it does not decode: {error.complaint}")
             return None
         self._measured(track, segment, index=index, decoded=decoded)
+        if track.kind is Kind.VIDEO:
+            self._begins(track, index, begins(init, content))
         if track.kind is Kind.TEXT and track.init:
-            self._reads(track, index)
+            self._reads(track, index, content)
         return decoded.samples
 
-    def _reads(self, track: Track, index: int) -> None:
+    def _reads(self, track: Track, index: int, content: bytes) -> None:
         """See that a segment of IMSC1 says what was delivered for its time."""
         segment = track.segments[index]
         delivered = {VersionLayout.subtitles(text.track): text.source for text in self._work.plan.subtitles}
         source = delivered.get(self._path(track))
         try:
-            found = paragraphs(self._read(segment.key))
+            found = paragraphs(content)
         except TextUnreadableError as error:
             self._fault(segment.key, str(error))
             return
@@ -464,7 +476,6 @@ class _Verification:
             frames = 1 if track.trick else self._shown_frames(index)
             if decoded.samples != frames:
                 self._fault(segment.key, f"it decodes to {decoded.samples} frames, and the plan says {frames}")
-            self._begins(track, segment, index=index)
             return
         if track.init is None:
             return  # A text file has the cues that are shown meanwhile; a segment without one is as good.
@@ -474,18 +485,18 @@ class _Verification:
                 segment.key, f"it lasts {decoded.duration_s:.3f} s, and the manifest says {segment.duration_s:.3f} s"
             )
 
-    def _begins(self, track: Track, segment: Segment, *, index: int) -> None:
-        """See that a segment of picture begins as long after the first as the plan says."""
-        if not self._sizes.get(track.segments[0].key):
-            return
-        init = self._read(track.init or "")
-        first, this = (begins(init, self._read(each.key)) for each in (track.segments[0], segment))
+    def _begins(self, track: Track, index: int, at_s: Fraction | None) -> None:
+        """See that a segment of picture begins as long after the first as the plan says; it is looked at first."""
+        key = track.segments[index].key
+        if index == 0:
+            self._first_at_s[track.folder] = at_s
+        first_s = self._first_at_s.get(track.folder)
         wanted_s = index * self._work.plan.segment_frames / self._work.frame_rate
-        if this is None:
-            self._fault(segment.key, "it does not say when it is decoded")
-        elif first is not None and abs(this - first - wanted_s) > _SHOWN_TOLERANCE_S:
-            told = f"{float(this - first):.3f} s after the first segment"
-            self._fault(segment.key, f"it begins {told}, and the plan says {float(wanted_s):.3f} s")
+        if at_s is None:
+            self._fault(key, "it does not say when it is decoded")
+        elif first_s is not None and abs(at_s - first_s - wanted_s) > _SHOWN_TOLERANCE_S:
+            told = f"{float(at_s - first_s):.3f} s after the first segment"
+            self._fault(key, f"it begins {told}, and the plan says {float(wanted_s):.3f} s")
 
 
 def _first_middle_last(track: Track) -> tuple[int, int, int]:

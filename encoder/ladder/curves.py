@@ -25,7 +25,6 @@ Numbers = NDArray[np.float64]
 _WORST_LOSS = 40.0
 # Bits at one CRF grow more slowly than pixels do.
 _BITS_BY_PIXELS = 0.8
-_LEAN = 1e-9
 
 
 class Size(NamedTuple):
@@ -70,13 +69,6 @@ class Curve:
         falling = np.minimum.accumulate(self.octaves)
         at: Numbers = np.interp(octaves, falling[::-1], self.vmaf[::-1], left=-np.inf)
         return at
-
-    def octaves_of(self, vmaf: Numbers) -> Numbers:
-        """Return the least bit rates (log2 of kbit/s) that reach a VMAF; infinity where none does."""
-        # As above; and of those that give the same, the least comes first.
-        rising = np.maximum.accumulate(self.vmaf[::-1]) + _LEAN * np.arange(len(self.vmaf))
-        of: Numbers = np.interp(vmaf, rising, np.minimum.accumulate(self.octaves)[::-1], right=np.inf)
-        return of
 
 
 def curves_of(sizes: Sequence[Size], trials: Mapping[Size, Mapping[float, Probe]], *, scale: Scale) -> list[Curve]:

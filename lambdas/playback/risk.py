@@ -97,6 +97,11 @@ def belongs(device: KnownDevice, *, now: int) -> bool:
     return now - device.at_home_at < FAMILY_DAYS * DAY_S
 
 
+def _family(history: History, *, now: int) -> set[str]:
+    """Return the devices that belong to the household."""
+    return {device.device_id for device in history.devices if belongs(device, now=now)}
+
+
 def home_of(history: History, *, now: int) -> str | None:
     """Return the household's network: the first that was lived on, and its successor where it is abandoned.
 
@@ -107,7 +112,7 @@ def home_of(history: History, *, now: int) -> str | None:
     if history.home and days and today - max(days) < ABANDONED_DAYS:
         return history.home
     use = _use(history, today=today)
-    family = {device.device_id for device in history.devices if belongs(device, now=now)}
+    family = _family(history, now=now)
     lived_on = {
         network: sum(count for device, count in devices.items() if not family or device in family)
         for network, devices in use.items()
@@ -172,7 +177,7 @@ def _other_homes(history: History, use: Mapping[str, Mapping[str, int]], *, now:
     """Return how many groups of devices live somewhere else; networks that share a device are one home."""
     if history.home is None:
         return 0
-    family = {device.device_id for device in history.devices if belongs(device, now=now)}
+    family = _family(history, now=now)
     homes: list[set[str]] = []
     for network, used in use.items():
         devices = set(used)

@@ -265,9 +265,16 @@ def test_a_manifest_that_misleads_is_named(verify, spoil, path, pattern, replace
         ),
         ("manifests/hls/trick_90p.m3u8", rb"#EXTINF[^#]*#EXT-X-BYTERANGE[^#]*seg_2.m4s\n", b"", None, "key frames"),
         ("manifests/master.m3u8", rb"#EXT-X-I-FRAME[^\n]*\n?", b"", "trick/90p", "lacks it"),
+        (
+            "manifests/master.m3u8",
+            rb'(#EXT-X-I-FRAME[^\n]*CODECS=")avc1',
+            rb"\1av01",
+            "manifests/hls/trick_90p.m3u8",
+            "and it is h264",
+        ),
         ("manifests/manifest.mpd", rb"<EssentialProperty[^>]*trickmode[^>]*>", b"", "trick/90p", "lacks it"),
     ],
-    ids=["another end", "another beginning", "one missing", "not in HLS", "not in DASH"],
+    ids=["another end", "another beginning", "one missing", "not in HLS", "another codec", "not in DASH"],
 )
 def test_what_players_wind_by_is_checked(verify, spoil, path, pattern, replacement, subject, told):
     def lie(body):
