@@ -1,4 +1,4 @@
-"""A thousand devices at the same instant on one account: a DynamoDB that many connections use at once decides."""
+"""What many ask at the same instant: a DynamoDB of many connections decides. Moto in a process does not."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,8 +11,9 @@ import pytest
 from botocore.config import Config
 
 from lambdas.common.media import Manifests, Tier
-from lambdas.playback import sessions, store
+from lambdas.playback import device_grant, device_grant_store, sessions, store
 from lambdas.playback.accounts import Plan, Plans
+from lambdas.playback.device_grant import Status
 from lambdas.playback.leases import Outcome, StreamLimitError
 from lambdas.playback.models import Device, Session
 
@@ -32,9 +33,9 @@ TERMS = sessions.Terms(
 
 
 @pytest.fixture(scope="module")
-def tables(cloud):
+def dynamodb(cloud):
     with pytest.MonkeyPatch.context() as patch:
-        dynamodb = boto3.client(
+        client = boto3.client(
             "dynamodb",
             endpoint_url=cloud.endpoint,
             region_name="us-east-1",
@@ -42,20 +43,37 @@ def tables(cloud):
             aws_secret_access_key="embedded",
             config=Config(max_pool_connections=AT_ONCE),
         )
-        patch.setattr(store, "client", lambda _: dynamodb)
-        names = {}
-        for kind, key in (("sessions", "session_id"), ("leases", "viewer_id"), ("security", "viewer_id")):
-            names[kind] = f"places-{kind}"
-            dynamodb.create_table(
-                TableName=names[kind],
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        yield SimpleNamespace(**names, leases_table=store.LeaseTable(names["leases"]))
-        for name in names.values():
-            dynamodb.delete_table(TableName=name)
-        dynamodb.close()
+        for module in (store, device_grant_store):
+            patch.setattr(module, "client", lambda _: client)
+        yield client
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb):
+    """Make a table, by its name and its key; it is gone with the module."""
+    made = []
+
+    def table(name, key):
+        dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        made.append(name)
+        return name
+
+    yield table
+    for name in made:
+        dynamodb.delete_table(TableName=name)
+
+
+@pytest.fixture(scope="module")
+def tables(table):
+    kinds = {"sessions": "session_id", "leases": "viewer_id", "security": "viewer_id"}
+    names = {kind: table(f"places-{kind}", key) for kind, key in kinds.items()}
+    return SimpleNamespace(**names, leases_table=store.LeaseTable(names["leases"]))
 
 
 def look_at(tables, viewer_id):
@@ -137,3 +155,15 @@ def test_one_device_that_asks_several_times_at_once_has_one_place(tables, attemp
     assert all(at_once(4, lambda: attempt.run("tv-1")))
 
     assert len(look_at(tables, attempt.viewer_id)[0]) == 1
+
+
+def test_a_device_code_that_is_used_by_many_at_once_is_good_once(table):
+    now = int(datetime.now(UTC).timestamp())
+    grants = device_grant_store.DeviceGrants(table("device-grants", "code_id"))
+    issued = device_grant.issue(device="Living room", now=now)
+    assert grants.add(issued.grant, now=now)
+    grants.decide(issued.user_code, status=Status.APPROVED, username="user-1", now=now)
+
+    won = at_once(AT_ONCE, lambda: grants.redeem(issued.device_code, username="user-1", now=now))
+
+    assert won.count(True) == 1
