@@ -15,11 +15,12 @@ from pathlib import Path
 
 from bench.row import Row
 from encoder.tools import Tool
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.events import SourceAccepted
 from lambdas.common.keys import Workspace
 from lambdas.common.media import MediaFacts, ObjectRef, Tier, VideoFacts
 from lambdas.encoding.jobs import jobs_of
-from lambdas.encoding.models import ContentKey, EncodingPlan
+from lambdas.encoding.models import EncodingPlan
 from lambdas.encoding.planning import plan_of
 from sandbox.cloud import EmbeddedCloud
 from sandbox.demo import deployed_in

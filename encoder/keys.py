@@ -9,8 +9,8 @@ from botocore.client import BaseClient
 
 from encoder.errors import PackagingError
 from encoder.storage import aws_errors
+from lambdas.common.content_keys import ContentKey, encryption_context
 from lambdas.common.media import Tier
-from lambdas.encoding.models import ContentKey, encryption_context
 
 _KEY_BYTES = 16
 

@@ -319,7 +319,6 @@ class EmbeddedCloud:
             "LAMBDA_ACCOUNT_CONCURRENCY": "0",
             # There is no X-Ray daemon to send traces to.
             "AWS_XRAY_SDK_ENABLED": "false",
-            "POWERTOOLS_TRACE_DISABLED": "true",
             "POWERTOOLS_DEV": "false",
             # The container daemon of the machine is none of our business.
             "DOCKER_HOST": f"unix://{root}/no-docker.sock",

@@ -30,15 +30,11 @@ from concurrent.futures import ThreadPoolExecutor
 import aws_lambda_powertools
 import aws_lambda_powertools.metrics
 import aws_lambda_powertools.utilities.typing
-
-# Off in all of them (`sandbox/cloud.py`), and yet it makes two clients of AWS when it is imported.
-import aws_xray_sdk.core
 import boto3
 import boto3.dynamodb.types
 import boto3.s3.transfer
 import defusedxml.ElementTree
 import imageio_ffmpeg
-import jwt
 import lxml.etree
 import m3u8
 import pydantic.alias_generators

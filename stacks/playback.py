@@ -165,7 +165,7 @@ class PlaybackStack(ContextStack):
         function = ServiceFunction(
             self,
             "IssueKeys",
-            handler=f"{HANDLERS}.issue_keys",
+            handler="lambdas.playback.publishing_handlers.issue_keys",
             environment=KeyServiceEnvironment(
                 content_keys_table=self._content_keys.table_name, wrapping_key_id=self.content_key.key_id
             ),
@@ -179,7 +179,7 @@ class PlaybackStack(ContextStack):
         function = ServiceFunction(
             self,
             "FollowCatalog",
-            handler=f"{HANDLERS}.on_title_published",
+            handler="lambdas.playback.publishing_handlers.on_title_published",
             environment=PlayableEnvironment(playable_table=self._playable.table_name),
             description="Keeps playback's own picture of what can be played.",
         )
@@ -192,7 +192,7 @@ class PlaybackStack(ContextStack):
         function = ServiceFunction(
             self,
             "Account",
-            handler=f"{HANDLERS}.account",
+            handler="lambdas.playback.operator_handlers.account",
             environment=AccountEnvironment(
                 accounts_table=self._accounts.table_name, plans=self.settings.playback.plans.model_dump_json()
             ),

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from lambdas.common.bus import anything_of, publisher
 from lambdas.common.clock import now
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.errors import NotFoundError, PermanentError
 from lambdas.common.events import (
     ReencodeRequested,
@@ -29,7 +30,7 @@ from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.farm_mode_store import ModeUnknownError, mode_in_appconfig
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.made import keep_making
-from lambdas.encoding.models import ContentKey, PackageReport, VerificationReport
+from lambdas.encoding.models import PackageReport, VerificationReport
 from lambdas.encoding.off_peak import next_off_peak
 from lambdas.encoding.planned import read_ladder, read_plan, read_prediction, state_of, write_plan
 from lambdas.encoding.planning import plan_of, source_in

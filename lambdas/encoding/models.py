@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.ladder import Codec, DynamicRange, LadderReport
 from lambdas.common.media import (
     AudioRole,
@@ -38,25 +39,6 @@ CRF_PER_DOUBLING: Mapping[Codec, float] = MappingProxyType({Codec.H264: 5.0, Cod
 Seen on two clips of 72 frames, Big Buck Bunny at 640 x 360 and Carphone at 176 x 144: 4.5 to 5.8 for x264 from CRF 18
 to 30, 5.0 to 6.4 for x265 there, 10 to 19 for SVT-AV1 from 24 to 48.
 """
-
-
-class ContentKey(Record):
-    """A content key, wrapped: only KMS, asked with the right encryption context, opens it.
-
-    A title's keys are changed by opening a new period; those of the periods before stay.
-    """
-
-    tier: Tier
-    period: Annotated[int, Field(ge=0)] = 0
-    opened_for: str | None = Field(default=None, description="the version that its period was opened for")
-    track: str | None = Field(default=None, description="what a packager asked for it for; none: it is our packager's")
-    key_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="the KID, hexadecimal")]
-    wrapped: str = Field(description="the KMS ciphertext of the 16-byte key, base64")
-
-
-def encryption_context(*, title_id: str, tier: Tier, key_id: str) -> dict[str, str]:
-    """Return the KMS encryption context that a content key is bound to."""
-    return {"marquee:title": title_id, "marquee:tier": tier.value, "marquee:kid": key_id}
 
 
 class VideoRecipe(Record):

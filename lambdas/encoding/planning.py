@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import EncodingStarted, SourceAccepted
 from lambdas.common.ladder import DynamicRange
@@ -13,16 +14,7 @@ from lambdas.common.parsing import parse
 from lambdas.encoding.excerpts import excerpts_of
 from lambdas.encoding.farm_mode import Shortcuts, left_by
 from lambdas.encoding.ladder import cut_to
-from lambdas.encoding.models import (
-    VMAF_TARGET,
-    AudioTrack,
-    Chunk,
-    ContentKey,
-    EncodingPlan,
-    SearchRules,
-    SoundRules,
-    VideoRecipe,
-)
+from lambdas.encoding.models import VMAF_TARGET, AudioTrack, Chunk, EncodingPlan, SearchRules, SoundRules, VideoRecipe
 from lambdas.encoding.shots import Shot
 from lambdas.encoding.sound import tracks_of
 from lambdas.encoding.source_picture import is_pq, shown_size, source_picture

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import SourceAccepted
-from lambdas.encoding.models import ContentKey, EncodingPlan, Making, Repackaged
+from lambdas.encoding.models import EncodingPlan, Making, Repackaged
 from lambdas.encoding.planning import keys_in_use
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from lambdas.common.bus import publisher
 from lambdas.common.clock import now
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.keys import Workspace
 from lambdas.common.objects import write_json
@@ -15,7 +16,6 @@ from lambdas.encoding.cost import Stage
 from lambdas.encoding.environment import RepackageEnvironment
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.made import read_making
-from lambdas.encoding.models import ContentKey
 from lambdas.encoding.planned import state_of, write_plan
 from lambdas.encoding.planning import source_in, started
 from lambdas.encoding.prospects import prospect

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from lambdas.common.attributes import Item, from_dynamodb, to_dynamodb, values_of
 from lambdas.common.aws import client, transient_errors
-from lambdas.encoding.models import ContentKey, encryption_context
+from lambdas.common.content_keys import ContentKey, encryption_context
 from lambdas.playback.table import Table
 
 _KEY_BYTES = 16

@@ -1,4 +1,4 @@
-"""The entry points of playback's functions: they parse, ask a use case, and answer."""
+"""The entry points of sessions and what belongs to one: they parse, ask a use case, and answer."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from http import HTTPStatus
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.common.bus import received
 from lambdas.common.clock import now
-from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.identity import Viewer, signed_in
-from lambdas.common.parsing import parse
 from lambdas.common.problem import Answer, json_answer, parse_body, parse_query, problem_documents
 from lambdas.common.rate_limiting import rate_limited
 from lambdas.playback import (
     content_key_store,
-    keys,
     leases,
     licences,
     manifests,
@@ -31,27 +27,21 @@ from lambdas.playback import (
 )
 from lambdas.playback import progress as progress_reports
 from lambdas.playback.account_security import AccountSecurity, admit, refusal
-from lambdas.playback.accounts import account_of, changed
+from lambdas.playback.accounts import account_of
 from lambdas.playback.answers import BegunTitles
 from lambdas.playback.environment import (
-    AccountEnvironment,
     ContinueEnvironment,
     EndEnvironment,
     HeartbeatEnvironment,
-    KeyServiceEnvironment,
     LicenseEnvironment,
     ManifestEnvironment,
-    PlayableEnvironment,
     ProgressEnvironment,
     SessionEnvironment,
 )
 from lambdas.playback.models import (
-    AccountRequest,
-    KeyRequest,
     LicenseQuery,
     LicenseRequest,
     ManifestQuery,
-    Playable,
     ProgressQuery,
     ProgressReport,
     SessionRequest,
@@ -62,93 +52,6 @@ from lambdas.playback.tokens import mint
 
 _MANIFESTS = 64
 """How many a function remembers: 100 kB each at most, so far."""
-
-
-@entry_point
-def issue_keys(event: Payload, _context: LambdaContext) -> Payload:
-    """Return the title's content keys, wrapped; a task of the encoding state machine.
-
-    Parameters
-    ----------
-    event
-        ``{"title_id": …}``; with ``opened_for``, a version, the title gets new keys for it.
-
-    Returns
-    -------
-    dict
-        ``{"keys": […]}``, one `ContentKey` a tier, of the latest period or that of the version.
-    """
-    environment = KeyServiceEnvironment.load()
-    request = parse(KeyRequest, event)
-    title_id = request.title_id
-    table = content_key_store.ContentKeyTable(environment.content_keys_table)
-    issued = keys.issue(
-        title_id=title_id,
-        existing=table.of_title(title_id),
-        opened_for=request.opened_for,
-        new_wrapped_key=partial(content_key_store.new_wrapped_key, wrapping_key_id=environment.wrapping_key_id),
-        keep=partial(table.keep, title_id=title_id),
-    )
-    logger.info("keys issued", extra={"title_id": title_id, "key_ids": [key.key_id for key in issued]})
-    return {"keys": [key.model_dump(mode="json") for key in issued]}
-
-
-@entry_point
-def on_title_published(event: Payload, _context: LambdaContext) -> None:
-    """Note what can be played from now on; the bus delivers it, perhaps twice, perhaps late.
-
-    A rollback is a publication of an earlier version: here it makes no difference.
-    """
-    environment = PlayableEnvironment.load()
-    rolled_back = event.get("detail-type") == TitleRolledBack.detail_type()
-    published = received(TitleRolledBack if rolled_back else TitlePublished, event)
-    playable = Playable(
-        title_id=published.title.title_id,
-        name=published.title.name,
-        version_id=published.version_id,
-        duration_s=published.duration_s,
-        manifests=published.manifests,
-        thumbnails=published.thumbnails,
-        renditions=published.renditions,
-        key_ids=published.key_ids,
-        rights=published.rights,
-        min_age=published.title.min_age,
-        revision=published.revision,
-    )
-    kept = store.PlayableTable(environment.playable_table).put_if_newer(playable)
-    extra = {"title_id": playable.title_id, "version_id": playable.version_id}
-    logger.info("title playable" if kept else "an older publication was passed over", extra=extra)
-
-
-@entry_point
-def account(event: Payload, _context: LambdaContext) -> Payload:
-    """Show or change a viewer's account; an operator calls this.
-
-    Parameters
-    ----------
-    event
-        An `AccountRequest`: ``viewer_id``, ``by`` (an ARN), and ``change``: what there is to change.
-
-    Returns
-    -------
-    dict
-        The `Account` as it is from now on, and ``recorded``: whether it has a record.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such plan.
-    """
-    environment = AccountEnvironment.load()
-    request = parse(AccountRequest, event)
-    table = store.AccountTable(environment.accounts_table)
-    kept = table.get(request.viewer_id)
-    before = account_of(request.viewer_id, kept=kept, plans=environment.all_plans)
-    after = changed(before, change=request.change, plans=environment.all_plans)
-    if request.change:
-        table.put(after)
-        logger.info("account changed", extra={"viewer_id": request.viewer_id, "by": request.by, "plan": after.plan})
-    return {**after.model_dump(mode="json"), "recorded": bool(kept or request.change)}
 
 
 @entry_point

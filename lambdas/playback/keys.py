@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from lambdas.common.content_keys import ContentKey, encryption_context
 from lambdas.common.media import Tier
-from lambdas.encoding.models import ContentKey, encryption_context
 
 Keep = Callable[[ContentKey], ContentKey]
 

@@ -6,9 +6,9 @@ import base64
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.errors import NotFoundError, OfflineRefusedError
 from lambdas.common.media import Tier
-from lambdas.encoding.models import ContentKey
 from lambdas.playback.answers import JsonWebKey, License
 from lambdas.playback.models import LicenseRequest, Session
 

@@ -9,8 +9,9 @@ from lambdas.common.errors import NotFoundError
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.parsing import parse
 from lambdas.playback import revocation_store, revocations, store
-from lambdas.playback.environment import RevokeEnvironment
-from lambdas.playback.models import Session
+from lambdas.playback.accounts import account_of, changed
+from lambdas.playback.environment import AccountEnvironment, RevokeEnvironment
+from lambdas.playback.models import AccountRequest, Session
 from lambdas.playback.revocations import Kind, Revocation, RevocationRequest
 
 
@@ -76,3 +77,34 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
 def _running(kind: Kind, *, table: store.SessionTable) -> list[Session]:
     """Return the sessions among which the concerned ones are. Certificates are packagers': no session has one."""
     return [] if kind is Kind.CERTIFICATE else list(table.running(now=now()))
+
+
+@entry_point
+def account(event: Payload, _context: LambdaContext) -> Payload:
+    """Show or change a viewer's account; an operator calls this.
+
+    Parameters
+    ----------
+    event
+        An `AccountRequest`: ``viewer_id``, ``by`` (an ARN), and ``change``: what there is to change.
+
+    Returns
+    -------
+    dict
+        The `Account` as it is from now on, and ``recorded``: whether it has a record.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such plan.
+    """
+    environment = AccountEnvironment.load()
+    request = parse(AccountRequest, event)
+    table = store.AccountTable(environment.accounts_table)
+    kept = table.get(request.viewer_id)
+    before = account_of(request.viewer_id, kept=kept, plans=environment.all_plans)
+    after = changed(before, change=request.change, plans=environment.all_plans)
+    if request.change:
+        table.put(after)
+        logger.info("account changed", extra={"viewer_id": request.viewer_id, "by": request.by, "plan": after.plan})
+    return {**after.model_dump(mode="json"), "recorded": bool(kept or request.change)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lambdas.common.content_keys import ContentKey, encryption_context
 from lambdas.common.errors import FieldError, InvalidInputError
-from lambdas.encoding.models import ContentKey, encryption_context
 from lambdas.playback.keys import Keep, NewWrappedKey
 
 if TYPE_CHECKING:

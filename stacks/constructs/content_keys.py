@@ -7,8 +7,8 @@ from typing import Literal
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
+from lambdas.common.content_keys import encryption_context
 from lambdas.common.media import Tier
-from lambdas.encoding.models import encryption_context
 
 _ANY_TITLE, _ANY_KID = "?*", "?" * 32
 

@@ -121,7 +121,7 @@ def _layers(stack: Stack) -> tuple[lambda_.ILayerVersion, lambda_.ILayerVersion]
     """Return the stack's two layers: Powertools as AWS publishes it, and our pure-Python dependencies."""
     existing = stack.node.try_find_child(_LAYERS_ID)
     if existing is None:
-        existing = PurePythonLayer(stack, _LAYERS_ID, distributions=("PyJWT", "valkey"), runtime=_RUNTIME)
+        existing = PurePythonLayer(stack, _LAYERS_ID, distributions=("valkey",), runtime=_RUNTIME)
         lambda_.LayerVersion.from_layer_version_arn(
             stack,
             "Powertools",

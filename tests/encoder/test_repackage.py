@@ -15,9 +15,10 @@ import subprocess
 import imageio_ffmpeg
 
 from encoder import tools
+from lambdas.common.content_keys import ContentKey, encryption_context
 from lambdas.common.keys import PublishedVersion
 from lambdas.common.media import Tier
-from lambdas.encoding.models import ContentKey, PackageReport, Repackaged, encryption_context
+from lambdas.encoding.models import PackageReport, Repackaged
 from tests.encoder.studio import FRAMES, MEDIA, SEGMENT_FRAMES, WORK, Keys
 
 BEFORE = PublishedVersion(title_id="big-buck-bunny", version_id="v1")

@@ -4,6 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.events import SourceAccepted, Verification, VersionPackaged
 from lambdas.common.keys import Analysis, PublishedVersion
 from lambdas.common.ladder import (
@@ -31,14 +32,7 @@ from lambdas.common.media import (
     Transfer,
     VideoFacts,
 )
-from lambdas.encoding.models import (
-    ContentKey,
-    LoudnessTarget,
-    SoundCodec,
-    SoundRecipe,
-    SoundRules,
-    VideoRecipe,
-)
+from lambdas.encoding.models import LoudnessTarget, SoundCodec, SoundRecipe, SoundRules, VideoRecipe
 
 STUDIO, DELIVERY, TITLE, VERSION = "blender", "2026-11-bunny", "big-buck-bunny", "v0123456789abcdef"
 FEATURE, SUBTITLES = "bunny.mov", "bunny.en.vtt"

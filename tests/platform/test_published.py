@@ -9,8 +9,8 @@ from urllib.parse import urljoin
 
 import pytest
 
+from lambdas.common.content_keys import ContentKey, encryption_context
 from lambdas.common.keys import DeliveryLocation, PublishedVersion, Workspace
-from lambdas.encoding.models import ContentKey, encryption_context
 from lambdas.ingestion.models import InspectionReport
 from lambdas.playback.models import EdgeKey, Session
 from lambdas.playback.tokens import mint

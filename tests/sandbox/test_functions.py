@@ -92,10 +92,9 @@ def test_functions_share_a_package_and_name_handlers_by_path(aws, deploy, functi
 @pytest.mark.parametrize("region", ["us-east-1", "us-west-2", "eu-west-1"])
 def test_powertools_comes_from_awss_public_layer(aws, deploy, function, upload_zip, region):
     source = (
-        "from aws_lambda_powertools import Logger, Tracer\n"
-        "logger, tracer = Logger(service='test'), Tracer(service='test')\n"
+        "from aws_lambda_powertools import Logger\n"
+        "logger = Logger(service='test')\n"
         "@logger.inject_lambda_context\n"
-        "@tracer.capture_lambda_handler\n"
         "def handler(event, context):\n"
         "    logger.info('hi')\n"
         "    return context.function_name\n"

@@ -34,7 +34,7 @@ def pool(cloud, aws, deploy, function, upload_zip):
         "",
         key=upload_zip(handlers()),
         handler="lambdas.playback.device_grant_handlers.challenge",
-        Environment={"Variables": {"DEVICE_GRANTS_TABLE": {"Ref": "Grants"}, "POWERTOOLS_TRACE_DISABLED": "true"}},
+        Environment={"Variables": {"DEVICE_GRANTS_TABLE": {"Ref": "Grants"}}},
     )
     page = {"UserPoolId": {"Ref": "Pool"}, "ExplicitAuthFlows": ["ALLOW_ADMIN_USER_PASSWORD_AUTH"], "ClientName": "p"}
     outputs = deploy(

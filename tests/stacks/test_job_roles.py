@@ -4,10 +4,10 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from lambdas.common.content_keys import encryption_context
 from lambdas.common.keys import Analysis, PublishedVersion, Workspace, made
 from lambdas.common.media import Tier
 from lambdas.encoding.job_ids import JobIds
-from lambdas.encoding.models import encryption_context
 from tests.lambdas.encoding.test_planning import planned
 
 ENCODER, PACKAGER = "encoding/EncoderRole", "encoding/PackagerRole"

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.ladder import DynamicRange
 from lambdas.common.media import AudioFacts, HdrFacts, Tier, Transfer
 from lambdas.encoding.cost import JobSizes, Stage, predict
 from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.jobs import NEVER, jobs_of
-from lambdas.encoding.models import ContentKey, JobSize, SearchRules
+from lambdas.encoding.models import JobSize, SearchRules
 from lambdas.encoding.planning import KeyMissingError, NoPictureError, chunks_of, plan_of, started
 from lambdas.encoding.prices import PriceList
 from lambdas.encoding.shots import Shot

@@ -6,6 +6,7 @@ import pytest
 
 from lambdas.common.aws import client
 from lambdas.common.bus import EventPublisher
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.errors import NotFoundError
 from lambdas.common.events import EncodingStarted, RepackageRequested
 from lambdas.common.keys import Workspace, made
@@ -17,7 +18,6 @@ from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.made import keep_making, read_making
 from lambdas.encoding.models import (
     ChunkScore,
-    ContentKey,
     EncodingPlan,
     Loudness,
     LoudnessReport,

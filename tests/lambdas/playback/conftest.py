@@ -12,9 +12,9 @@ from moto import mock_aws
 
 from lambdas.common.attributes import values_of
 from lambdas.common.aws import client
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.media import Manifests, Rendition, Tier
-from lambdas.encoding.models import ContentKey
-from lambdas.playback import handlers, revocation_store, sessions, store
+from lambdas.playback import handlers, publishing_handlers, revocation_store, sessions, store
 from lambdas.playback.accounts import Plan, Plans
 from lambdas.playback.models import EdgeKey, Playable, Session
 
@@ -139,7 +139,7 @@ def aws(cloud, monkeypatch, edge_key):
 @pytest.fixture
 def published(aws, playable, lambda_context):
     """`playable` as the functions find it: keys issued, manifests in the bucket, the title playable."""
-    issued = handlers.issue_keys({"title_id": playable.title_id}, lambda_context)["keys"]
+    issued = publishing_handlers.issue_keys({"title_id": playable.title_id}, lambda_context)["keys"]
     keys = {key.tier: key for key in map(ContentKey.model_validate, issued)}
     title = playable.model_copy(update={"key_ids": {tier: keys[tier].key_id for tier in playable.key_ids}})
     store.PlayableTable("playable").put_if_newer(title)

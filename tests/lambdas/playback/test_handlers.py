@@ -11,7 +11,7 @@ from lambdas.common.aws import client
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.media import Manifests, RightsWindow, Tier, TitleMetadata
-from lambdas.playback import content_key_store, handlers, store
+from lambdas.playback import content_key_store, handlers, publishing_handlers, store
 from lambdas.playback.accounts import Account
 
 LONG_AGO = 1_000_000
@@ -55,26 +55,26 @@ def report(call, *, viewer="viewer-1", **change):
 
 
 def test_a_titles_keys_are_issued_once(aws, lambda_context):
-    first = handlers.issue_keys({"title_id": "t"}, lambda_context)
+    first = publishing_handlers.issue_keys({"title_id": "t"}, lambda_context)
 
     assert [key["tier"] for key in first["keys"]] == [tier.value for tier in Tier]
-    assert handlers.issue_keys({"title_id": "t"}, lambda_context) == first
-    assert handlers.issue_keys({"title_id": "u"}, lambda_context) != first
+    assert publishing_handlers.issue_keys({"title_id": "t"}, lambda_context) == first
+    assert publishing_handlers.issue_keys({"title_id": "u"}, lambda_context) != first
 
 
 def test_a_version_gets_new_keys_once(aws, lambda_context):
-    first = handlers.issue_keys({"title_id": "t"}, lambda_context)
-    renewed = handlers.issue_keys({"title_id": "t", "opened_for": "c1"}, lambda_context)
+    first = publishing_handlers.issue_keys({"title_id": "t"}, lambda_context)
+    renewed = publishing_handlers.issue_keys({"title_id": "t", "opened_for": "c1"}, lambda_context)
 
     assert not {key["key_id"] for key in first["keys"]} & {key["key_id"] for key in renewed["keys"]}
-    assert handlers.issue_keys({"title_id": "t", "opened_for": "c1"}, lambda_context) == renewed
-    assert handlers.issue_keys({"title_id": "t"}, lambda_context) == renewed
+    assert publishing_handlers.issue_keys({"title_id": "t", "opened_for": "c1"}, lambda_context) == renewed
+    assert publishing_handlers.issue_keys({"title_id": "t"}, lambda_context) == renewed
 
 
 @pytest.mark.parametrize("event", [{}, {"title_id": "Not A Slug"}, {"title_id": None}])
 def test_keys_for_no_title_are_refused_for_good(aws, lambda_context, event):
     with pytest.raises(PermanentError, match="title_id"):
-        handlers.issue_keys(event, lambda_context)
+        publishing_handlers.issue_keys(event, lambda_context)
 
 
 # --- the catalog's events
@@ -108,7 +108,7 @@ def test_a_published_title_becomes_playable(aws, playable, lambda_context):
     rights = (RightsWindow(territories=("DE",), starts_at=datetime(2026, 1, 1, tzinfo=UTC)),)
     playable = playable.model_copy(update={"rights": rights, "min_age": 12})
 
-    handlers.on_title_published(envelope(playable), lambda_context)
+    publishing_handlers.on_title_published(envelope(playable), lambda_context)
 
     assert store.PlayableTable("playable").get(playable.title_id) == playable
 
@@ -116,9 +116,9 @@ def test_a_published_title_becomes_playable(aws, playable, lambda_context):
 def test_events_out_of_order_leave_the_latest(aws, playable, lambda_context):
     newer = playable.model_copy(update={"version_id": "v2", "revision": playable.revision + 1})
 
-    handlers.on_title_published(envelope(newer, time="2026-01-01T00:00:04Z"), lambda_context)
+    publishing_handlers.on_title_published(envelope(newer, time="2026-01-01T00:00:04Z"), lambda_context)
     # Announced once more because its answer was lost, and after the newer one: the bus's time does not decide.
-    handlers.on_title_published(envelope(playable, time="2026-01-01T00:00:05Z"), lambda_context)
+    publishing_handlers.on_title_published(envelope(playable, time="2026-01-01T00:00:05Z"), lambda_context)
 
     assert store.PlayableTable("playable").get(playable.title_id).version_id == "v2"
 
@@ -127,10 +127,10 @@ def test_a_rollback_is_followed_like_a_publication(aws, playable, lambda_context
     newer = playable.model_copy(update={"version_id": "v2", "revision": playable.revision + 1})
     back = playable.model_copy(update={"revision": playable.revision + 2})
 
-    handlers.on_title_published(envelope(newer), lambda_context)
-    handlers.on_title_published(envelope(back, detail_type="TitleRolledBack"), lambda_context)
+    publishing_handlers.on_title_published(envelope(newer), lambda_context)
+    publishing_handlers.on_title_published(envelope(back, detail_type="TitleRolledBack"), lambda_context)
     # The publication that was rolled back comes once more, late.
-    handlers.on_title_published(envelope(newer), lambda_context)
+    publishing_handlers.on_title_published(envelope(newer), lambda_context)
 
     assert store.PlayableTable("playable").get(playable.title_id) == back
 
@@ -144,7 +144,7 @@ def test_a_viewer_keeps_the_version_that_the_session_began_with(published, call,
             "manifests": Manifests(dash="big-buck-bunny/v2/m.mpd", hls="big-buck-bunny/v2/m.m3u8"),
         }
     )
-    handlers.on_title_published(envelope(other, detail_type="TitleRolledBack"), lambda_context)
+    publishing_handlers.on_title_published(envelope(other, detail_type="TitleRolledBack"), lambda_context)
 
     manifest = call(handlers.get_manifest, query={"format": "dash"}, path={"session_id": session["session_id"]})
     assert manifest.status == 200
@@ -154,7 +154,7 @@ def test_a_viewer_keeps_the_version_that_the_session_began_with(published, call,
 
 def test_another_event_is_refused_for_good(aws, playable, lambda_context):
     with pytest.raises(PermanentError):
-        handlers.on_title_published(envelope(playable, detail_type="VersionPackaged"), lambda_context)
+        publishing_handlers.on_title_published(envelope(playable, detail_type="VersionPackaged"), lambda_context)
 
 
 # --- sessions
@@ -273,13 +273,15 @@ def test_a_licence_opens_what_the_keys_closed(session, published, call):
 
 
 def test_a_key_of_another_title_is_refused(session, call, lambda_context):
-    others = handlers.issue_keys({"title_id": "another"}, lambda_context)["keys"]
+    others = publishing_handlers.issue_keys({"title_id": "another"}, lambda_context)["keys"]
 
     assert licence(call, session["session_id"], [others[0]["key_id"]]).status == 404
 
 
 def test_a_session_plays_on_with_its_keys_after_the_title_has_new_ones(session, published, call, lambda_context):
-    renewed = handlers.issue_keys({"title_id": published.title_id, "opened_for": "c1"}, lambda_context)["keys"]
+    renewed = publishing_handlers.issue_keys({"title_id": published.title_id, "opened_for": "c1"}, lambda_context)[
+        "keys"
+    ]
     key_ids = {Tier(key["tier"]): key["key_id"] for key in renewed if Tier(key["tier"]) in published.key_ids}
     changed = {"version_id": "c1", "key_ids": key_ids, "revision": published.revision + 1}
     store.PlayableTable("playable").put_if_newer(published.model_copy(update=changed))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.media import Tier
-from lambdas.encoding.models import ContentKey
 from lambdas.playback import keys
 
 

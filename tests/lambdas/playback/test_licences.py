@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.errors import InvalidInputError, NotFoundError, OfflineRefusedError
 from lambdas.common.media import Tier
 from lambdas.common.parsing import parse
-from lambdas.encoding.models import ContentKey
 from lambdas.playback import licences
 from lambdas.playback.models import MAX_KEY_IDS, LicenseRequest, Session
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError
 from lambdas.common.media import RightsWindow, Tier
-from lambdas.playback import handlers, revocation_store, store
+from lambdas.playback import handlers, operator_handlers, revocation_store, store
 from lambdas.playback.accounts import Account, Profile
 
 VIEWER = "viewer-1"
@@ -406,7 +406,7 @@ def test_a_beat_is_one_write_and_the_list_one_read(published, report, call, call
 
 def test_an_operator_changes_an_account_and_what_is_left_out_stays(aws, lambda_context):
     def operate(**change):
-        return handlers.account({"viewer_id": VIEWER, "change": change, "by": "arn:ana"}, lambda_context)
+        return operator_handlers.account({"viewer_id": VIEWER, "change": change, "by": "arn:ana"}, lambda_context)
 
     assert operate() == {
         "viewer_id": VIEWER, "plan": "premium", "territory": "US", "profiles": [], "recorded": False,

@@ -27,6 +27,7 @@ from lambdas.playback import (
     cpix,
     handlers,
     key_delivery,
+    publishing_handlers,
     revocation_store,
     revocations,
     store,
@@ -254,7 +255,7 @@ def unb64(text):
 
 
 def test_a_packager_that_names_our_own_kids_gets_our_own_keys(ask, published, lambda_context):
-    before = handlers.issue_keys({"title_id": published.title_id}, lambda_context)["keys"]
+    before = publishing_handlers.issue_keys({"title_id": published.title_id}, lambda_context)["keys"]
     kids = [str(uuid.UUID(key["key_id"])) for key in before if key["tier"] in {"AUDIO", "SD", "HD", "UHD"}][:2]
 
     given = keys_of(ask(document(contract("1", "1"), content_id=published.title_id, kids=kids)).root)
@@ -268,10 +269,10 @@ def test_a_packager_that_names_our_own_kids_gets_our_own_keys(ask, published, la
 
 
 def test_what_packagers_ask_for_changes_nothing_for_our_own(ask, published, lambda_context):
-    before = handlers.issue_keys({"title_id": published.title_id}, lambda_context)
+    before = publishing_handlers.issue_keys({"title_id": published.title_id}, lambda_context)
     ask(document(contract("5", "3"), content_id=published.title_id, periods=(3,)))
 
-    assert handlers.issue_keys({"title_id": published.title_id}, lambda_context) == before
+    assert publishing_handlers.issue_keys({"title_id": published.title_id}, lambda_context) == before
 
 
 def test_no_key_is_at_rest_or_in_a_log_in_the_clear(ask, caplog):

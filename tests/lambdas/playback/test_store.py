@@ -5,9 +5,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdas.common.aws import client
+from lambdas.common.content_keys import ContentKey, encryption_context
 from lambdas.common.errors import NotFoundError
 from lambdas.common.media import Tier
-from lambdas.encoding.models import ContentKey, encryption_context
 from lambdas.playback import content_key_store, leases, store
 from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.models import Progress, Session
