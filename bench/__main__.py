@@ -12,6 +12,7 @@ from bench import (
     backlog,
     codecs,
     deliveries,
+    imports,
     ladder,
     publishing,
     quality,
@@ -23,7 +24,7 @@ from bench import (
 )
 
 rows = (synthesis, ladder, publishing, deliveries, backlog, quality, transfers)
-figures = (search, savings, codecs, scoring)
+figures = (search, savings, codecs, scoring, imports)
 named = {bench.__name__.rpartition(".")[2]: bench for bench in (*rows, *figures)}
 if unknown := set(sys.argv[1:]) - set(named):
     sys.exit(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(named)}")

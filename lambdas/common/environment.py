@@ -16,7 +16,7 @@ class Environment(BaseModel):
     A field ``titles_table`` is the variable ``TITLES_TABLE``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def variables(self) -> dict[str, str]:
         """Return the variables to deploy, by name."""

@@ -25,9 +25,12 @@ Rational = Annotated[str, Field(pattern=r"^[1-9]\d*/[1-9]\d*$", description="for
 
 
 class Record(BaseModel):
-    """An immutable value that refuses fields it does not know."""
+    """An immutable value that refuses fields it does not know.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Its validator is built when it is first used: a function imports more models than it uses.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Priority(StrEnum):

@@ -85,7 +85,7 @@ class EdgeKey(Record):
 class Request(BaseModel):
     """The base of what the API takes. It ignores fields that it does not know: clients may be newer."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class AccountRequest(Request):

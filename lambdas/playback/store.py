@@ -1,4 +1,4 @@
-"""What playback says to AWS: its tables, the edge's secret, the vendors', and the media bucket."""
+"""What playback says to AWS: its tables, the edge's secret, and the media bucket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from lambdas.playback.accounts import Account
 from lambdas.playback.leases import Claim, Held, Lease, Outcome
 from lambdas.playback.models import EdgeKey, Playable, Progress, Session
 from lambdas.playback.table import RecordT, Table
-from lambdas.playback.vendors import VendorsSettings
 
 _MANIFEST_LIMIT = 4 * 2**20
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -289,16 +288,6 @@ def edge_key(secret_arn: str) -> EdgeKey:
     """Return what edge tokens are signed with; asked for once a process."""
     answer = client("secretsmanager").get_secret_value(SecretId=secret_arn)
     return EdgeKey.model_validate_json(answer["SecretString"])
-
-
-@cache
-@transient_errors()
-def vendors_settings(secret_arn: str) -> VendorsSettings:
-    """Return which DRM vendors there are; asked for once a process. Without a secret there is none."""
-    if not secret_arn:
-        return VendorsSettings()
-    answer = client("secretsmanager").get_secret_value(SecretId=secret_arn)
-    return VendorsSettings.model_validate_json(answer["SecretString"])
 
 
 def manifest_text(*, bucket: str, key: str) -> str:

@@ -8,16 +8,17 @@ from http import HTTPStatus
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.common.aws import client, transient_errors
 from lambdas.common.clock import now
 from lambdas.common.errors import FieldError, InvalidInputError, NotOfferedError
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.identity import signed_in
 from lambdas.common.problem import Answer, parse_query, problem_documents, raw_body
-from lambdas.playback import revocation_store, revocations, store
+from lambdas.playback import revocation_store, revocations
 from lambdas.playback.environment import VendorEnvironment
 from lambdas.playback.models import LicenseQuery
 from lambdas.playback.running import running
-from lambdas.playback.vendors import MAX_CHALLENGE_BYTES, Challenge, HttpVendor, System, Vendors
+from lambdas.playback.vendors import MAX_CHALLENGE_BYTES, Challenge, HttpVendor, System, Vendors, VendorsSettings
 
 
 @entry_point
@@ -45,7 +46,7 @@ def vendor_license(event: Payload, _context: LambdaContext) -> Answer:
 def fairplay_certificate(_event: Payload, _context: LambdaContext) -> Answer:
     """``GET /api/playback/license/fairplay/certificate``: Apple's application certificate, which players ask first."""
     environment = VendorEnvironment.load()
-    certificate = store.vendors_settings(environment.vendors_secret_arn).fairplay_certificate
+    certificate = _settings(environment.vendors_secret_arn).fairplay_certificate
     if certificate is None:
         raise NotOfferedError("no FairPlay certificate is configured: play with ClearKey")
     return _binary(base64.b64decode(certificate), cache_control="private, max-age=3600")
@@ -54,7 +55,17 @@ def fairplay_certificate(_event: Payload, _context: LambdaContext) -> Answer:
 @cache
 def _vendors(secret_arn: str) -> Vendors:
     """Return the vendors of this process, with what it has seen of them."""
-    return Vendors([HttpVendor(settings) for settings in store.vendors_settings(secret_arn).vendors])
+    return Vendors([HttpVendor(settings) for settings in _settings(secret_arn).vendors])
+
+
+@cache
+@transient_errors()
+def _settings(secret_arn: str) -> VendorsSettings:
+    """Return which DRM vendors there are; asked for once a process. Without a secret there is none."""
+    if not secret_arn:
+        return VendorsSettings()
+    answer = client("secretsmanager").get_secret_value(SecretId=secret_arn)
+    return VendorsSettings.model_validate_json(answer["SecretString"])
 
 
 def _system(event: Payload) -> System:

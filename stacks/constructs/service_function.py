@@ -17,6 +17,8 @@ from stacks.constructs.rate_limiter import RateLimit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 POWERTOOLS_VERSION = "3.37.0"
+LAYER = ("valkey",)
+"""What the functions import that neither Lambda nor Powertools brings: pure Python only."""
 _RUNTIME = lambda_.Runtime.PYTHON_3_14
 _LAYERS_ID = "Layers"
 
@@ -121,7 +123,7 @@ def _layers(stack: Stack) -> tuple[lambda_.ILayerVersion, lambda_.ILayerVersion]
     """Return the stack's two layers: Powertools as AWS publishes it, and our pure-Python dependencies."""
     existing = stack.node.try_find_child(_LAYERS_ID)
     if existing is None:
-        existing = PurePythonLayer(stack, _LAYERS_ID, distributions=("valkey",), runtime=_RUNTIME)
+        existing = PurePythonLayer(stack, _LAYERS_ID, distributions=LAYER, runtime=_RUNTIME)
         lambda_.LayerVersion.from_layer_version_arn(
             stack,
             "Powertools",
