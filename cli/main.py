@@ -13,6 +13,7 @@ from rich.table import Table
 from cli import catalog, common, farm, modes, revocation
 from cli.account import app as accounts
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
+from cli.diff import diff
 from cli.ladder import ladder
 from cli.model import app as models
 from cli.queue import queue
@@ -46,6 +47,7 @@ app.command()(catalog.repackage)
 app.command()(revocation.revoke)
 app.add_typer(revocation.incidents, name="incident")
 app.command()(ladder)
+app.command()(diff)
 app.command()(farm.cost)
 app.command()(queue)
 app.command()(watch)

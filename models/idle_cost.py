@@ -165,6 +165,7 @@ _FREE = frozenset(
         "AWS::AppConfig::Environment",
         "AWS::AppConfig::HostedConfigurationVersion",
         "AWS::Batch::JobDefinition",
+        "AWS::CDK::Metadata",
         "AWS::Batch::JobQueue",
         "AWS::Batch::SchedulingPolicy",
         "AWS::Budgets::Budget",

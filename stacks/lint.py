@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from cfnlint.config import ConfigMixIn
 from cfnlint.decode.decode import decode_str
 from cfnlint.runner import Runner
 
-from stacks.synthesis import Template
+from stacks.assembly import Template, stacks_of
 
 
 @cache
@@ -31,19 +31,10 @@ def findings(template: Template, *, region: str) -> list[str]:
     return [*map(str, unreadable), *map(str, _runner(region).validate_template(read))]
 
 
-def _stacks(assembly: Path) -> Iterator[tuple[str, Template, str]]:
-    """Yield the stacks of a cloud assembly: name, template, region."""
-    artefacts = json.loads((assembly / "manifest.json").read_text())["artifacts"]
-    for name, artefact in artefacts.items():
-        if artefact["type"] == "aws:cloudformation:stack":
-            template = json.loads((assembly / artefact["properties"]["templateFile"]).read_text())
-            yield name, template, artefact["environment"].rpartition("/")[2]
-
-
 def main(assemblies: Sequence[str]) -> int:
     """Print what is found in the stacks of `assemblies`; return 0, if there are stacks and nothing is."""
-    stacks = [stack for assembly in assemblies for stack in _stacks(Path(assembly))]
-    found = [f"{name}: {said}" for name, template, region in stacks for said in findings(template, region=region)]
+    stacks = [stack for assembly in assemblies for stack in stacks_of(Path(assembly))]
+    found = [f"{stack.name}: {said}" for stack in stacks for said in findings(stack.template, region=stack.region)]
     sys.stdout.writelines(f"{line}\n" for line in (*found, f"cfn-lint: {len(stacks)} stacks, {len(found)} findings"))
     return int(bool(found) or not stacks)
 

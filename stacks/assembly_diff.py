@@ -1,0 +1,334 @@
+"""What changes between two cloud assemblies, in the order in which a reviewer should know it.
+
+First what is replaced or removed, since data may go with it; then who may do more than before, what is reached from
+outside, what it costs while idle; then the rest. References stand as the templates have them, and constructs are
+recognised by their paths, so that nothing of an account is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from itertools import product
+from typing import Any
+
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
+
+from models.idle_cost import UnclassifiedResourceError, idle_cost, total
+from stacks.assembly import AssemblyStack
+
+_ANYWHERE = {"0.0.0.0/0", "::/0"}
+_BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+_POLICIES = {
+    "AWS::IAM::Policy": "PolicyDocument",
+    "AWS::IAM::ManagedPolicy": "PolicyDocument",
+    "AWS::IAM::Role": "AssumeRolePolicyDocument",
+    "AWS::S3::BucketPolicy": "PolicyDocument",
+    "AWS::SQS::QueuePolicy": "PolicyDocument",
+    "AWS::SNS::TopicPolicy": "PolicyDocument",
+    "AWS::KMS::Key": "KeyPolicy",
+}
+_HOLDS = frozenset(
+    {
+        "AWS::Cognito::UserPool",
+        "AWS::CloudFront::KeyValueStore",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::DynamoDB::Table",
+        "AWS::KMS::Key",
+        "AWS::KMS::ReplicaKey",
+        "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
+        "AWS::SecretsManager::Secret",
+        "AWS::SQS::Queue",
+        "AWS::Transfer::Server",
+    }
+)
+"""What holds data, or an address that others know."""
+_OWN = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
+"""Whose policies say nothing of who: it is the roles that they are attached to."""
+
+
+class Kind(StrEnum):
+    """What a change is about, the gravest first."""
+
+    REPLACED = "replaced or removed"
+    WIDENED = "may do more"
+    EXPOSED = "reached from outside"
+    COST = "cost while idle"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One change."""
+
+    kind: Kind
+    construct: str
+    """The construct's path, or the stack."""
+    what: str
+    grave: bool = False
+    """Whether somebody has to agree to it."""
+
+
+@dataclass(frozen=True)
+class _Resource:
+    path: str
+    logical_id: str
+    type: str
+    stack: str
+    region: str
+    properties: Mapping[str, Any]
+    body: Mapping[str, Any]
+
+
+Resources = Mapping[tuple[str, str], _Resource]
+"""By construct path and type."""
+
+
+def diff(base: Iterable[AssemblyStack], head: Iterable[AssemblyStack]) -> tuple[Change, ...]:
+    """Return what changes from `base` to `head`, the gravest first, then by construct."""
+    before, after = tuple(base), tuple(head)
+    old, new = _resources(before), _resources(after)
+    changes = [
+        *_replaced(old, new),
+        *_widened(old, new),
+        *_exposed(old, new),
+        *_cost(before, after),
+        *_others(old, new),
+    ]
+    order = list(Kind)
+    return tuple(sorted(changes, key=lambda change: (order.index(change.kind), change.construct, change.what)))
+
+
+def _resources(stacks: Iterable[AssemblyStack]) -> Resources:
+    return {
+        (stack.path_of(logical_id), body["Type"]): _Resource(
+            stack.path_of(logical_id), logical_id, body["Type"], stack.name, stack.region,
+            body.get("Properties", {}), body,
+        )
+        for stack in stacks
+        for logical_id, body in stack.template["Resources"].items()
+    }  # fmt: skip
+
+
+def _replaced(old: Resources, new: Resources) -> Iterator[Change]:
+    for key, resource in old.items():
+        now = new.get(key)
+        if now is None:
+            yield _lost(resource, "is removed")
+        elif now.logical_id != resource.logical_id or now.stack != resource.stack:
+            yield _lost(resource, "is made anew, under another logical id")
+        else:
+            fixed = _fixed(now.type, now.region)
+            changed = {name for name in fixed if _at(resource.properties, name) != _at(now.properties, name)}
+            if changed:
+                may = "is" if any(fixed[name] for name in changed) else "may be"
+                yield _lost(resource, f"{may} replaced: {', '.join(sorted(changed))}")
+
+
+def _lost(resource: _Resource, what: str) -> Change:
+    """Return the change by which a resource goes; it is grave where it holds anything that does not come again."""
+    holds = resource.type in _HOLDS
+    kept = resource.body.get("DeletionPolicy") in {"Retain", "RetainExceptOnCreate", "Snapshot"}
+    then = f"; what it holds {'stays behind' if kept else 'is lost'}" if holds else ""
+    return Change(kind=Kind.REPLACED, construct=resource.path, what=f"{resource.type} {what}{then}", grave=holds)
+
+
+@cache
+def _fixed(kind: str, region: str) -> Mapping[str, bool]:
+    """Return the properties of a type that only a new resource can have otherwise, and whether that is always so."""
+    try:
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, kind).schema
+    except ResourceNotFoundError:
+        return {}  # A custom resource says itself what it replaces.
+    conditional = dict.fromkeys(schema.get("conditionalCreateOnlyProperties", ()), False)
+    found = conditional | dict.fromkeys(schema.get("createOnlyProperties", ()), True)
+    return {path.removeprefix("/properties/").replace("/", "."): always for path, always in found.items()}
+
+
+def _at(properties: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever a template may hold
+    found: Any = properties
+    for part in name.split("."):
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(part)
+    return found
+
+
+def _widened(old: Resources, new: Resources) -> Iterator[Change]:
+    allowed, denied = ({_terms(one) for one in _statements(old) if one.effect == effect} for effect in _EFFECTS)
+    wider = [one for one in _statements(new) if one.effect == "Allow" and _terms(one) not in allowed]
+    yield from _may(wider, "may now {}")
+    still = {_terms(one) for one in _statements(new) if one.effect == "Deny"}
+    owners = {path for path, _ in new}
+    # What was removed with its resource refuses nobody any more, and there is nothing left to refuse.
+    freed = [one for one in _statements(old) if one.effect == "Deny" and _terms(one) in denied - still]
+    yield from _may([one for one in freed if one.path in owners], "is no longer refused: {}")
+
+
+def _may(statements: Iterable[_Statement], what: str) -> Iterator[Change]:
+    """Yield a change for each owner, resource, principal and condition, with all of its actions."""
+    actions: dict[tuple[str, str, str, str], set[str]] = defaultdict(set)
+    for one in statements:
+        actions[one.owner, one.resource, one.principal, one.condition].add(one.action)
+    for (owner, resource, principal, condition), named in actions.items():
+        by, where = f" by {principal}" if principal else "", f", if {condition}" if condition else ""
+        told = f"{', '.join(sorted(named))} on {resource or 'itself'}{by}{where}"
+        yield Change(kind=Kind.WIDENED, construct=owner, what=what.format(told), grave=True)
+
+
+_EFFECTS = ("Allow", "Deny")
+
+
+@dataclass(frozen=True)
+class _Statement:
+    owner: str
+    path: str
+    effect: str
+    action: str
+    resource: str
+    principal: str
+    condition: str
+
+
+def _terms(one: _Statement) -> tuple[str, str, str, str, str]:
+    return one.owner, one.action, one.resource, one.principal, one.condition
+
+
+def _statements(resources: Resources) -> Iterator[_Statement]:
+    """Yield every policy's statements, taken apart to one action, one resource and one principal each."""
+    paths = {(resource.stack, resource.logical_id): resource.path for resource in resources.values()}
+    for resource in resources.values():
+        if resource.type == "AWS::Lambda::Permission":
+            said = resource.properties
+            called = _text(said["FunctionName"], resource, paths)
+            conditions = {name: said[name] for name in ("SourceArn", "SourceAccount") if name in said}
+            yield _Statement(
+                called, resource.path, "Allow", said["Action"], called, _text(said["Principal"], resource, paths),
+                _text(conditions, resource, paths) if conditions else "",
+            )  # fmt: skip
+        if resource.type not in _POLICIES:
+            continue
+        owners = [resource.path]
+        if resource.type in _OWN:
+            owners = [_text(role, resource, paths) for role in resource.properties.get("Roles", ())] or owners
+        for statement in resource.properties.get(_POLICIES[resource.type], {}).get("Statement", ()):
+            principal = statement.get("Principal", "")
+            named = _list(principal) if not isinstance(principal, Mapping) else _values(principal)
+            # A condition that nobody has to meet and one that somebody does are two.
+            condition = statement.get("Condition")
+            for owner, action, on, who in product(
+                owners,
+                _list(statement.get("Action", f"all but {statement.get('NotAction')}")),
+                _list(statement.get("Resource", "")),
+                named,
+            ):
+                yield _Statement(
+                    owner, resource.path, statement["Effect"], action, _text(on, resource, paths),
+                    _text(who, resource, paths), _text(condition, resource, paths) if condition else "",
+                )  # fmt: skip
+
+
+def _values(principal: Mapping[str, Any]) -> list[Any]:
+    return [who for whose in principal.values() for who in _list(whose)]
+
+
+def _list(value: Any) -> list[Any]:  # noqa: ANN401 - the same
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any, of: _Resource, paths: Mapping[tuple[str, str], str]) -> str:  # noqa: ANN401 - the same
+    """Return a value with its references named by construct: logical ids may change, and mean nothing to a reader."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping) and len(value) == 1:
+        [(function, argument)] = value.items()
+        if function == "Ref":
+            return f"<{paths.get((of.stack, argument), argument)}>"
+        if function == "Fn::GetAtt":
+            return f"<{paths.get((of.stack, argument[0]), argument[0])}.{argument[1]}>"
+        if function == "Fn::GetStackOutput":
+            return f"<{argument['StackName']}: {argument['OutputName'].removeprefix('PublishOutputFnGetAtt')}>"
+        if function == "Fn::Join":
+            return str(argument[0]).join(_text(part, of, paths) for part in argument[1])
+    return json.dumps(value, sort_keys=True)
+
+
+def _exposed(old: Resources, new: Resources) -> Iterator[Change]:
+    known = {(key, said) for key, resource in old.items() for said in _exposures(resource)}
+    for key, resource in new.items():
+        for said in _exposures(resource):
+            if (key, said) not in known:
+                yield Change(kind=Kind.EXPOSED, construct=resource.path, what=said, grave=True)
+
+
+def _exposures(resource: _Resource) -> Iterator[str]:
+    """Yield by what a resource is reached by everybody."""
+    said = resource.properties
+    match resource.type:
+        case "AWS::S3::Bucket":
+            block = said.get("PublicAccessBlockConfiguration", {})
+            yield from (f"public access is not blocked: {name}" for name in _BLOCKS if block.get(name) is not True)
+        case "AWS::EC2::SecurityGroup":
+            for rule in said.get("SecurityGroupIngress", ()):
+                yield from _open(rule)
+        case "AWS::EC2::SecurityGroupIngress":
+            yield from _open(said)
+        case "AWS::EC2::Subnet" if said.get("MapPublicIpOnLaunch"):
+            yield "what starts in it has a public address"
+        case "AWS::Lambda::Url" if said.get("AuthType") == "NONE":
+            yield "a function's address that asks for no credentials"
+        case "AWS::ApiGatewayV2::Route" if said.get("AuthorizationType", "NONE") == "NONE":
+            yield f"a route that asks for no token: {said['RouteKey']}"
+        case _:
+            pass
+    for statement in said.get(_POLICIES.get(resource.type, ""), {}).get("Statement", ()):
+        principals = statement.get("Principal", {})
+        everybody = principals == "*" or (isinstance(principals, Mapping) and "*" in _values(principals))
+        if everybody and statement["Effect"] == "Allow" and not statement.get("Condition"):
+            yield f"a policy lets everybody {', '.join(_list(statement['Action']))}"
+
+
+def _open(rule: Mapping[str, Any]) -> Iterator[str]:
+    for source in {rule.get("CidrIp"), rule.get("CidrIpv6")} & _ANYWHERE:
+        yield f"ports {rule.get('FromPort', 'all')} to {rule.get('ToPort', 'all')} are open to {source}"
+
+
+def _cost(before: Iterable[AssemblyStack], after: Iterable[AssemblyStack]) -> Iterator[Change]:
+    was, now = (_usd_a_month(stacks) for stacks in (before, after))
+    for stack in sorted({*was, *now}):
+        old, new = was.get(stack, Decimal(0)), now.get(stack, Decimal(0))
+        if old is None or new is None:
+            yield Change(kind=Kind.COST, construct=stack, what="cannot be told: see `python -m models.idle_cost`")
+        elif old != new:
+            yield Change(
+                kind=Kind.COST, construct=stack, what=f"{old:,.2f} to {new:,.2f} USD a month ({new - old:+,.2f})"
+            )
+
+
+def _usd_a_month(stacks: Iterable[AssemblyStack]) -> Mapping[str, Decimal | None]:
+    """Return what each stack costs while idle; none, if it has a resource that nobody has classified."""
+    cost: dict[str, Decimal | None] = {}
+    for stack in stacks:
+        try:
+            cost[stack.name] = total(idle_cost([(stack.name, stack.template)]))
+        except UnclassifiedResourceError:
+            cost[stack.name] = None
+    return cost
+
+
+def _others(old: Resources, new: Resources) -> Iterator[Change]:
+    for key, resource in new.items():
+        if key not in old:
+            yield Change(kind=Kind.OTHER, construct=resource.path, what=f"{resource.type} is added")
+            continue
+        before = old[key].properties
+        names = {name for name in {*before, *resource.properties} if before.get(name) != resource.properties.get(name)}
+        if names and old[key].logical_id == resource.logical_id:
+            what = f"{resource.type} changes: {', '.join(sorted(names))}"
+            yield Change(kind=Kind.OTHER, construct=resource.path, what=what)
