@@ -14,7 +14,7 @@ from rich.table import Table
 
 from cli.common import fail
 from sandbox.toolchain import PROJECT_ROOT
-from stacks.assembly import AssemblyUnreadableError, stacks_of
+from stacks.assembly import AssemblyUnreadableError, read
 
 GRAVE = 3
 _WIDTH = 160
@@ -33,7 +33,7 @@ def diff(
     from stacks.assembly_diff import diff as changes_of  # noqa: PLC0415
 
     try:
-        changes = changes_of(stacks_of(base), stacks_of(head))
+        changes = changes_of(read(base), read(head))
     except AssemblyUnreadableError as error:
         fail(error)
     report = Console(width=None if sys.stdout.isatty() else _WIDTH)

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 Template = dict[str, Any]
 _PATH = "aws:cdk:path"
+POLICIES = {
+    "AWS::IAM::Policy": "PolicyDocument",
+    "AWS::IAM::ManagedPolicy": "PolicyDocument",
+    "AWS::IAM::Role": "AssumeRolePolicyDocument",
+    "AWS::S3::BucketPolicy": "PolicyDocument",
+    "AWS::SQS::QueuePolicy": "PolicyDocument",
+    "AWS::SNS::TopicPolicy": "PolicyDocument",
+    "AWS::KMS::Key": "KeyPolicy",
+}
+_OWN = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
+"""Whose policies say nothing of who: it is the roles that they are attached to."""
 
 
 class AssemblyUnreadableError(Exception):
@@ -30,8 +44,140 @@ class AssemblyStack:
         return str(metadata.get(_PATH, f"{self.name}/{logical_id}")).removesuffix("/Resource").removesuffix("/Default")
 
 
-def stacks_of(folder: Path) -> tuple[AssemblyStack, ...]:
-    """Return the stacks of an assembly, those of assemblies within it too.
+@dataclass(frozen=True)
+class Resource:
+    """One resource of a template."""
+
+    path: str
+    """Its construct's."""
+    logical_id: str
+    type: str
+    stack: str
+    region: str
+    body: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """Its properties, as the template has them."""
+        found: Mapping[str, Any] = self.body.get("Properties", {})
+        return found
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy, taken apart to one action, one resource and one principal. References are named."""
+
+    owner: str
+    """Whom it is about: a role, or the resource that the policy stands in."""
+    path: str
+    effect: str
+    action: str
+    resource: str
+    principal: str
+    condition: str
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What synthesis has written."""
+
+    stacks: tuple[AssemblyStack, ...]
+
+    @cached_property
+    def resources(self) -> Mapping[tuple[str, str], Resource]:
+        """Every resource, by construct path and type."""
+        found = (
+            Resource(stack.path_of(logical_id), logical_id, body["Type"], stack.name, stack.region, body)
+            for stack in self.stacks
+            for logical_id, body in stack.template["Resources"].items()
+        )
+        return {(resource.path, resource.type): resource for resource in found}
+
+    def of(self, *types: str) -> list[Resource]:
+        """Return the resources of some types."""
+        return [resource for resource in self.resources.values() if resource.type in types]
+
+    def statements(self) -> Iterator[Statement]:
+        """Yield what every policy says."""
+        for resource in self.resources.values():
+            if resource.type == "AWS::Lambda::Permission":
+                yield self._permission(resource)
+            if resource.type not in POLICIES:
+                continue
+            owners = [resource.path]
+            if resource.type in _OWN:
+                owners = [self.text(role, resource.stack) for role in resource.properties.get("Roles", ())] or owners
+            for statement in resource.properties.get(POLICIES[resource.type], {}).get("Statement", ()):
+                condition = statement.get("Condition")
+                for owner, action, on, who in product(
+                    owners,
+                    list_of(statement.get("Action", f"all but {statement.get('NotAction')}")),
+                    list_of(statement.get("Resource", "")),
+                    principals_of(statement) or [""],
+                ):
+                    yield Statement(
+                        owner=owner,
+                        path=resource.path,
+                        effect=statement["Effect"],
+                        action=action,
+                        resource=self.text(on, resource.stack),
+                        principal=self.text(who, resource.stack),
+                        condition=self.text(condition, resource.stack) if condition else "",
+                    )
+
+    def _permission(self, resource: Resource) -> Statement:
+        said = resource.properties
+        conditions = {name: said[name] for name in ("SourceArn", "SourceAccount") if name in said}
+        called = self.text(said["FunctionName"], resource.stack)
+        return Statement(
+            owner=called,
+            path=resource.path,
+            effect="Allow",
+            action=said["Action"],
+            resource=called,
+            principal=self.text(said["Principal"], resource.stack),
+            condition=self.text(conditions, resource.stack) if conditions else "",
+        )
+
+    def text(self, value: Any, stack: str) -> str:  # noqa: ANN401 - whatever a template may hold
+        """Return a value of a stack with its references named by construct, ``<path>`` or ``<path.Attribute>``.
+
+        Logical ids may change, and mean nothing to a reader.
+        """
+        if isinstance(value, str):
+            return value
+        if isinstance(value, Mapping) and len(value) == 1:
+            [(function, argument)] = value.items()
+            match function:
+                case "Ref":
+                    return f"<{self._path(stack, argument)}>"
+                case "Fn::GetAtt":
+                    return f"<{self._path(stack, argument[0])}.{argument[1]}>"
+                case "Fn::GetStackOutput" if argument["StackName"] in self._templates:
+                    outputs = self._templates[argument["StackName"]]["Outputs"]
+                    return self.text(outputs[argument["OutputName"]]["Value"], argument["StackName"])
+                case "Fn::Join":
+                    return str(argument[0]).join(self.text(part, stack) for part in argument[1])
+                case _:
+                    pass
+        if isinstance(value, Mapping):
+            return json.dumps({name: self.text(one, stack) for name, one in value.items()}, sort_keys=True)
+        return json.dumps(value, sort_keys=True)
+
+    @cached_property
+    def _templates(self) -> Mapping[str, Template]:
+        return {stack.name: stack.template for stack in self.stacks}
+
+    @cached_property
+    def _paths(self) -> Mapping[tuple[str, str], str]:
+        return {(resource.stack, resource.logical_id): resource.path for resource in self.resources.values()}
+
+    def _path(self, stack: str, logical_id: str) -> str:
+        return self._paths.get((stack, logical_id), logical_id)
+
+
+def read(folder: Path) -> Assembly:
+    """Return an assembly, with what is in assemblies within it.
 
     Raises
     ------
@@ -46,7 +192,7 @@ def stacks_of(folder: Path) -> tuple[AssemblyStack, ...]:
     for name, artefact in sorted(json.loads(manifest.read_text())["artifacts"].items()):
         properties = artefact.get("properties", {})
         if artefact["type"] == "cdk:cloud-assembly":
-            stacks += stacks_of(folder / properties["directoryName"])
+            stacks += read(folder / properties["directoryName"]).stacks
         if artefact["type"] == "aws:cloudformation:stack":
             stacks.append(
                 AssemblyStack(
@@ -55,4 +201,17 @@ def stacks_of(folder: Path) -> tuple[AssemblyStack, ...]:
                     template=json.loads((folder / properties["templateFile"]).read_text()),
                 )
             )
-    return tuple(stacks)
+    return Assembly(tuple(stacks))
+
+
+def principals_of(statement: Mapping[str, Any]) -> list[Any]:
+    """Return whom a statement of a resource's policy names; of a role's own, nobody."""
+    principal = statement.get("Principal", [])
+    if isinstance(principal, Mapping):
+        return [who for whose in principal.values() for who in list_of(whose)]
+    return list_of(principal)
+
+
+def list_of(value: Any) -> list[Any]:  # noqa: ANN401 - whatever a template may hold
+    """Return what stands alone or in a list, as a list."""
+    return value if isinstance(value, list) else [value]

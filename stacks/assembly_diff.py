@@ -7,32 +7,21 @@ recognised by their paths, so that nothing of an account is needed.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from itertools import product
 from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
 from models.idle_cost import UnclassifiedResourceError, idle_cost, total
-from stacks.assembly import AssemblyStack
+from stacks.assembly import POLICIES, Assembly, AssemblyStack, Resource, Statement, list_of, principals_of
 
 _ANYWHERE = {"0.0.0.0/0", "::/0"}
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-_POLICIES = {
-    "AWS::IAM::Policy": "PolicyDocument",
-    "AWS::IAM::ManagedPolicy": "PolicyDocument",
-    "AWS::IAM::Role": "AssumeRolePolicyDocument",
-    "AWS::S3::BucketPolicy": "PolicyDocument",
-    "AWS::SQS::QueuePolicy": "PolicyDocument",
-    "AWS::SNS::TopicPolicy": "PolicyDocument",
-    "AWS::KMS::Key": "KeyPolicy",
-}
 _HOLDS = frozenset(
     {
         "AWS::Cognito::UserPool",
@@ -49,8 +38,6 @@ _HOLDS = frozenset(
     }
 )
 """What holds data, or an address that others know."""
-_OWN = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
-"""Whose policies say nothing of who: it is the roles that they are attached to."""
 
 
 class Kind(StrEnum):
@@ -75,45 +62,22 @@ class Change:
     """Whether somebody has to agree to it."""
 
 
-@dataclass(frozen=True)
-class _Resource:
-    path: str
-    logical_id: str
-    type: str
-    stack: str
-    region: str
-    properties: Mapping[str, Any]
-    body: Mapping[str, Any]
-
-
-Resources = Mapping[tuple[str, str], _Resource]
+Resources = Mapping[tuple[str, str], Resource]
 """By construct path and type."""
 
 
-def diff(base: Iterable[AssemblyStack], head: Iterable[AssemblyStack]) -> tuple[Change, ...]:
+def diff(base: Assembly, head: Assembly) -> tuple[Change, ...]:
     """Return what changes from `base` to `head`, the gravest first, then by construct."""
-    before, after = tuple(base), tuple(head)
-    old, new = _resources(before), _resources(after)
+    old, new = base.resources, head.resources
     changes = [
         *_replaced(old, new),
-        *_widened(old, new),
+        *_widened(base, head),
         *_exposed(old, new),
-        *_cost(before, after),
+        *_cost(base.stacks, head.stacks),
         *_others(old, new),
     ]
     order = list(Kind)
     return tuple(sorted(changes, key=lambda change: (order.index(change.kind), change.construct, change.what)))
-
-
-def _resources(stacks: Iterable[AssemblyStack]) -> Resources:
-    return {
-        (stack.path_of(logical_id), body["Type"]): _Resource(
-            stack.path_of(logical_id), logical_id, body["Type"], stack.name, stack.region,
-            body.get("Properties", {}), body,
-        )
-        for stack in stacks
-        for logical_id, body in stack.template["Resources"].items()
-    }  # fmt: skip
 
 
 def _replaced(old: Resources, new: Resources) -> Iterator[Change]:
@@ -131,7 +95,7 @@ def _replaced(old: Resources, new: Resources) -> Iterator[Change]:
                 yield _lost(resource, f"{may} replaced: {', '.join(sorted(changed))}")
 
 
-def _lost(resource: _Resource, what: str) -> Change:
+def _lost(resource: Resource, what: str) -> Change:
     """Return the change by which a resource goes; it is grave where it holds anything that does not come again."""
     holds = resource.type in _HOLDS
     kept = resource.body.get("DeletionPolicy") in {"Retain", "RetainExceptOnCreate", "Snapshot"}
@@ -160,18 +124,18 @@ def _at(properties: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - what
     return found
 
 
-def _widened(old: Resources, new: Resources) -> Iterator[Change]:
-    allowed, denied = ({_terms(one) for one in _statements(old) if one.effect == effect} for effect in _EFFECTS)
-    wider = [one for one in _statements(new) if one.effect == "Allow" and _terms(one) not in allowed]
+def _widened(old: Assembly, new: Assembly) -> Iterator[Change]:
+    allowed, denied = ({_terms(one) for one in old.statements() if one.effect == effect} for effect in _EFFECTS)
+    wider = [one for one in new.statements() if one.effect == "Allow" and _terms(one) not in allowed]
     yield from _may(wider, "may now {}")
-    still = {_terms(one) for one in _statements(new) if one.effect == "Deny"}
-    owners = {path for path, _ in new}
+    still = {_terms(one) for one in new.statements() if one.effect == "Deny"}
+    owners = {path for path, _ in new.resources}
     # What was removed with its resource refuses nobody any more, and there is nothing left to refuse.
-    freed = [one for one in _statements(old) if one.effect == "Deny" and _terms(one) in denied - still]
+    freed = [one for one in old.statements() if one.effect == "Deny" and _terms(one) in denied - still]
     yield from _may([one for one in freed if one.path in owners], "is no longer refused: {}")
 
 
-def _may(statements: Iterable[_Statement], what: str) -> Iterator[Change]:
+def _may(statements: Iterable[Statement], what: str) -> Iterator[Change]:
     """Yield a change for each owner, resource, principal and condition, with all of its actions."""
     actions: dict[tuple[str, str, str, str], set[str]] = defaultdict(set)
     for one in statements:
@@ -185,78 +149,8 @@ def _may(statements: Iterable[_Statement], what: str) -> Iterator[Change]:
 _EFFECTS = ("Allow", "Deny")
 
 
-@dataclass(frozen=True)
-class _Statement:
-    owner: str
-    path: str
-    effect: str
-    action: str
-    resource: str
-    principal: str
-    condition: str
-
-
-def _terms(one: _Statement) -> tuple[str, str, str, str, str]:
+def _terms(one: Statement) -> tuple[str, str, str, str, str]:
     return one.owner, one.action, one.resource, one.principal, one.condition
-
-
-def _statements(resources: Resources) -> Iterator[_Statement]:
-    """Yield every policy's statements, taken apart to one action, one resource and one principal each."""
-    paths = {(resource.stack, resource.logical_id): resource.path for resource in resources.values()}
-    for resource in resources.values():
-        if resource.type == "AWS::Lambda::Permission":
-            said = resource.properties
-            called = _text(said["FunctionName"], resource, paths)
-            conditions = {name: said[name] for name in ("SourceArn", "SourceAccount") if name in said}
-            yield _Statement(
-                called, resource.path, "Allow", said["Action"], called, _text(said["Principal"], resource, paths),
-                _text(conditions, resource, paths) if conditions else "",
-            )  # fmt: skip
-        if resource.type not in _POLICIES:
-            continue
-        owners = [resource.path]
-        if resource.type in _OWN:
-            owners = [_text(role, resource, paths) for role in resource.properties.get("Roles", ())] or owners
-        for statement in resource.properties.get(_POLICIES[resource.type], {}).get("Statement", ()):
-            principal = statement.get("Principal", "")
-            named = _list(principal) if not isinstance(principal, Mapping) else _values(principal)
-            # A condition that nobody has to meet and one that somebody does are two.
-            condition = statement.get("Condition")
-            for owner, action, on, who in product(
-                owners,
-                _list(statement.get("Action", f"all but {statement.get('NotAction')}")),
-                _list(statement.get("Resource", "")),
-                named,
-            ):
-                yield _Statement(
-                    owner, resource.path, statement["Effect"], action, _text(on, resource, paths),
-                    _text(who, resource, paths), _text(condition, resource, paths) if condition else "",
-                )  # fmt: skip
-
-
-def _values(principal: Mapping[str, Any]) -> list[Any]:
-    return [who for whose in principal.values() for who in _list(whose)]
-
-
-def _list(value: Any) -> list[Any]:  # noqa: ANN401 - the same
-    return value if isinstance(value, list) else [value]
-
-
-def _text(value: Any, of: _Resource, paths: Mapping[tuple[str, str], str]) -> str:  # noqa: ANN401 - the same
-    """Return a value with its references named by construct: logical ids may change, and mean nothing to a reader."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping) and len(value) == 1:
-        [(function, argument)] = value.items()
-        if function == "Ref":
-            return f"<{paths.get((of.stack, argument), argument)}>"
-        if function == "Fn::GetAtt":
-            return f"<{paths.get((of.stack, argument[0]), argument[0])}.{argument[1]}>"
-        if function == "Fn::GetStackOutput":
-            return f"<{argument['StackName']}: {argument['OutputName'].removeprefix('PublishOutputFnGetAtt')}>"
-        if function == "Fn::Join":
-            return str(argument[0]).join(_text(part, of, paths) for part in argument[1])
-    return json.dumps(value, sort_keys=True)
 
 
 def _exposed(old: Resources, new: Resources) -> Iterator[Change]:
@@ -267,7 +161,7 @@ def _exposed(old: Resources, new: Resources) -> Iterator[Change]:
                 yield Change(kind=Kind.EXPOSED, construct=resource.path, what=said, grave=True)
 
 
-def _exposures(resource: _Resource) -> Iterator[str]:
+def _exposures(resource: Resource) -> Iterator[str]:
     """Yield by what a resource is reached by everybody."""
     said = resource.properties
     match resource.type:
@@ -287,11 +181,10 @@ def _exposures(resource: _Resource) -> Iterator[str]:
             yield f"a route that asks for no token: {said['RouteKey']}"
         case _:
             pass
-    for statement in said.get(_POLICIES.get(resource.type, ""), {}).get("Statement", ()):
-        principals = statement.get("Principal", {})
-        everybody = principals == "*" or (isinstance(principals, Mapping) and "*" in _values(principals))
+    for statement in said.get(POLICIES.get(resource.type, ""), {}).get("Statement", ()):
+        everybody = "*" in principals_of(statement)
         if everybody and statement["Effect"] == "Allow" and not statement.get("Condition"):
-            yield f"a policy lets everybody {', '.join(_list(statement['Action']))}"
+            yield f"a policy lets everybody {', '.join(list_of(statement['Action']))}"
 
 
 def _open(rule: Mapping[str, Any]) -> Iterator[str]:

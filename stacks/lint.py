@@ -16,7 +16,7 @@ from cfnlint.config import ConfigMixIn
 from cfnlint.decode.decode import decode_str
 from cfnlint.runner import Runner
 
-from stacks.assembly import Template, stacks_of
+from stacks.assembly import Template, read
 
 
 @cache
@@ -33,7 +33,7 @@ def findings(template: Template, *, region: str) -> list[str]:
 
 def main(assemblies: Sequence[str]) -> int:
     """Print what is found in the stacks of `assemblies`; return 0, if there are stacks and nothing is."""
-    stacks = [stack for assembly in assemblies for stack in stacks_of(Path(assembly))]
+    stacks = [stack for assembly in assemblies for stack in read(Path(assembly)).stacks]
     found = [f"{stack.name}: {said}" for stack in stacks for said in findings(stack.template, region=stack.region)]
     sys.stdout.writelines(f"{line}\n" for line in (*found, f"cfn-lint: {len(stacks)} stacks, {len(found)} findings"))
     return int(bool(found) or not stacks)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stacks.assembly import AssemblyStack, AssemblyUnreadableError, stacks_of
+from stacks.assembly import Assembly, AssemblyStack, AssemblyUnreadableError, read
 from stacks.assembly_diff import Kind, diff
 
 
@@ -12,7 +12,7 @@ def resource(kind, path, *, policy=None, **properties):
 
 
 def stack(**resources):
-    return (AssemblyStack(name="marquee", region="us-east-1", template={"Resources": resources}),)
+    return Assembly((AssemblyStack(name="marquee", region="us-east-1", template={"Resources": resources}),))
 
 
 def told(before, after):
@@ -144,4 +144,4 @@ def test_a_cost_that_nobody_knows_is_said_to_be_unknown():
 
 def test_a_folder_without_an_assembly_is_named_with_the_remedy(tmp_path):
     with pytest.raises(AssemblyUnreadableError, match="marquee synth"):
-        stacks_of(tmp_path)
+        read(tmp_path)
