@@ -33,6 +33,7 @@ from sandbox.players_check import check_players
 from sandbox.steps import Steps
 from sandbox.summary import as_json, show
 from sandbox.toolchain import PROJECT_ROOT
+from stacks.pack.write import PackError, write_pack
 from stacks.settings import PROFILES
 
 app = typer.Typer(
@@ -125,7 +126,7 @@ def demo(
 
 @app.command()
 def synth() -> None:
-    """Synthesise both profiles into cdk.out, with no account and no network, and say what is in them."""
+    """Synthesise both profiles into cdk.out, with no account and no network; beside each, the reviewer's pack."""
     table = Table("profile", "stacks", "resources", "findings", "seconds", "written to")
     steps = Steps(console)
     try:
@@ -134,9 +135,10 @@ def synth() -> None:
             title = f"Synthesise {profile}"
             with steps.step(title, remedy=f"read {log}"):
                 assembly = synthesise(profile=profile, folder=folder, context={}, log=log)
+                write_pack(folder)
             counts = (assembly.stacks, assembly.resources, assembly.findings)
             table.add_row(profile, *map(str, counts), f"{steps.seconds[title]:.1f}", f"cdk.out/{profile}")
-    except EXPECTED as error:
+    except (*EXPECTED, PackError) as error:
         fail(error)
     console.print(table)
 

@@ -56,6 +56,9 @@ class Resource:
     region: str
     body: Mapping[str, Any] = field(repr=False)
 
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever a template may hold
+        return self.properties[name]
+
     @property
     def properties(self) -> Mapping[str, Any]:
         """Its properties, as the template has them."""

@@ -1,0 +1,1 @@
+"""The reviewer's pack: what a cloud assembly declares, in pictures and tables beside its templates."""

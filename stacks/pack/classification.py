@@ -1,0 +1,90 @@
+"""What the platform's stores hold, and how secret that is. A store that is not in the list is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class UnclassifiedStoreError(LookupError):
+    """Nobody has said what a store holds; the message names it and the remedy."""
+
+
+class Class(StrEnum):
+    """How secret data is, the most secret first."""
+
+    SECRET = "secret"  # noqa: S105 - a class
+    """Keys: whoever has them has the films."""
+    PERSONAL = "personal"
+    """Of a person who can be named."""
+    CONFIDENTIAL = "confidential"
+    """Films before and beside their publication, and what studios say of them."""
+    INTERNAL = "internal"
+    """How the platform works."""
+    PUBLIC = "public"
+    """What anybody may see."""
+
+
+class Holding(NamedTuple):
+    """What a store holds."""
+
+    classified: Class
+    what: str
+
+
+_CLASSES: Mapping[str, Holding] = {
+    "AccessLogs": Holding(Class.PERSONAL, "who asked for which object, by address"),
+    "AccountSecurity": Holding(
+        Class.PERSONAL, "devices, networks and places of an account's use, hashed where it can be"
+    ),
+    "Accounts": Holding(Class.PERSONAL, "plan, territory and profiles of viewers"),
+    "Alarms": Holding(Class.INTERNAL, "alarms"),
+    "Caps": Holding(Class.CONFIDENTIAL, "what an encode of a version may cost, and who raised it"),
+    "ContentKeys": Holding(Class.SECRET, "content keys, each wrapped by KMS for its title, tier and id"),
+    "DeadLetters": Holding(Class.CONFIDENTIAL, "events that a function did not process"),
+    "Deliveries": Holding(Class.CONFIDENTIAL, "what studios delivered, what was found, who decided"),
+    "DeviceGrants": Holding(Class.SECRET, "sign-ins of televisions, their codes hashed"),
+    "EdgeKey": Holding(Class.SECRET, "the key that edge tokens are signed with"),
+    "EdgeKeyStore": Holding(Class.SECRET, "the edge's copy of that key, and sessions that were ended"),
+    "FailedJobs": Holding(Class.INTERNAL, "executions that failed"),
+    "FarmJobs": Holding(Class.INTERNAL, "the farm's jobs, their tries and prices"),
+    "FarmModes": Holding(Class.INTERNAL, "in which mode the farm was, and who changed it"),
+    "Landing": Holding(Class.CONFIDENTIAL, "deliveries as they arrive"),
+    "Leases": Holding(Class.PERSONAL, "which of an account's devices play what"),
+    "Media": Holding(Class.CONFIDENTIAL, "packaged versions, encrypted by content keys"),
+    "MediaReplica": Holding(Class.CONFIDENTIAL, "packaged versions, encrypted by content keys"),
+    "Mezzanine": Holding(Class.CONFIDENTIAL, "chunks between encoding and packaging"),
+    "Playable": Holding(Class.INTERNAL, "what can be played"),
+    "ProgressTable": Holding(Class.PERSONAL, "how far viewers came in which film"),
+    "Raw": Holding(Class.CONFIDENTIAL, "delivered films, as studios sent them"),
+    "RawReplica": Holding(Class.CONFIDENTIAL, "delivered films, as studios sent them"),
+    "Reports": Holding(Class.INTERNAL, "inventories and reports of what is stored"),
+    "RevocationsTable": Holding(Class.CONFIDENTIAL, "what was revoked, by whom and why"),
+    "Sessions": Holding(Class.PERSONAL, "who watches what"),
+    "Sources": Holding(Class.CONFIDENTIAL, "where each title's source lies, and its checksum"),
+    "StateChanges": Holding(Class.INTERNAL, "that jobs moved"),
+    "Studios": Holding(Class.PERSONAL, "studios' users: names and addresses"),
+    "Titles": Holding(Class.INTERNAL, "the catalog, its versions, and who changed it"),
+    "Topic": Holding(Class.CONFIDENTIAL, "what becomes of deliveries"),
+    "Valkey": Holding(Class.PERSONAL, "when a viewer asked in the last minute"),
+    "Viewers": Holding(Class.PERSONAL, "viewers: names and addresses"),
+    "Web": Holding(Class.PUBLIC, "the player's page"),
+    "Webhooks": Holding(Class.CONFIDENTIAL, "what is on its way to studios' webhooks"),
+}
+"""By the last part of a construct's path."""
+
+
+def holding_of(path: str) -> Holding:
+    """Return what the store of a construct holds.
+
+    Raises
+    ------
+    UnclassifiedStoreError
+        If nobody has said so.
+    """
+    name = path.rpartition("/")[2]
+    if name not in _CLASSES:
+        message = f"{path}: what does it hold, and how secret is that? Say so in stacks/pack/classification.py"
+        raise UnclassifiedStoreError(message)
+    return _CLASSES[name]

@@ -1,0 +1,81 @@
+"""AWS's quotas that the platform comes near to: what it needs, and what a new account has.
+
+Defaults as AWS documents them (`DATED`); those that an account may raise say by which code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stacks.assembly import Assembly
+
+DATED = "2026-11"
+
+
+class Quota(NamedTuple):
+    """One quota."""
+
+    service: str
+    name: str
+    code: str
+    """Service Quotas' own; empty: it cannot be raised there."""
+    default: int
+    needs: Callable[[Assembly], int]
+    why: str
+
+
+def _count(*types: str) -> Callable[[Assembly], int]:
+    return lambda assembly: len(assembly.of(*types))
+
+
+def _most_in_a_stack(assembly: Assembly) -> int:
+    return max((len(stack.template["Resources"]) for stack in assembly.stacks), default=0)
+
+
+def _most_rules(assembly: Assembly) -> int:
+    return sum("EventBusName" in rule.properties for rule in assembly.of("AWS::Events::Rule"))
+
+
+def _vcpus(*, spot: bool) -> Callable[[Assembly], int]:
+    def needs(assembly: Assembly) -> int:
+        resources = [environment["ComputeResources"] for environment in assembly.of("AWS::Batch::ComputeEnvironment")]
+        return sum(int(one["MaxvCpus"]) for one in resources if (one["Type"] in {"SPOT", "FARGATE_SPOT"}) is spot)
+
+    return needs
+
+
+def _longest_policies(assembly: Assembly) -> int:
+    """The statements' bytes of the largest role: IAM counts all of a role's inline policies together."""
+    sizes: dict[str, int] = {}
+    for policy in assembly.of("AWS::IAM::Policy"):
+        for role in policy["Roles"]:
+            owner = assembly.text(role, policy.stack)
+            text = assembly.text(policy["PolicyDocument"], policy.stack)
+            sizes[owner] = sizes.get(owner, 0) + len("".join(text.split()))
+    return max(sizes.values(), default=0)
+
+
+QUOTAS: tuple[Quota, ...] = (
+    Quota("EC2", "vCPUs of standard Spot instances", "L-34B43A08", 5, _vcpus(spot=True), "the encoding farm, full"),
+    Quota(
+        "EC2", "vCPUs of standard On-Demand instances", "L-1216C47A", 5, _vcpus(spot=False),
+        "titles with a deadline, and a farm that has left Spot",
+    ),
+    Quota("EC2", "Elastic IP addresses a Region", "L-0263D0A3", 5, _count("AWS::EC2::EIP"), "NAT gateways"),
+    Quota("VPC", "VPCs a Region", "L-F678F1CE", 5, _count("AWS::EC2::VPC"), "the farm's, and the rate limiter's"),
+    Quota("Lambda", "concurrent executions", "L-B99A9384", 1_000, lambda _: 1_000,
+          "new accounts may have 10; the API's stage is throttled below it"),
+    Quota("CloudFormation", "resources in a stack", "", 500, _most_in_a_stack, "the largest stack"),
+    Quota("IAM", "roles in an account", "L-FE177D64", 1_000, _count("AWS::IAM::Role"), "one a function"),
+    Quota("IAM", "characters of a role's inline policies", "", 10_240, _longest_policies, "the role that may do most"),
+    Quota("EventBridge", "rules on a bus", "L-244521F2", 300, _most_rules, "who hears what"),
+    Quota("S3", "buckets in an account", "L-DC2B2D3D", 10_000, _count("AWS::S3::Bucket"), "all Regions together"),
+    Quota("DynamoDB", "tables a Region", "L-F98FE922", 2_500, _count("AWS::DynamoDB::GlobalTable"), ""),
+    Quota("Batch", "compute environments", "L-144F0CA5", 50, _count("AWS::Batch::ComputeEnvironment"), ""),
+    Quota("Batch", "job queues", "", 50, _count("AWS::Batch::JobQueue"), ""),
+    Quota("CloudFront", "distributions in an account", "L-24B04930", 200, _count("AWS::CloudFront::Distribution"), ""),
+    Quota("API Gateway", "requests a second, an account and Region", "L-8A5B8E43", 10_000, lambda _: 10_000,
+          "the wall behind WAF and the viewer's own limit"),
+    Quota("CloudWatch", "alarms a Region", "", 5_000, _count("AWS::CloudWatch::Alarm"), "one a function and queue"),
+)  # fmt: skip

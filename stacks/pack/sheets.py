@@ -1,0 +1,232 @@
+"""Tables of an assembly, as Markdown: what is in it, who may do what, what it costs, what it needs, what it holds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from models.idle_cost import DATED as PRICES_DATED
+from models.idle_cost import REGION, idle_cost, total
+from stacks.assembly import Assembly, Resource
+from stacks.pack.classification import Class, holding_of
+from stacks.pack.diagrams import short
+from stacks.pack.quotas import DATED, QUOTAS
+
+_ACKNOWLEDGED = "aws:cdk:acknowledged-rules"
+_STORES = {
+    "AWS::CloudFront::KeyValueStore": "key-value store",
+    "AWS::Cognito::UserPool": "user pool",
+    "AWS::DynamoDB::GlobalTable": "table",
+    "AWS::ElastiCache::ServerlessCache": "cache",
+    "AWS::S3::Bucket": "bucket",
+    "AWS::SNS::Topic": "topic",
+    "AWS::SQS::Queue": "queue",
+    "AWS::SecretsManager::Secret": "secret",
+}
+_AWS_KEY = "AWS's own key"
+_RAISE = 0.8
+
+
+def sheets(assembly: Assembly, folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield each sheet: its name and its text; `folder` is the assembly's."""
+    yield "inventory", inventory(assembly)
+    yield "access", access(assembly)
+    yield "findings", findings(folder)
+    yield "cost", cost(assembly)
+    yield "quotas", quotas(assembly)
+    yield "data", data(assembly)
+
+
+def inventory(assembly: Assembly) -> str:
+    """Return how many of what each stack has, and all of them by name."""
+    counts = {
+        short(stack): Counter(body["Type"] for body in stack.template["Resources"].values())
+        for stack in assembly.stacks
+    }
+    types = sorted({kind for count in counts.values() for kind in count})
+    text = "# Resource inventory\n\n" + table(
+        ("Type", *counts, "All"),
+        (
+            (
+                f"`{kind}`",
+                *(str(count[kind] or "") for count in counts.values()),
+                str(sum(count[kind] for count in counts.values())),
+            )
+            for kind in types
+        ),
+    )
+    for stack in assembly.stacks:
+        text += f"\n## {short(stack)}\n\n`{stack.name}`, {stack.region}\n\n"
+        mine = sorted(
+            (one.path, one.type, one.logical_id) for one in assembly.resources.values() if one.stack == stack.name
+        )
+        text += table(
+            ("Construct", "Type", "Logical id"), ((f"`{below(path)}`", kind, f"`{name}`") for path, kind, name in mine)
+        )
+    return text
+
+
+def access(assembly: Assembly) -> str:
+    """Return who may do what to which resource: the policies of roles, and those of resources."""
+    grouped: dict[tuple[str, str, str, str, str], set[str]] = defaultdict(set)
+    for one in assembly.statements():
+        who = one.owner if not one.principal else f"{one.principal} (policy of {below(one.path)})"
+        grouped[one.effect, who, one.resource, one.condition, one.path.split("/")[1]].add(one.action)
+    text = "# Who may do what\n\nWhoever is not in this list may not.\n"
+    for effect in ("Allow", "Deny"):
+        rows = sorted(
+            (where, who, ", ".join(sorted(actions)), resource, condition)
+            for (said, who, resource, condition, where), actions in grouped.items()
+            if said == effect
+        )
+        text += f"\n## {effect}\n\n" + table(("Stack", "Who", "Actions", "Resource", "If"), rows)
+    return text
+
+
+def findings(folder: Path) -> str:
+    """Return what the rule packs found and nobody has acknowledged, and what was acknowledged, with its reason."""
+    report = json.loads((folder / "validation-report.json").read_text())
+    open_ones = [
+        (plugin["pluginName"], violation["ruleName"], construct["constructPath"])
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    ]
+    accepted = sorted(
+        (path.removeprefix("/"), rule.removeprefix("Annotation::"), reason)
+        for metadata in folder.glob("assembly-*/*.metadata.json")
+        for path, entries in json.loads(metadata.read_text()).items()
+        for entry in entries
+        if entry["type"] == _ACKNOWLEDGED
+        for rule, reason in entry["data"].items()
+    )
+    text = f"# Policy findings\n\n{len(open_ones)} open, {len(accepted)} acknowledged.\n"
+    if open_ones:
+        text += "\n## Open\n\n" + table(("Pack", "Rule", "Construct"), open_ones)
+    return text + "\n## Acknowledged\n\n" + table(("Construct", "Rule", "Why it is safe"), accepted)
+
+
+def cost(assembly: Assembly) -> str:
+    """Return what bills while nobody uses the platform."""
+    items = sorted(
+        idle_cost((short(stack), stack.template) for stack in assembly.stacks),
+        key=lambda item: (item.context, item.price),
+    )
+    rows = [(item.context, item.price, str(item.quantity), f"{item.usd_a_month:,.2f}") for item in items]
+    rows.append(("**all**", "", "", f"**{total(items):,.2f}**"))
+    head = f"# Cost while idle\n\nUSD a month, list prices of {REGION} as of {PRICES_DATED}.\n\n"
+    return head + table(("Stack", "What bills", "Number", "USD a month"), rows)
+
+
+def quotas(assembly: Assembly) -> str:
+    """Return what to raise before production, the most urgent first."""
+    needed = [(quota, quota.needs(assembly)) for quota in QUOTAS]
+    needed.sort(key=lambda one: one[1] / one[0].default, reverse=True)
+    rows = (
+        (quota.service, quota.name, f"{needs:,}", f"{quota.default:,}",
+         ("raise it" if quota.code else "near its end, and fixed") if needs > _RAISE * quota.default else "",
+         f"`{quota.code}`" if quota.code else "", quota.why)
+        for quota, needs in needed
+    )  # fmt: skip
+    head = f"# Quotas\n\nNeeded by the templates, beside a new account's default as of {DATED}.\n\n"
+    return head + table(("Service", "Quota", "Needs", "Default", "", "Code", "For"), rows)
+
+
+def data(assembly: Assembly) -> str:
+    """Return what each store holds, how secret that is, and how it is kept."""
+    secure = {
+        one.resource.split(".Arn")[0].lstrip("<")
+        for one in assembly.statements()
+        if one.effect == "Deny" and "aws:SecureTransport" in one.condition
+    }
+    rows = []
+    for resource in assembly.of(*_STORES):
+        held = holding_of(resource.path)
+        rows.append(
+            (list(Class).index(held.classified), below(resource.path), _STORES[resource.type], held.classified.value,
+             held.what, _encryption(assembly, resource), _transport(resource, secure), _kept(resource))
+        )  # fmt: skip
+    head = "# Data: classification and encryption\n\n"
+    columns = ("Store", "Kind", "Class", "Holds", "Encrypted by", "In transit", "Kept")
+    return head + table(columns, (row[1:] for row in sorted(rows)))
+
+
+def _encryption(assembly: Assembly, resource: Resource) -> str:
+    said = resource.properties
+    match resource.type:
+        case "AWS::S3::Bucket":
+            [rule] = said["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            default = rule["ServerSideEncryptionByDefault"]
+            return (
+                _key(assembly, resource, default.get("KMSMasterKeyID")) if default["SSEAlgorithm"] != "AES256" else "S3"
+            )
+        case "AWS::DynamoDB::GlobalTable":
+            keys = [one.get("SSESpecification", {}).get("KMSMasterKeyId") for one in said.get("Replicas", ())]
+            return (
+                _key(assembly, resource, next((key for key in keys if key), None))
+                if "SSESpecification" in said
+                else "DynamoDB"
+            )
+        case "AWS::SQS::Queue":
+            return _key(assembly, resource, said["KmsMasterKeyId"]) if "KmsMasterKeyId" in said else "SQS"
+        case "AWS::SNS::Topic":
+            return _key(assembly, resource, said.get("KmsMasterKeyId"))
+        case _:
+            return _key(assembly, resource, said.get("KmsKeyId"))
+
+
+def _key(assembly: Assembly, resource: Resource, key: Any) -> str:  # noqa: ANN401 - whatever a template may hold
+    return _AWS_KEY if key is None else below(assembly.text(key, resource.stack).strip("<>").removesuffix(".Arn"))
+
+
+def _transport(resource: Resource, secure: set[str]) -> str:
+    if resource.type in {"AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic"}:
+        return (
+            "TLS, or refused" if any(resource.path in one or one in resource.path for one in secure) else "TLS offered"
+        )
+    return "TLS only"
+
+
+def _kept(resource: Resource) -> str:
+    said = resource.properties
+    match resource.type:
+        case "AWS::S3::Bucket":
+            rules = said.get("LifecycleConfiguration", {}).get("Rules", ())
+            days = sorted({rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule})
+            ways = [f"parts go after {', '.join(map(str, days))} days"] if days else []
+            ways += ["versions"] if said.get("VersioningConfiguration") else []
+            ways += ["replicated"] if said.get("ReplicationConfiguration") else []
+            return ", ".join(ways)
+        case "AWS::DynamoDB::GlobalTable":
+            ways = ["until its time"] if said.get("TimeToLiveSpecification") else []
+            restorable = all(
+                one.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
+                for one in said["Replicas"]
+            )
+            ways += ["restorable to the second"] if restorable else []
+            ways += ["in several Regions"] if len(said["Replicas"]) > 1 else []
+            return ", ".join(ways)
+        case "AWS::SQS::Queue":
+            hours = said.get("MessageRetentionPeriod", 345_600) // 3600
+            return f"{hours // 24} days" if hours >= 24 else f"{hours} h"  # noqa: PLR2004 - a day's
+        case _:
+            return ""
+
+
+def below(path: str) -> str:
+    """Return a construct's path below its profile."""
+    return path.strip("<>").partition("/")[2] or path
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    names = tuple(columns)
+    lines = [
+        names,
+        ["---"] * len(names),
+        *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,58 @@
+"""Write the pack of an assembly, beside its templates; ``make synth`` does."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from stacks.assembly import read
+from stacks.pack.diagrams import diagrams
+from stacks.pack.sheets import sheets
+
+_RENDER = Path(__file__).with_name("render.mjs")
+_FOLDER = "pack"
+_HEAD = """\
+# The reviewer's pack
+
+Written by `make synth` from the templates beside it. Nothing in it is typed by hand, but for what each store holds, the
+prices and the quotas' defaults.
+
+"""
+
+
+class PackError(Exception):
+    """The pack cannot be written; the message says the remedy."""
+
+
+def write_pack(assembly_folder: Path) -> Path:
+    """Write the pack of an assembly, and return its folder.
+
+    Raises
+    ------
+    AssemblyUnreadableError
+        If the folder holds no assembly.
+    PackError
+        If the pictures cannot be drawn.
+    """
+    assembly, folder = read(assembly_folder), assembly_folder / _FOLDER
+    folder.mkdir(exist_ok=True)
+    index = _HEAD
+    for name, text in sheets(assembly, assembly_folder):
+        (folder / f"{name}.md").write_text(text)
+        index += f"- [{text.partition(chr(10))[0].removeprefix('# ')}]({name}.md)\n"
+    drawn: list[Path] = []
+    for name, graph in diagrams(assembly):
+        drawn.append(folder / f"{name}.dot")
+        drawn[-1].write_text(graph)
+        index += f"- ![{name}]({name}.svg)\n"
+    try:
+        # The virtual environment's node.
+        subprocess.run(["node", str(_RENDER), *map(str, drawn)], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", "") or str(error)
+        message = f"no picture can be drawn: run `make setup`, which brings what draws them ({said.strip()})"
+        raise PackError(message) from error
+    for path in drawn:
+        path.unlink()
+    (folder / "README.md").write_text(index)
+    return folder
