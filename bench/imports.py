@@ -1,6 +1,7 @@
 """What a cold start imports: each module of playback's handlers, beside the libraries that all of them need.
 
-It is processor time, which is the wall clock's where nothing else runs. A function has no `awscrt`, which botocore imports where it finds it, so it is hidden here.
+It is processor time, which is the wall clock's where nothing else runs. A function has no `awscrt`, which botocore
+imports where it finds it, so it is hidden here.
 """
 
 from __future__ import annotations
