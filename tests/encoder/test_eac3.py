@@ -63,7 +63,7 @@ def test_a_second_substream_is_counted(tmp_path):
 @pytest.mark.parametrize(
     "damaged",
     [
-        lambda stream: b"",
+        lambda _: b"",
         lambda stream: b"RIFF" + stream,
         lambda stream: stream[: frame_bytes(stream)] + b"\0" + stream[frame_bytes(stream) :],
         lambda stream: stream[:-1],
