@@ -248,9 +248,8 @@ def test_whoever_says_something_else_of_it_is_not_verified(passed, studio):
     [
         (lambda made: made, "AUDIO_CODEC_NOT_ALLOWED", "track 3 is eac3 without Atmos"),
         (lambda made: announce(made, frames=slice(1, None)), "ATMOS_INVALID", "1 of 144 frames are without it"),
-        (lambda made: announce(made, complexity=17), "ATMOS_INVALID", "the complexity index is 17"),
     ],
-    ids=["plain", "not all of it", "too complex"],
+    ids=["plain", "not all of it"],
 )
 def test_what_is_no_atmos_is_refused_with_the_reason(deliver, tmp_path, request, spoilt, code, told):
     made = spoilt(make_eac3(tmp_path / "sound.eac3", duration_s=LENGTH_S))
