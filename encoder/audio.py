@@ -32,7 +32,8 @@ def encode_audio(*, plan: str, track: str, store: ObjectStore, claims: Claims) -
     """Encode a track of the plan, once, and write a `LoudnessReport` beside it.
 
     It is decoded and mixed once, measured, and encoded with one gain for the whole of it; then what was encoded is
-    measured. If its peaks are too high then, it is encoded again with less gain.
+    measured. If its peaks are too high then, it is encoded again with less gain. Dolby Atmos is neither mixed nor
+    encoded: its frames are taken as they are, and measured.
 
     Raises
     ------
@@ -49,8 +50,15 @@ def encode_audio(*, plan: str, track: str, store: ObjectStore, claims: Claims) -
     def make(folder: Path) -> Path:
         mixed, encoded = folder / "mixed.wav", folder / "audio.mp4"
         with Window(store, work.plan.source) as source:
-            _mix(source.url, mixed, track=recipe, work=work)
-        report = _encode_as_loud(mixed, encoded, track=recipe, folder=folder)
+            if recipe.atmos is None:
+                _mix(source.url, mixed, track=recipe, work=work)
+            else:
+                _take(source.url, encoded, track=recipe)
+        if recipe.atmos is None:
+            report = _encode_as_loud(mixed, encoded, track=recipe, folder=folder)
+        else:
+            heard = measure(encoded, folder=folder)
+            report = LoudnessReport(track=track, before=heard, gain_db=0.0, after=heard)
         say("encoded", **report.model_dump(mode="json"))
         store.write(report, work.loudness_file(track))
         return encoded
@@ -71,6 +79,14 @@ def _mix(source: Media, mixed: Path, *, track: AudioTrack, work: Work) -> None:
     ffmpeg(
         *(*untrusted(source), "-i", source, "-filter_complex", graph, "-map", "[mixed]"),
         *("-c:a", "pcm_f32le", "-rf64", "auto", *NO_METADATA, mixed),
+    )
+
+
+def _take(source: Media, taken: Path, *, track: AudioTrack) -> None:
+    """Write the frames of Atmos as they were delivered; the first is heard with the first picture."""
+    ffmpeg(
+        *(*untrusted(source), "-i", source, "-map", f"0:a:{track.streams[0]}", "-c", "copy"),
+        *("-bsf:a", "setts=ts=PTS-STARTPTS", *NO_METADATA, "-movflags", "+faststart", taken),
     )
 
 

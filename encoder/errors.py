@@ -92,6 +92,10 @@ class LoudnessError(PermanentError):
     """Sound, encoded, is not as loud as it should be, or louder than it may be."""
 
 
+class SoundUnreadableError(PermanentError):
+    """A stream of sound is not the E-AC-3 that it is said to be."""
+
+
 class PackagingError(PermanentError):
     """What the packager wrote is not what the plan says."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Literal
 
 from encoder.mediainfo import MediaInfo, Track
@@ -13,6 +14,7 @@ from lambdas.common.media import (
     AudioFacts,
     AudioRole,
     Chromaticity,
+    Eac3Facts,
     HdrFacts,
     MasteringDisplay,
     MediaFacts,
@@ -32,12 +34,26 @@ _SUBSAMPLINGS: dict[tuple[int | None, int | None], Subsampling] = {
     (1, 1): "4:2:0",
 }
 _ROLES = {"visual_impaired": AudioRole.DESCRIPTION, "comment": AudioRole.COMMENTARY}
+_NO_EAC3: Mapping[int, Eac3Facts] = MappingProxyType({})
 _GREY_COMPONENTS = 2
 """Luma, and alpha perhaps."""
 
 
-def media_facts(found: Probe, *, media_info: MediaInfo, video: VideoFacts | None, most_audio_tracks: int) -> MediaFacts:
-    """Return the facts of a file; of its tracks of sound the first `most_audio_tracks`."""
+def media_facts(
+    found: Probe,
+    *,
+    media_info: MediaInfo,
+    video: VideoFacts | None,
+    most_audio_tracks: int,
+    eac3: Mapping[int, Eac3Facts] = _NO_EAC3,
+) -> MediaFacts:
+    """Return the facts of a file; of its tracks of sound the first `most_audio_tracks`.
+
+    Parameters
+    ----------
+    eac3
+        What the frames of E-AC-3 say, by the index of the stream.
+    """
     timecodes = (found.format.tags, *(stream.tags for stream in found.streams))
     return MediaFacts(
         container=container(found),
@@ -46,7 +62,7 @@ def media_facts(found: Probe, *, media_info: MediaInfo, video: VideoFacts | None
         timecode=next((code for tags in timecodes if _TIMECODE.fullmatch(code := tags.get("timecode", ""))), None),
         writing_application=_plain(media_info.container.application if media_info.container else None),
         video=video,
-        audio=tuple(_audio(stream) for stream in found.sound[:most_audio_tracks]),
+        audio=tuple(_audio(stream, eac3.get(stream.index)) for stream in found.sound[:most_audio_tracks]),
     )
 
 
@@ -119,7 +135,7 @@ def video_facts(
     )
 
 
-def _audio(stream: Stream) -> AudioFacts:
+def _audio(stream: Stream, eac3: Eac3Facts | None) -> AudioFacts:
     tags = stream.tags
     return AudioFacts(
         codec=stream.codec_name,
@@ -132,6 +148,7 @@ def _audio(stream: Stream) -> AudioFacts:
         role=next((role for disposition, role in _ROLES.items() if stream.disposition.get(disposition)), None),
         start_s=stream.start_time,
         duration_s=stream.duration,
+        eac3=eac3,
     )
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from encoder import mediainfo
-from encoder.errors import AddressError, ObjectMissingError, ToolFailedError, ToolKilledError
+from encoder import eac3, mediainfo
+from encoder.errors import (
+    AddressError,
+    ObjectMissingError,
+    SoundUnreadableError,
+    ToolFailedError,
+    ToolKilledError,
+)
 from encoder.facts import frame_rate, media_facts, video_facts
 from encoder.log import say
 from encoder.mediainfo import MediaInfo
@@ -18,7 +24,7 @@ from encoder.storage import ObjectStore, parse_uri
 from encoder.tools import Media, ffmpeg, threads, untrusted
 from encoder.window import Window
 from lambdas.common.keys import delivery_of
-from lambdas.common.media import MediaFacts, ObjectRef, VideoFacts
+from lambdas.common.media import Eac3Facts, MediaFacts, ObjectRef, VideoFacts
 from lambdas.ingestion.models import (
     MAX_AUDIO_TRACKS,
     DeliveryManifest,
@@ -30,6 +36,7 @@ from lambdas.ingestion.models import (
 
 AnswerT = TypeVar("AnswerT")
 
+_EAC3 = "eac3"
 _FRAME = re.compile(r"^frame=(\d+)$", re.MULTILINE)
 _MOST_SUBTITLES_BYTES = 16 * 1024**2
 _CUE = re.compile(r"^.*-->.*$", re.MULTILINE)
@@ -130,13 +137,21 @@ class _Inspection:
         rate = frame_rate(picture) if picture else None
         if picture and not rate:
             raise _UnreadableError("the picture has no frame rate")
-        frames = self._decode(picture)
+        with tempfile.TemporaryDirectory() as folder:
+            compressed = {
+                stream.index: Path(folder) / f"{stream.index}.eac3"
+                for stream in self._found.sound[:MAX_AUDIO_TRACKS]
+                if stream.codec_name == _EAC3
+            }
+            frames = self._decode(picture, compressed)
+            said = {index: self._eac3(path) for index, path in compressed.items()}
         media_info = self._asked(lambda: mediainfo.read(self._film, timeout_s=_PROBE_TIMEOUT_S), otherwise=MediaInfo())
         facts = media_facts(
             self._found,
             media_info=media_info,
             video=self._video(picture, rate=rate, frames=frames, media_info=media_info) if picture and rate else None,
             most_audio_tracks=MAX_AUDIO_TRACKS + 1,
+            eac3={index: found for index, found in said.items() if found},
         )
         return facts, self._error
 
@@ -161,6 +176,13 @@ class _Inspection:
             track=media_info.picture,
         )
 
+    def _eac3(self, stream: Path) -> Eac3Facts | None:
+        try:
+            return eac3.facts(stream) if stream.is_file() else None
+        except SoundUnreadableError as error:
+            self._complain(str(error))
+            return None
+
     def _asked(self, ask: Callable[[], AnswerT], *, otherwise: AnswerT) -> AnswerT:
         try:
             return ask()
@@ -174,14 +196,19 @@ class _Inspection:
     def _complain(self, complaint: str) -> None:
         self._error = self._error or complaint
 
-    def _decode(self, picture: Stream | None) -> int:
-        """Decode every frame of picture and sound; return the frames of picture."""
+    def _decode(self, picture: Stream | None, compressed: Mapping[int, Path]) -> int:
+        """Decode every frame of picture and sound; return the frames of picture.
+
+        Streams of sound that are `compressed` are written to files as they are, by their indices, so that the source is
+        read once.
+        """
         strict = ("-xerror", "-err_detect", "explode", *untrusted(self._film), "-threads", str(threads()))
         which = (*(("-map", f"0:{picture.index}") if picture else ()), "-map", "0:a?")
         quietly = ("-fps_mode", "passthrough", "-f", "null", "-progress", "pipe:1", "-")
+        kept = [part for index, path in compressed.items() for part in ("-map", f"0:{index}", "-c", "copy", path)]
         limit_s = min(self._reading_s + _SLOWEST_DECODER * self._found.format.duration, _DECODING_LIMIT_S)
         try:
-            progress = ffmpeg(*strict, "-i", self._film, *which, *quietly, timeout_s=limit_s)
+            progress = ffmpeg(*strict, "-i", self._film, *which, *quietly, *kept, timeout_s=limit_s)
         except ToolFailedError as error:
             progress = error.output
             self._complain(self._said(error))

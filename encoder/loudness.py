@@ -14,6 +14,8 @@ METER = "ebur128=metadata=1:peak=true:dualmono=true"
 
 Mono is measured as it is heard, on two speakers: 3 LU louder than on one.
 """
+AS_MIXED = ("-drc_scale", "0")
+"""Options of the input: E-AC-3 is measured as it was mixed, and not compressed for quiet rooms as it asks for."""
 _GATE_LKFS = -70.0
 
 
@@ -36,7 +38,11 @@ def measure(sound: Path, *, folder: Path) -> Loudness:
     # The run is at home in `folder`: a path may hold what means something else to a filter.
     meter = ("-af", f"{METER},ametadata=print:file={listing.name}")
     quietly = ("-hide_banner", "-nostdin", "-nostats", "-v", "error")
-    run(Tool.FFMPEG, [*quietly, "-i", sound.resolve(), "-map", "0:a:0", *meter, "-f", "null", "-"], cwd=folder)
+    run(
+        Tool.FFMPEG,
+        [*quietly, *AS_MIXED, "-i", sound.resolve(), "-map", "0:a:0", *meter, "-f", "null", "-"],
+        cwd=folder,
+    )
     found = read(listing)
     return Loudness(integrated_lkfs=found.integrated_lkfs, true_peak_dbtp=found.true_peak_dbtp)
 

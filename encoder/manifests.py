@@ -19,6 +19,8 @@ _MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 _KID = "{urn:mpeg:cenc:2013}default_KID"
 _PSSH = "{urn:mpeg:cenc:2013}pssh"
 _PURPOSE, _FOR_THE_BLIND, _FOR_THE_DEAF = "urn:tva:metadata:cs:AudioPurposeCS:2007", "1", "2"
+_EXTENSION = "tag:dolby.com,2018:dash:EC3_ExtensionType:2018"
+_COMPLEXITY = "tag:dolby.com,2018:dash:EC3_ExtensionComplexityIndex:2018"
 _DESCRIBES, _TRANSCRIBES = "public.accessibility.describes-video", "public.accessibility.transcribes-spoken-dialog"
 _FORCED_ROLE = "forced-subtitle"
 _SOUND_CODECS = ("mp4a.", "ac-3", "ec-3")
@@ -53,10 +55,13 @@ class Sound(NamedTuple):
     codecs: str | None
     """As RFC 6381 has it; in HLS, of the variants with its group."""
     channels: str | None
+    """How many; in HLS, of Atmos ``16/JOC``."""
     called: str | None
     """Its role in DASH, its name in HLS."""
     describes: bool
     """Whether it is for those who do not see the picture."""
+    complexity: str | None = None
+    """The complexity index of Dolby Atmos in DASH; in HLS it is among the channels."""
 
 
 class Text(NamedTuple):
@@ -286,7 +291,13 @@ def _dash_sound(choice: Any, made: Any) -> Sound | None:  # noqa: ANN401 - XML e
         channels=None if channels is None else channels.get("value"),
         called=_roles(choice),
         describes=_serves(choice, _FOR_THE_BLIND),
+        complexity=_complexity(made),
     )
+
+
+def _complexity(made: Any) -> str | None:  # noqa: ANN401 - an XML element
+    told = {found.get("schemeIdUri"): found.get("value") for found in made.iterfind(f"{_MPD}SupplementalProperty")}
+    return told.get(_COMPLEXITY) if told.get(_EXTENSION) == "JOC" else None
 
 
 def _dash_text(choice: Any, made: Any) -> Text | None:  # noqa: ANN401 - XML elements

@@ -22,7 +22,8 @@ from encoder.tools import Tool, run
 from lambdas.common.keys import VersionLayout
 from lambdas.common.ladder import Codec, DynamicRange
 from lambdas.common.media import UNDETERMINED, AudioRole, HdrFacts, SubtitleKind, SubtitleSource, Tier
-from lambdas.encoding.models import AudioTrack, VideoRecipe
+from lambdas.encoding.models import AudioTrack, SoundCodec, VideoRecipe
+from lambdas.encoding.sound import ATMOS
 
 # What stands in the initialisation of picture and sound, and in the DASH manifest; in HLS, FairPlay beside it.
 _PROTECTION_SYSTEMS = "Common,Widevine,PlayReady,FairPlay"
@@ -54,6 +55,7 @@ TEXT_ROLES: Mapping[SubtitleKind, str] = MappingProxyType(
 """The roles of text in the DASH manifest (ISO/IEC 23009-1, 5.8.5.5)."""
 # In HLS, each format is a group, and each rung is offered with either: WebVTT first, which every player knows.
 _TEXT_MEDIA = "#EXT-X-MEDIA:TYPE=SUBTITLES,"
+_SOUND_MEDIA, _GROUP = "#EXT-X-MEDIA:TYPE=AUDIO,", re.compile(r'GROUP-ID="[^"]*"')
 _WEBVTT_GROUP, _IMSC1_GROUP = "subtitles", "subtitles-imsc1"
 _TTML = re.compile(
     r'bandwidth="\d+" codecs="stpp"(?P<rest>[^>]*>\s*<SegmentTemplate[^>]* initialization="(?P<init>[^"]+)")'
@@ -85,7 +87,7 @@ def package_streams(
     Raises
     ------
     PackagingError
-        If a rung's tier has no key.
+        If a rung's tier has no key, or Atmos nothing to stand beside it.
     ToolFailedError
         If the packager refuses an input.
     """
@@ -95,7 +97,7 @@ def package_streams(
     for recipe in work.plan.video:
         if recipe.tier not in tiers:
             raise PackagingError(f"the plan has no {recipe.tier} key, which rung {recipe.rung} needs")
-    winding = work.plan.winding
+    winding, beside = work.plan.winding, _beside_atmos(work)
     streams = [_video(recipe, video[recipe.rung], winds=recipe in winding) for recipe in work.plan.video]
     streams += [_trick(recipe, video[recipe.rung]) for recipe in winding]
     streams += [
@@ -130,7 +132,8 @@ def package_streams(
     for playlist in (out / VersionLayout.MEDIA_PLAYLISTS).glob("*.m3u8"):
         playlist.write_text(_corrected(playlist.read_text(encoding="utf-8")), encoding="utf-8")
     hls = out / VersionLayout.HLS
-    hls.write_text(_selectable(hls.read_text(encoding="utf-8")), encoding="utf-8")
+    listed = _filled(_selectable(hls.read_text(encoding="utf-8")), beside)
+    hls.write_text(listed, encoding="utf-8")
 
 
 def told_light(work: Work) -> Iterator[tuple[str, HdrFacts]]:
@@ -225,9 +228,14 @@ def _audio(track: AudioTrack, path: Path, *, role: str) -> str:
         f"hls_name={track.label}",
         f"dash_roles={role}",
         # By the label the packager keeps apart what is not the same sound at another bit rate.
-        *(() if track.label == track.language else (f"dash_label={track.label}",)),
+        *(() if (label := _dash_label(track)) == track.language else (f"dash_label={label}",)),
         *(_DESCRIBES if track.role is AudioRole.DESCRIPTION else ()),
     )
+
+
+def _dash_label(track: AudioTrack) -> str:
+    # Atmos is no other bit rate of the E-AC-3 beside it: a player must not change between them by itself.
+    return track.label if track.atmos is None else f"{track.label} Dolby Atmos"
 
 
 def _subtitles(subtitle: SubtitleSource, path: Path) -> Iterator[str]:
@@ -282,6 +290,46 @@ def _selectable(multivariant: str) -> str:
         f"{line},AUTOSELECT=YES" if line.startswith(_TEXT_MEDIA) and "AUTOSELECT=" not in line else line
         for line in multivariant.split("\n")
     )
+
+
+def _beside_atmos(work: Work) -> tuple[AudioTrack, ...]:
+    """Return what stands in the group of Atmos for the languages and roles that it lacks: E-AC-3, which it is coded in.
+
+    Of each the best that takes no more bits than Atmos does: those are what the group's variants are listed with.
+
+    Raises
+    ------
+    PackagingError
+        If the plan has no E-AC-3 of one of them.
+    """
+    atmos = [track for track in work.plan.audio if track.atmos is not None]
+    if not atmos:
+        return ()
+    most = max(track.bitrate_kbps for track in atmos)
+    found: dict[str, AudioTrack] = {}
+    for track in sorted(work.plan.audio, key=lambda track: (track.bitrate_kbps <= most, track.bitrate_kbps)):
+        if track.codec is SoundCodec.EAC3 and track.atmos is None:
+            found[track.label] = track
+    missing = [label for label in dict.fromkeys(track.label for track in work.plan.audio) if label not in found]
+    there = {track.label for track in atmos}
+    if lacking := sorted({*missing} - there):
+        raise PackagingError(
+            f"the plan has no E-AC-3 of {', '.join(lacking)} to stand beside Atmos: add a recipe of E-AC-3 to the sound"
+        )
+    return tuple(track for label, track in found.items() if label not in there)
+
+
+def _filled(multivariant: str, beside: Sequence[AudioTrack]) -> str:
+    """List tracks in the group of Atmos as well: groups have the same members (RFC 8216, 4.3.4.1.1).
+
+    The packager lists a track in one group only.
+    """
+    playlists = {f'URI="{_relative(VersionLayout.playlist(f"audio_{track.name}"))}"' for track in beside}
+    lines = multivariant.split("\n")
+    listed = [line for line in lines if line.startswith(_SOUND_MEDIA) and playlists & set(line.split(","))]
+    last = max((at for at, line in enumerate(lines) if f'GROUP-ID="{ATMOS}"' in line), default=-1)
+    added = [_GROUP.sub(f'GROUP-ID="{ATMOS}"', line) for line in listed]
+    return "\n".join((*lines[: last + 1], *added, *lines[last + 1 :]))
 
 
 def _corrected(playlist: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from encoder.audio import BLOCK, SAMPLE_RATE_HZ
 from encoder.claims import Claims
 from encoder.cues import Cue, cues_of, until
+from encoder.eac3 import complexity_in
 from encoder.errors import (
     ManifestUnreadableError,
     ObjectMissingError,
@@ -126,6 +127,7 @@ class _Verification:
         self._complete(dash, of=_DASH)
         self._complete(hls, of=_HLS)
         self._light(present)
+        self._atmos(present)
         for recipe in self._work.plan.video:
             self._scored(recipe.rung)
         # Both manifests speak of the same segments, but for files of WebVTT.
@@ -237,6 +239,16 @@ class _Verification:
             init = self._published.within(f"{folder}/{VersionLayout.INIT}")
             if init in present and light_of(self._read(init)) != light_boxes(hdr):
                 self._fault(init, "it does not say of the mastering display and of its light what the source said")
+
+    def _atmos(self, present: set[str]) -> None:
+        """See that the initialisation of sound announces Dolby Atmos where it was delivered, and nowhere else."""
+        for sound in self._work.plan.audio:
+            init = self._published.within(f"{VersionLayout.audio(sound.name)}/{VersionLayout.INIT}")
+            if sound.codec is not SoundCodec.EAC3 or init not in present:
+                continue
+            found = complexity_in(self._read(init))
+            if found != sound.atmos:
+                self._fault(init, f"it announces {_atmos(found)}, where the plan has {_atmos(sound.atmos)}")
 
     def _announced(self, tracks: tuple[Track, ...], *, formats: frozenset[str], of: str) -> None:
         """See that a manifest names the key of picture and sound to every protection system."""
@@ -373,9 +385,10 @@ class _Verification:
         expected = Sound(
             language=None if sound.language == UNDETERMINED else shortest(sound.language),
             codecs=_SOUND_CODECS[sound.codec],
-            channels=str(sound.channels),
+            channels=f"{sound.atmos}/JOC" if sound.atmos and track.playlist else str(sound.channels),
             called=sound.label if track.playlist else dash_role(sound, first=self._work.plan.audio[0]),
             describes=sound.role is AudioRole.DESCRIPTION,
+            complexity=str(sound.atmos) if sound.atmos and not track.playlist else None,
         )
         self._told(folder, track.sound, expected, of=of)
 
@@ -501,6 +514,10 @@ class _Verification:
 
 def _first_middle_last(track: Track) -> tuple[int, int, int]:
     return 0, len(track.segments) // 2, len(track.segments) - 1
+
+
+def _atmos(complexity: int | None) -> str:
+    return "no Atmos" if complexity is None else f"Atmos of complexity {complexity}"
 
 
 def _listed_s(track: Track) -> float:

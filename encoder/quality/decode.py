@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from encoder.color import JPEG
-from encoder.loudness import METER
+from encoder.loudness import AS_MIXED, METER
 from encoder.quality.source import Source
 from encoder.quality.sprites import SpriteLayout
 from encoder.tools import Tool, run, threads, untrusted
@@ -124,7 +124,7 @@ def decode(source: Source, *, folder: Path, layout: SpriteLayout) -> Decoded:
     media = source.media.resolve() if isinstance(source.media, Path) else source.media
     run(
         Tool.FFMPEG,
-        [*options, *untrusted(media), "-threads", workers, "-i", media, *filters, *outputs],
+        [*options, *untrusted(media), "-threads", workers, *AS_MIXED, "-i", media, *filters, *outputs],
         cwd=folder,
         timeout_s=source.patience_s,
     )

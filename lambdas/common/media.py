@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -95,6 +96,12 @@ class AudioRole(StrEnum):
     """The film's sound, with what happens on the screen told to those who do not see it."""
 
 
+_TITLES = (
+    (re.compile(r"\bcommentary\b", re.IGNORECASE), AudioRole.COMMENTARY),
+    (re.compile(r"\b(described|descriptive|audio description)\b", re.IGNORECASE), AudioRole.DESCRIPTION),
+)
+
+
 class MasteringDisplay(Record):
     """The display on which a film was graded (SMPTE ST 2086)."""
 
@@ -143,6 +150,26 @@ class VideoFacts(Record):
     hdr: HdrFacts | None = Field(default=None, description="none: standard dynamic range")
 
 
+SAMPLES_PER_ATMOS_FRAME = 1536
+"""Of E-AC-3: six blocks of 256, at 48 kHz 32 ms."""
+
+
+class Eac3Facts(Record):
+    """What the frames of a stream of E-AC-3 say, from the first to the last (ETSI TS 102 366, TS 103 420)."""
+
+    frames: int
+    atmos_frames: int = Field(description="those that announce Dolby Atmos (JOC)")
+    complexity: int | None = Field(description="of Atmos, its index; none: the frames are not of one mind, or without")
+    whole_frames: bool = Field(description="each has 1,536 samples, as Atmos has to")
+    substreams: int = Field(description="one, up to 5.1")
+    bitrate_kbps: int
+
+    @property
+    def duration_s(self) -> float:
+        """How long whole frames last at 48 kHz."""
+        return self.frames * SAMPLES_PER_ATMOS_FRAME / 48_000
+
+
 class AudioFacts(Record):
     """An audio stream as the tools found it; none stands for what the file does not say."""
 
@@ -156,6 +183,18 @@ class AudioFacts(Record):
     role: AudioRole | None = Field(default=None, description="by the container's disposition; none: it does not say")
     start_s: float | None = None
     duration_s: float | None = None
+    eac3: Eac3Facts | None = Field(default=None, description="none: it is no E-AC-3, or unreadable")
+
+    @property
+    def purpose(self) -> AudioRole:
+        """What it is for: by the container's disposition, else by its title."""
+        said = (role for words, role in _TITLES if words.search(self.title or ""))
+        return self.role or next(said, AudioRole.MAIN)
+
+    @property
+    def is_atmos(self) -> bool:
+        """Whether Dolby Atmos is in it."""
+        return self.eac3 is not None and self.eac3.atmos_frames > 0
 
 
 class MediaFacts(Record):

@@ -164,6 +164,9 @@ class AudioTrack(Record):
     channels: int
     bitrate_kbps: int
     loudness: LoudnessTarget
+    atmos: int | None = Field(
+        default=None, description="the complexity index of Dolby Atmos: it stays as delivered; none: it is encoded"
+    )
 
     @property
     def label(self) -> str:
@@ -368,9 +371,9 @@ class LoudnessReport(Record):
     """What was measured of a track of sound, and what was done about it."""
 
     track: str
-    before: Loudness = Field(description="mixed to its channels, and not yet encoded")
+    before: Loudness = Field(description="mixed to its channels, and not yet encoded; of Atmos, of its 5.1, decoded")
     gain_db: float
-    after: Loudness = Field(description="encoded, and decoded again")
+    after: Loudness = Field(description="encoded, and decoded again; of Atmos, the same")
 
 
 class Making(Record):

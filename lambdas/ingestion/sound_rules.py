@@ -30,14 +30,18 @@ def too_many_tracks(name: str, facts: MediaFacts) -> Finding | None:
 
 
 def codec(name: str, facts: MediaFacts) -> Finding | None:
-    """PCM of 16, 24 or 32 bits, or AAC."""
-    wrong = _tracks(facts, lambda audio: audio.codec not in CODECS, say=lambda audio: audio.codec)
+    """PCM of 16, 24 or 32 bits, or AAC; and E-AC-3, if it is Dolby Atmos."""
+    wrong = _tracks(
+        facts,
+        lambda audio: audio.codec not in CODECS and not audio.is_atmos,
+        say=lambda audio: f"{audio.codec} without Atmos" if audio.eac3 else audio.codec,
+    )
     if not wrong:
         return None
     return finding(
         "AUDIO_CODEC_NOT_ALLOWED",
         subject=name,
-        message=f"the codec of {wrong}; allowed are PCM of 16, 24 or 32 bits, and AAC",
+        message=f"the codec of {wrong}; allowed are PCM of 16, 24 or 32 bits, AAC, and E-AC-3 with Atmos",
         remedy=f"Choose PCM with 24 bits where you can: {EXPORT_AGAIN}.",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lambdas.common.events import Finding
-from lambdas.ingestion import color_rules, media_rules, picture_rules, sound_rules
+from lambdas.ingestion import atmos_rules, color_rules, media_rules, picture_rules, sound_rules
 from lambdas.ingestion.findings import EXPORT_AGAIN, finding, limited
 from lambdas.ingestion.models import DeliveryManifest, FileInspection, InspectionReport, ManifestFile, Role
 
@@ -145,5 +145,5 @@ def _damaged(file: ManifestFile, measured: FileInspection) -> Finding | None:
 FileRule = Callable[[ManifestFile, FileInspection], Finding | None]
 _SUBTITLE_RULES: tuple[FileRule, ...] = (_subtitles,)
 _FEATURE_RULES: tuple[FileRule, ...] = (_imf, _not_media, _damaged)
-_MEDIA_RULES = (*media_rules.RULES, *sound_rules.RULES)
+_MEDIA_RULES = (*media_rules.RULES, *sound_rules.RULES, *atmos_rules.RULES)
 _VIDEO_RULES = (*picture_rules.RULES, *color_rules.RULES)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lambdas.common.media import AudioFacts, AudioRole
+from lambdas.common.media import AudioFacts, AudioRole, Eac3Facts
 from lambdas.encoding.models import LoudnessTarget, SoundCodec, SoundRecipe, SoundRules
 from lambdas.encoding.sound import tracks_of
 from stacks.sound import PRODUCTION_SOUND, SANDBOX_SOUND
@@ -113,6 +113,36 @@ class TestRoles:
             ("en_2_stereo_128k", "en 2"),
             ("en_commentary_stereo_128k", "en commentary"),
         ]
+
+
+def atmos(language="en", **facts):
+    said = {"atmos_frames": 9, "complexity": 16, "whole_frames": True, "substreams": 1, "bitrate_kbps": 768}
+    eac3 = Eac3Facts(frames=9, **said)
+    return AudioFacts(codec="eac3", channels=6, sample_rate_hz=48_000, language=language, eac3=eac3, **facts)
+
+
+class TestAtmos:
+    def test_a_stream_of_it_is_one_track_behind_the_others_and_stays_as_it_is(self):
+        tracks = tracks_of((atmos(), sound(6), sound(2, "de")), BOTH)
+        assert [(track.name, track.streams) for track in tracks] == [
+            ("en_stereo_128k", (1,)),
+            ("en_ac3_51_448k", (1,)),
+            ("de_stereo_128k", (2,)),
+            ("de_ac3_stereo_192k", (2,)),
+            ("en_atmos_768k", (0,)),
+        ]
+        assert [track.atmos for track in tracks] == [None] * 4 + [16]
+        # Its members are called as those of the other groups are.
+        assert (tracks[-1].label, tracks[-1].recipe, tracks[-1].codec) == ("en", "atmos", SoundCodec.EAC3)
+
+    def test_beside_it_recipes_of_surround_are_used_for_sound_in_stereo(self):
+        assert names(sound(), atmos(), rules=BOTH) == ["en_stereo_128k", "en_ac3_stereo_192k", "en_atmos_768k"]
+
+    def test_that_of_a_commentary_is_called_so(self):
+        assert names(sound(), sound(title="Commentary"), atmos(title="Commentary"))[-1] == "en_commentary_atmos_768k"
+
+    def test_two_mono_streams_are_a_pair_with_atmos_between_them(self):
+        assert tracks_of((sound(1), atmos(), sound(1)), STEREO)[0].streams == (0, 2)
 
 
 FOUND = st.lists(

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from lambdas.common.media import Chromaticity, HdrFacts, MasteringDisplay, MediaFacts, Transfer
+from lambdas.common.media import AudioRole, Chromaticity, Eac3Facts, HdrFacts, MasteringDisplay, MediaFacts, Transfer
 from lambdas.ingestion.models import MAX_AUDIO_TRACKS, DeliveryManifest, FileInspection, InspectionReport
 from lambdas.ingestion.picture_rules import FRAME_RATES
 from lambdas.ingestion.validation import validate
@@ -41,6 +41,21 @@ def picture(**changes) -> dict:
 
 def sound(**changes) -> dict:
     return {"facts": facts(audio=(samples.AUDIO, samples.AUDIO.model_copy(update=changes)))}
+
+
+EAC3 = Eac3Facts(
+    frames=781, atmos_frames=781, complexity=16, whole_frames=True, substreams=1, bitrate_kbps=768
+)  # fmt: skip
+ATMOS = samples.AUDIO.model_copy(
+    update={"codec": "eac3", "channels": 6, "channel_layout": "5.1(side)", "bit_depth": None, "eac3": EAC3}
+)
+
+
+def atmos(*others, **changes) -> dict:
+    """PCM, and Atmos beside it whose facts, or whose frames, are changed."""
+    of_frames = {name: changes.pop(name) for name in list(changes) if name in Eac3Facts.model_fields}
+    changes["eac3"] = EAC3.model_copy(update=of_frames)
+    return {"facts": facts(audio=(samples.AUDIO, ATMOS.model_copy(update=changes), *others))}
 
 
 P3_DISPLAY = MasteringDisplay(
@@ -141,6 +156,22 @@ def test_a_film_without_sound_may_have_lost_it():
         # At 24 frames a second, a frame and 40 ms are 81.7 ms.
         (sound(duration_s=24.918), "TRACKS_DIFFER"),
         (sound(duration_s=25.082), "TRACKS_DIFFER"),
+        (atmos(atmos_frames=0, complexity=None), "AUDIO_CODEC_NOT_ALLOWED"),
+        (sound(codec="eac3", channels=6, channel_layout="5.1(side)"), "AUDIO_CODEC_NOT_ALLOWED"),
+        (atmos(atmos_frames=780, complexity=None), "ATMOS_INVALID"),
+        *((atmos(complexity=index), "ATMOS_INVALID") for index in (None, 0, 17)),
+        (atmos(substreams=2), "ATMOS_INVALID"),
+        (atmos(channels=8, channel_layout="7.1"), "ATMOS_INVALID"),
+        (atmos(whole_frames=False), "ATMOS_INVALID"),
+        (atmos(sample_rate_hz=96_000), "ATMOS_INVALID"),
+        # 781 frames of 32 ms are 24.992 s, of a film of 25 s.
+        (atmos(frames=783, atmos_frames=783), "ATMOS_NOT_ALIGNED"),
+        (atmos(frames=780, atmos_frames=780), "ATMOS_NOT_ALIGNED"),
+        *((atmos(start_s=late_s), "ATMOS_NOT_ALIGNED") for late_s in (-0.017, 0.017)),
+        (atmos(language="fra"), "ATMOS_ALONE"),
+        (atmos(role=AudioRole.DESCRIPTION), "ATMOS_ALONE"),
+        (atmos(ATMOS), "ATMOS_ALONE"),
+        ({"facts": facts(audio=(ATMOS,))}, "ATMOS_ALONE"),
     ],
 )
 def test_a_broken_rule_of_the_feature_has_its_name(measured, code):
@@ -199,6 +230,19 @@ def test_a_broken_rule_of_the_feature_has_its_name(measured, code):
                 {"duration_s": None},
             )
         ),
+        *(
+            atmos(**changes)["facts"]
+            for changes in (
+                {},
+                {"complexity": 1},
+                {"frames": 782, "atmos_frames": 782},
+                {"start_s": 0.016},
+                {"start_s": None},
+            )
+        ),
+        atmos(
+            samples.AUDIO.model_copy(update={"title": "Commentary"}), ATMOS.model_copy(update={"title": "Commentary"})
+        )["facts"],
     ],
 )
 def test_what_just_keeps_the_rules_is_accepted(measured):
