@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil, fsum
+from math import ceil, fsum, inf
 
 from models.figures import Figure
 from models.picture import Axis, lines
@@ -198,7 +198,8 @@ class Site:
 
     def load(self, *, away: int = 0) -> float:
         """Return the peak's share of what the appliances can send, from 0, if `away` of them are not there."""
-        return self.peak_gbps / ((self.appliances - away) * self.appliance_gbps)
+        there = self.appliances - away
+        return self.peak_gbps / (there * self.appliance_gbps) if there > 0 else inf
 
     @property
     def most_spike(self) -> float:

@@ -58,15 +58,17 @@ def picture(mission: Mission | None = None) -> str:
     """Return the link and the round trip over the distance, as SVG."""
     mission = mission or Mission()
     steps = 60
-    way = [mission.near_km + (mission.far_km - mission.near_km) * step / steps for step in range(steps + 1)]
+    # Nearer, the line of films would leave nothing of the other.
+    near = mission.far_km / 4
+    way = [near + (mission.far_km - near) * step / steps for step in range(steps + 1)]
     return lines(
         {
             "films a day": [(km / 1e6, mission.link_at_mbps(km) * 86_400 / 8_000 / film_gb()) for km in way],
             "minutes there and back": [(km / 1e6, 2 * mission.one_way_min(km)) for km in way],
         },
         title="Mars: what a link carries, by distance",
-        x=Axis(label="million km", low=mission.near_km / 1e6, high=mission.far_km / 1e6),
-        y=Axis(label="films a day, or minutes", high=200),
+        x=Axis(label="million km", low=near / 1e6, high=mission.far_km / 1e6),
+        y=Axis(label="films a day, or minutes"),
     )
 
 

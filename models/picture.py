@@ -14,6 +14,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 64, 52
 _COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#6b46c1", "#718096", "#d69e2e", "#c53030")
 _INK, _GRID = "#4a5568", "#cbd5e0"
 _TICKS = 6
+_WHOLE = 100
+"""From here on, a total is written without decimals."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ def bars(columns: Mapping[str, Mapping[str, float]], *, title: str, y: Axis) -> 
             base += value
         middle = (left + right) / 2
         drawn += [
-            _text(middle, frame.up(base) - 6, f"{base:,.3g}", anchor="middle"),
+            _text(middle, frame.up(base) - 6, f"{base:,.0f}" if base >= _WHOLE else f"{base:.3g}", anchor="middle"),
             _text(middle, _HEIGHT - _BOTTOM + 20, name, anchor="middle"),
         ]
     return _svg(title, frame.grid(ticks=False) + drawn + _legend(parts))
