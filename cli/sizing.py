@@ -94,6 +94,9 @@ def storage_command(
     removed_share: Annotated[float, _share("Of the encodes, of titles not offered now.")] = _CATALOG.removed_share,
     growth_a_year: Annotated[float, _share("Of what there is.")] = _CATALOG.growth_a_year,
     origin_pb_a_month: Annotated[float, _amount("What viewers take from the origin.")] = _CATALOG.origin_pb_a_month,
+    source_wait_h: Annotated[
+        float, typer.Option(help="How long an old source may take; production's lifecycle takes 12 hours.", min=12.0)
+    ] = _CATALOG.source_wait_h,
     region_loss: Annotated[float, _share("A year: a region's data gone for good.")] = _RISK.region_loss,
     mistake: Annotated[float, _share("A year: all deleted that one can reach.")] = _RISK.mistake,
     picture: Picture = None,
@@ -108,6 +111,7 @@ def storage_command(
         removed_share=removed_share,
         growth_a_year=growth_a_year,
         origin_pb_a_month=origin_pb_a_month,
+        source_wait_h=source_wait_h,
     )
     inputs = storage.Inputs(catalog=catalog, risk=ArchiveRisk(region_loss=region_loss, mistake=mistake))
     _tell("storage", storage.figures(inputs))
@@ -272,6 +276,7 @@ def mars_command(
 
 def _tell(name: str, figures: Mapping[str, Figure]) -> None:
     table = Table("figure", "value", "unit", "what", title=name)
+    table.columns[0].no_wrap = True
     table.columns[1].justify = "right"
     for key, figure in figures.items():
         table.add_row(key, _written(figure.value), figure.unit, figure.what)

@@ -139,6 +139,9 @@ class Catalog:
     origin_pb_a_month: float = 675.0
     """What viewers take from the origin: 1 % of Q80's hours, see `models.bandwidth`."""
 
+    source_wait_h: float = 48.0
+    """How long a source of more than a year may be waited for; a younger one no longer than that, and less."""
+
     @property
     def film_tb(self) -> float:
         """Terabytes a film of two hours."""
@@ -172,7 +175,12 @@ class Catalog:
             Kind(
                 name="sources",
                 pb=raw,
-                bands=(Band(0, 1.0, 0), Band(30, 0.05, 5), Band(90, 0.01, 12), Band(365, 0.002, 48)),
+                bands=(
+                    Band(0, 1.0, 0),
+                    Band(30, 0.05, min(5, self.source_wait_h)),
+                    Band(90, 0.01, min(12, self.source_wait_h)),
+                    Band(365, 0.002, self.source_wait_h),
+                ),
                 copies=copies,
             ),
             Kind(name="mezzanines", pb=mezzanine, bands=(Band(0, 0.5, 0), Band(180, 0.02, 0))),
@@ -452,6 +460,12 @@ def figures(inputs: Inputs | None = None) -> Mapping[str, Figure]:
     objects = raw.pb * GB_A_PB / inputs.object_gb
     deep_gb = cold["S3 Glacier Deep Archive"].pb * GB_A_PB
     later = grown(catalog, 5)
+    impatient = {
+        wait_h: replace(catalog, source_wait_h=min(wait_h, catalog.source_wait_h)) for wait_h in (0.0, 5.0, 12.0)
+    }
+    faster = {
+        wait_h: total_usd(bill(each, optimised(each), replicas=False)) / 1e6 for wait_h, each in impatient.items()
+    }
     return {
         "film_tb": Figure(catalog.film_tb, "TB", "a film of two hours: source, mezzanine and encodes (Q28)"),
         "catalog_of_films_pb": Figure(catalog.titles * catalog.film_tb / 1000, "PB", "if every title were one film"),
@@ -461,6 +475,15 @@ def figures(inputs: Inputs | None = None) -> Mapping[str, Figure]:
         "standard_usd_m": Figure(standard / 1e6, "million USD", "a month, all of it in Standard"),
         "deployed_usd_m": Figure(ours / 1e6, "million USD", "a month, with production's lifecycle (Q29)"),
         "optimised_usd_m": Figure(best / 1e6, "million USD", "a month, with the cheapest lifecycle"),
+        "optimised_within_12_h_usd_m": Figure(
+            faster[12.0], "million USD", "a month, the cheapest if every source must come within 12 hours"
+        ),
+        "optimised_within_5_h_usd_m": Figure(
+            faster[5.0], "million USD", "a month, the cheapest if every source must come within 5 hours"
+        ),
+        "optimised_at_once_usd_m": Figure(
+            faster[0.0], "million USD", "a month, the cheapest if every source must come at once"
+        ),
         "deployed_saving_pct": Figure(100 * (1 - ours / standard), "%", "less than all in Standard, as deployed"),
         "optimised_saving_pct": Figure(100 * (1 - best / standard), "%", "less than all in Standard, at the cheapest"),
         "deployed_usd_m_a_year": Figure(12 * ours / 1e6, "million USD", "a year, as deployed, one region"),

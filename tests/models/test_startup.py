@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 np = pytest.importorskip("numpy", reason="needs requirements-sandbox.txt: numpy")
 
-
 from models.startup import (  # noqa: E402 - only where there is numpy
     BASELINE,
     COMPONENTS,

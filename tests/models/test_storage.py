@@ -194,6 +194,14 @@ def test_another_copy_makes_loss_less_likely_if_a_mistake_cannot_reach_it(copies
     assert replace(risk, reachable_copies=4).all_lost(copies=copies) >= risk.mistake
 
 
+def test_who_wants_sources_sooner_pays_more():
+    found = figures()
+    waits = ("optimised_at_once", "optimised_within_5_h", "optimised_within_12_h", "optimised")
+    costs = [found[f"{name}_usd_m"].value for name in waits]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[0] > costs[1] > costs[2]
+
+
 def test_loss_by_hand():
     # 0.001 + 0.999 x 0.00001 with one copy; a mistake here and a region there, or two regions, with two.
     risk = ArchiveRisk()
