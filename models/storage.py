@@ -76,7 +76,7 @@ CLASSES: tuple[StorageClass, ...] = (
     StorageClass(name="S3 Glacier Instant", retrievals=(_back("Glacier Instant", 0),), least_days=90),
     StorageClass(
         name="S3 Glacier Flexible",
-        # Expedited is for objects below 250 MB, and its capacity is promised only where it is bought: films are larger.
+        # Expedited is for a few urgent objects, and its capacity is promised only where it is bought.
         retrievals=(_back("Glacier Flexible, standard", 5), _back("Glacier Flexible, bulk", 12)),
         least_days=90,
     ),

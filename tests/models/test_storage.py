@@ -134,6 +134,17 @@ def test_what_is_deployed_follows_the_settings():
     assert PRODUCTION.storage.raw_to_glacier_days == 90
 
 
+def test_the_cheapest_is_what_the_page_says():
+    assert {name: rules(lifecycle) for name, lifecycle in optimised(CATALOG).items()} == {
+        "sources": "S3 Standard, S3 Glacier Flexible from day 30, S3 Glacier Deep Archive from day 120",
+        "mezzanines": "S3 Standard-IA, S3 Glacier Instant from day 180",
+        "encodes, first fifth": "S3 Standard",
+        "encodes, next three fifths": "S3 Standard",
+        "encodes, last fifth": "S3 Glacier Instant",
+        "encodes, removed": "S3 Glacier Deep Archive",
+    }
+
+
 @settings(max_examples=10)
 @given(
     total_pb=st.floats(1, 1000),
