@@ -27,6 +27,8 @@ DAYS_A_STEP = 30
 _STEPS = 24
 """What is older than the last of them is treated alike: 690 days and more."""
 _DAYS_A_YEAR = 365
+_INFREQUENT_DAYS, _INSTANT_DAYS = 30, 90
+"""Without being read, until Intelligent-Tiering bills less, and less again."""
 
 ClassName = Literal[
     "S3 Standard", "S3 Standard-IA", "S3 Glacier Instant", "S3 Glacier Flexible", "S3 Glacier Deep Archive"
@@ -290,7 +292,9 @@ def all_standard(catalog: Catalog) -> Policy:
 def deployed(catalog: Catalog) -> Policy:
     """Return what the production profile declares, which is Q29's: see ``stacks/storage.py`` and its settings.
 
-    Intelligent-Tiering counts as Standard-IA: what is not read for 30 days is billed as that, and nothing for reading.
+    Intelligent-Tiering moves by itself what is not read, and bills it as Standard for 30 days, then as Standard-IA, and
+    from 90 on as Glacier Instant. It bills no retrieval, but what is read is frequent again for a month at least: that
+    is about the retrieval fee of those classes, which is counted instead.
     """
     days = PRODUCTION.storage
     own: dict[str, Lifecycle] = {
@@ -298,7 +302,10 @@ def deployed(catalog: Catalog) -> Policy:
             (days.raw_to_glacier_days, "S3 Glacier Flexible"),
             (days.raw_to_deep_archive_days, "S3 Glacier Deep Archive"),
         ),
-        "mezzanines": from_days((days.mezzanine_to_intelligent_tiering_days, "S3 Standard-IA")),
+        "mezzanines": from_days(
+            (days.mezzanine_to_intelligent_tiering_days + _INFREQUENT_DAYS, "S3 Standard-IA"),
+            (days.mezzanine_to_intelligent_tiering_days + _INSTANT_DAYS, "S3 Glacier Instant"),
+        ),
     }
     return {**all_standard(catalog), **own}
 
