@@ -110,6 +110,8 @@ class Kind:
     bands: tuple[Band, ...]
     copies: int = 1
     """In so many regions, the first among them; each has the same lifecycle."""
+    copies_read: bool = False
+    """Whether the other regions' copies are read as often as the first one's, or never."""
 
     def band(self, day: int) -> Band:
         """Return the band of an age."""
@@ -170,7 +172,9 @@ class Catalog:
 
         def watched(name: str, *, titles: float, hours: float) -> Kind:
             reads = self.origin_pb_a_month * hours / (offered * titles)
-            return Kind(name=name, pb=offered * titles, bands=(Band(0, reads / copies, 0),), copies=copies)
+            return Kind(
+                name=name, pb=offered * titles, bands=(Band(0, reads / copies, 0),), copies=copies, copies_read=True
+            )
 
         return (
             # At first it is read to be encoded, then for repairs; later for campaigns, known weeks before.
@@ -347,7 +351,8 @@ def bill(catalog: Catalog, policy: Policy, *, replicas: bool) -> Mapping[str, Li
             gb = kind.pb * share * GB_A_PB
             for region in range(kind.copies if replicas else 1):
                 held[region, name] = held.get((region, name), 0.0) + gb
-                read[name] = read.get(name, 0.0) + gb * band.reads_a_month * (way.usd_a_gb if way else 0.0)
+                if region == 0 or kind.copies_read:
+                    read[name] = read.get(name, 0.0) + gb * band.reads_a_month * (way.usd_a_gb if way else 0.0)
     return {
         each.name: Line(
             pb=fsum(gb for (_, name), gb in held.items() if name == each.name) / GB_A_PB,
@@ -361,6 +366,18 @@ def bill(catalog: Catalog, policy: Policy, *, replicas: bool) -> Mapping[str, Li
 def total_usd(lines: Mapping[str, Line]) -> float:
     """Return what all of it costs a month."""
     return fsum(line.kept_usd + line.read_usd for line in lines.values())
+
+
+def colder_copies_usd(catalog: Catalog) -> float:
+    """Return what a month costs less if copies of sources go to Deep Archive as they come; nobody reads them.
+
+    A replication rule may name the class of the copy. What is lost is time: a copy takes 12 hours to be there.
+    """
+    [sources] = [kind for kind in catalog.kinds if kind.name == "sources"]
+    shares = zip(deployed(catalog)["sources"], age_shares(catalog.growth_a_year), strict=True)
+    warm = fsum(share * _BY_NAME[name].usd_a_gb_month for name, share in shares)
+    gb = sources.pb * GB_A_PB * (sources.copies - 1)
+    return gb * (warm - _BY_NAME["S3 Glacier Deep Archive"].usd_a_gb_month)
 
 
 def replication_usd(catalog: Catalog) -> tuple[float, float]:
@@ -501,6 +518,9 @@ def figures(inputs: Inputs | None = None) -> Mapping[str, Figure]:
         ),
         "replication_once_usd_m": Figure(once / 1e6, "million USD", "once, to copy all to three regions, with RTC"),
         "replication_monthly_usd_m": Figure(monthly / 1e6, "million USD", "a month, to copy what is new"),
+        "colder_copies_saved_usd_m": Figure(
+            colder_copies_usd(catalog) / 1e6, "million USD", "a month less, if copies of sources began in Deep Archive"
+        ),
         "three_standard_replicas_usd_m_a_year": Figure(
             12 * 3 * flat / 1e6, "million USD", "a year, three more copies in Standard, at 0.023 (Q30 says 10)"
         ),

@@ -95,6 +95,14 @@ def test_the_world_sends_what_its_regions_send_and_peaks_below_the_sum_of_their_
     assert audience.mean_tbps * (1 - 1e-9) <= world_peak_tbps(audience) <= audience.peak_tbps * (1 + 1e-6)
 
 
+def test_an_evening_is_at_its_own_hours_of_utc():
+    # Eight to eleven is 19 to 22 UTC an hour east of it, and 2 to 5 six hours west.
+    curves = world_curve(Audience())
+    busiest = {name: [hour for hour in range(24) if curve[hour] >= max(curve) - 1e-9] for name, curve in curves.items()}
+    assert busiest["Europe, Middle East, Africa"] == [19, 20, 21]
+    assert busiest["US and Canada"] == [2, 3, 4]
+
+
 @given(site=site_sizes)
 def test_a_site_without_its_spare_ones_still_carries_the_peak_and_one_fewer_would_not(site):
     assert site.load(away=site.spare) <= 1 + 1e-6

@@ -19,6 +19,7 @@ from models.storage import (
     bill,
     break_even_reads,
     cheapest,
+    colder_copies_usd,
     deployed,
     figures,
     from_days,
@@ -177,6 +178,19 @@ def test_copies_by_hand():
     once, monthly = replication_usd(CATALOG)
     assert once == pytest.approx(3 * 165.703125e6 * 0.035)
     assert monthly == pytest.approx(once * age_shares(0.15)[0])
+
+
+def test_colder_copies_by_hand():
+    # Younger than 90 days is 1 - 1.15^(-90/365) = 3.388 %, and than 360 days 12.875 %: a GB as deployed costs
+    # 0.03388 x 0.021 + 0.09488 x 0.0036 + 0.87125 x 0.00099 = 0.0019156 USD; three copies of 153.125 PB.
+    assert colder_copies_usd(CATALOG) == pytest.approx(3 * 153.125e6 * (0.0019156 - 0.00099), rel=1e-3)
+
+
+def test_copies_of_sources_are_kept_and_not_read():
+    alone, everywhere = (bill(CATALOG, deployed(CATALOG), replicas=each) for each in (False, True))
+    cold = "S3 Glacier Deep Archive"
+    assert everywhere[cold].pb == pytest.approx(4 * alone[cold].pb)
+    assert everywhere[cold].read_usd == pytest.approx(alone[cold].read_usd)
 
 
 def test_figures_of_the_document_by_hand():
