@@ -110,10 +110,8 @@ class Start:
     """One after another: authenticate, then ask for a manifest. Here it is one, which answers with everything."""
     licence_parallel: bool = False
     """Whether the licence is asked for beside manifest and media, and not before media."""
-    names_known: bool = False
-    """Whether the page looked both names up before (preconnect)."""
     connected: bool = False
-    """Whether the page connected to both hosts before."""
+    """Whether the page connected to both hosts before (preconnect), and so knows their names."""
     near_share: float = 0.0
     """Of viewers, who are served by an appliance in their network."""
     foreseen_share: float = 0.0
@@ -163,10 +161,9 @@ def budget(start: Start, viewers: Viewers) -> Mapping[str, Times]:
     near = viewers.nearness < start.near_share
     foreseen = viewers.foresight < start.foreseen_share
     edge_rtt = np.where(near, np.minimum(viewers.appliance_rtt_ms, viewers.edge_rtt_ms), viewers.edge_rtt_ms)
-    known, trips = start.names_known or start.connected, 0 if start.connected else int(start.handshake)
 
-    names = zero if known else 2 * viewers.resolver_ms
-    connections = trips * (viewers.api_rtt_ms + edge_rtt)
+    names = zero if start.connected else 2 * viewers.resolver_ms
+    connections = zero if start.connected else start.handshake * (viewers.api_rtt_ms + edge_rtt)
     session = start.api_calls * (viewers.api_rtt_ms + viewers.api_ms)
     licence = viewers.api_rtt_ms + viewers.licence_ms
     # Once for all that the edge sends: the window keeps what it has grown to.

@@ -84,6 +84,8 @@ def test_a_budget_by_hand():
         }
     )
     assert first_picture_ms(start, viewers) == pytest.approx(2065)
+    connected = budget(replace(start, connected=True), viewers)
+    assert (connected["names"], connected["connections"]) == (0, 0)
     # Beside manifest and media, a licence of 120 ms is never waited for.
     assert budget(replace(start, licence_parallel=True), viewers)["licence"] == 0
     # One of two seconds is, for what is more than 1,225.
