@@ -21,3 +21,8 @@ def test_the_page_quotes_what_the_models_say():
         for quote in quotes
     }
     assert told == said
+
+
+def test_no_line_begins_with_a_marker():
+    # Markdown would take it for the beginning of a block, and end the paragraph.
+    assert not re.findall(r"^<!--.*", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
