@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from models.figures import Figure
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "questions" / "arithmetic.md"
 
 HOURS_A_DAY = 24
@@ -255,6 +257,19 @@ def audit(document: Document = Document()) -> tuple[Audited, ...]:
     topics = (_traffic, _appliances, _storage, _encoding, _playback, _content_delivery_cost, _money, _recovery, _mars)
     statements = [statement for topic in topics for statement in topic(document)]
     return tuple(sorted(statements, key=lambda statement: statement.questions))
+
+
+def figures() -> dict[str, Figure]:
+    """What each statement should be, by its id in snake_case; of a range each end, unless it is open."""
+    found = {}
+    for statement in audit():
+        name, what = statement.id.replace("-", "_"), f"{statement.claim}, recomputed"
+        low, high = statement.computed
+        ends = {"": low} if low == high else {"_low": low, "_high": high}
+        found |= {
+            f"{name}{end}": Figure(value, statement.unit, what) for end, value in ends.items() if 0 < value < math.inf
+        }
+    return found
 
 
 def _petabytes_a_month(tbps: float) -> float:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.audit import PAGE, Document, Span, audit, page
+from models.audit import PAGE, Document, Span, audit, figures, page
 
 VALUES = st.floats(min_value=0.01, max_value=1e6)
 SPANS = st.tuples(VALUES, VALUES).map(lambda ends: Span(*sorted(ends)))
@@ -115,3 +115,10 @@ def test_bandwidth_and_volume_grow_as_the_hours_do(hours, factor):
     few, many = (by_id(viewing_h_a_day=watched) for watched in (hours, hours * factor))
     for statement in ("average-bandwidth", "peak-bandwidth", "monthly-volume"):
         assert many[statement].computed.low == pytest.approx(few[statement].computed.low * factor)
+
+
+def test_figures_are_the_computed_values_and_of_ranges_both_ends():
+    found = figures()
+    assert found["monthly_volume"].value == pytest.approx(67_500)
+    assert (found["drm_return_low"].value, found["drm_return_high"].value) == (96, 120)
+    assert "cloudfront_price_low" not in found
