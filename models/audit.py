@@ -359,7 +359,7 @@ def _traffic(document: Document) -> Iterator[Audited]:
     by_share = document.subscribers * document.peak_concurrent_share
     yield Audited(
         id="viewers-at-the-peak",
-        questions=(61, 80),
+        questions=(61, 78, 80),
         claim="viewers at the peak, by the share of subscribers in Q61",
         stated=Span.of(by_share / 1e6),
         computed=Span.of(viewers * document.peak_factor / 1e6),
@@ -700,7 +700,7 @@ def _encoding(document: Document) -> Iterator[Audited]:
     )
     yield Audited(
         id="jobs-at-once",
-        questions=(82, 90),
+        questions=(82, 90, 98),
         claim="what the farm may have: instances of Q82, in vCPU of Q90's jobs",
         stated=Span.of(document.most_vcpus),
         computed=Span.of(document.most_instances * document.job_vcpus),
