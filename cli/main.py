@@ -15,6 +15,7 @@ from cli.account import app as accounts
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
 from cli.ladder import ladder
 from cli.model import app as models
+from cli.questions import ask, interview
 from cli.queue import queue
 from cli.reclaim import reclaim
 from cli.review import app as reviews
@@ -50,6 +51,8 @@ app.command()(farm.cost)
 app.command()(queue)
 app.command()(watch)
 app.command()(restore)
+app.command()(ask)
+app.command()(interview)
 app.add_typer(drills, name="drill")
 app.add_typer(farm.jobs, name="jobs")
 app.add_typer(farm.caps, name="cap")
