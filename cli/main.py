@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cli import catalog, common, farm, modes, revocation
 from cli.account import app as accounts
+from cli.audit import audit
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
 from cli.ladder import ladder
 from cli.model import app as models
@@ -61,6 +62,7 @@ app.add_typer(modes.farm, name="farm")
 app.add_typer(modes.campaign, name="campaign")
 app.add_typer(reviews, name="review")
 app.add_typer(models, name="model")
+app.command()(audit)
 app.add_typer(studios, name="studio")
 app.add_typer(accounts, name="account")
 PORT = typer.Option(help="Where to serve the player; a free port by default.")
