@@ -1,9 +1,17 @@
-"""The models whose figures documents may quote, by name."""
+"""Every model by the name of its command, and where its figures come from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from models import av1_migration, bandwidth, country_launch, mars, startup, storage
 from models.figures import Figure
 
-MODELS: Mapping[str, Callable[[], Mapping[str, Figure]]] = {}
+MODELS: Mapping[str, Callable[[], Mapping[str, Figure]]] = {
+    "av1-migration": av1_migration.figures,
+    "bandwidth": bandwidth.figures,
+    "country-launch": country_launch.figures,
+    "mars": mars.figures,
+    "startup": startup.figures,
+    "storage": storage.figures,
+}
