@@ -29,7 +29,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from models.figures import Figure
-from models.registry import MODELS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = DOCS / "questions"
@@ -162,7 +161,8 @@ PARTS = ("Decision", "Trade-off", "Follow-up", "Where")
 """What every entry has, in this order; ``Figures`` comes before the last where there is something to compute."""
 _HEADING = re.compile(r"^## (\d+)\. (.+?) \{ #q(\d+) \}\n", re.MULTILINE)
 _PART = re.compile(r"^\*\*([A-Z][a-z-]+)\.\*\* ?", re.MULTILINE)
-_FIGURE = re.compile(r"<!-- figure (\S+) (\S+) -->[^<]*<!-- /figure -->")
+# A comment at the beginning of a line ends a paragraph of Markdown: a figure there joins the line before.
+_FIGURE = re.compile(r"((?<=\S)\n)?<!-- figure (\S+) (\S+) -->[^<]*<!-- /figure -->")
 _WHERE = re.compile(r"<!-- where (\d+) -->.*?<!-- /where -->", re.DOTALL)
 _ANY_MARKER = re.compile(r"<!-- /?(?:figure|where)\b[^>]*-->")
 
@@ -228,6 +228,10 @@ def entry(number: int) -> Entry:
 
 @cache
 def _run(name: str) -> Mapping[str, Figure]:
+    from models.registry import MODELS  # noqa: PLC0415 - whoever reads an entry waits for no model
+
+    if name not in MODELS:
+        raise QuestionError(f"there is no model {name!r}: models/registry.py has {', '.join(MODELS)}")
     return MODELS[name]()
 
 
@@ -240,16 +244,15 @@ def figure(key: str) -> Figure:
         If there is no such model, or it has no such figure.
     """
     name, _, which = key.partition(".")
-    if name not in MODELS:
-        raise QuestionError(f"figure {key}: no model {name!r} in models/registry.py: it has {', '.join(MODELS)}")
-    if which not in _run(name):
-        raise QuestionError(f"figure {key}: model {name!r} has {', '.join(_run(name))}")
-    return _run(name)[which]
+    found = _run(name)
+    if which not in found:
+        raise QuestionError(f"there is no figure {key}: model {name!r} has {', '.join(found)}")
+    return found[which]
 
 
 def quoted(text: str) -> tuple[str, ...]:
     """Return the keys of the figures that a page or an entry quotes."""
-    return tuple(match[1] for match in _FIGURE.finditer(text))
+    return tuple(match[2] for match in _FIGURE.finditer(text))
 
 
 def filled(text: str, *, rows: Mapping[int, Question], figures: Figures = figure) -> str:
@@ -262,8 +265,8 @@ def filled(text: str, *, rows: Mapping[int, Question], figures: Figures = figure
     """
 
     def value(match: re.Match[str]) -> str:
-        key, specification = match.groups()
-        return f"<!-- figure {key} {specification} -->{figures(key).value:{specification}}<!-- /figure -->"
+        broken, key, specification = match.groups()
+        return f"{' ' if broken else ''}<!-- figure {key} {specification} -->{figures(key).value:{specification}}<!-- /figure -->"
 
     def where(match: re.Match[str]) -> str:
         number = int(match[1])
