@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from cli.common import fail
+from models.audit import audit
 from models.interview import chosen, timed
 from models.questions import Level, Question, QuestionError, entry, index, section_of
 
@@ -75,9 +76,17 @@ def _asked(row: Question, *, start: float) -> str:
     text = f"\n## {int(start)}:{int(start % 1 * 60):02d} · {row.question}. {row.title}\n\n"
     text += f"{section_of(row.question).title}, {row.level}\n\n**Good**\n\n{_list(row.good)}\n"
     text += f"**Traps**\n\n{_list(row.traps)}\n**Follow-up.** {found.shown_part('Follow-up')}\n"
-    if row.arithmetic:
-        text += f"\n**A fault to notice.** The statement `{row.arithmetic}`: `marquee audit` has the working.\n"
+    for statement in audit():
+        if statement.id == row.arithmetic:
+            text += (
+                f"\n**A figure to notice.** {statement.claim}: stated {statement.stated} {statement.unit}, "
+                f"computed {statement.computed}. {_capital(statement.working)}.\n"
+            )
     return text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _list(items: Sequence[str]) -> str:

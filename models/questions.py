@@ -266,7 +266,8 @@ def filled(text: str, *, rows: Mapping[int, Question], figures: Figures = figure
 
     def value(match: re.Match[str]) -> str:
         broken, key, specification = match.groups()
-        return f"{' ' if broken else ''}<!-- figure {key} {specification} -->{figures(key).value:{specification}}<!-- /figure -->"
+        said = format(figures(key).value, specification)
+        return f"{' ' if broken else ''}<!-- figure {key} {specification} -->{said}<!-- /figure -->"
 
     def where(match: re.Match[str]) -> str:
         number = int(match[1])

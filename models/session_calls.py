@@ -1,4 +1,4 @@
-"""How often the playback API is asked at the peak (Q9): what each viewer sends while watching, and what a start takes."""
+"""How often the playback API is asked at the peak (Q9): by who watches, and by who begins."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from models.audit import audit
 from models.questions import (
     DOCS,
     LAST,
@@ -93,6 +94,11 @@ def test_the_diagrams_are_on_their_pages(row):
     for page in row.diagrams:
         text = (DOCS / page).read_text(encoding="utf-8")
         assert "```mermaid" in text or "![" in text, page
+
+
+def test_the_figure_to_notice_is_audited_and_the_questions_own(row):
+    audited = {statement.id: statement.questions for statement in audit()}
+    assert row.arithmetic is None or row.question in audited[row.arithmetic]
 
 
 def test_a_row_names_the_models_that_its_entry_quotes(row):
