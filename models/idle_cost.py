@@ -20,10 +20,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from models.prices import DATED, REGION
+
 HOURS_A_MONTH = 730
 """As AWS's own calculator has it: 365 days of 24 hours, over 12 months."""
-DATED = "2026-11"
-REGION = "us-east-1"
 
 Properties = Mapping[str, Any]
 Template = Mapping[str, Any]
