@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from cli import catalog, common, farm, modes, revocation
+from cli import operations as _operations  # noqa: F401 - its commands register themselves on `marquee model`
 from cli.account import app as accounts
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
 from cli.ladder import ladder
