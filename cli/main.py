@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from cli import catalog, common, farm, modes, revocation
+from cli import operations as _operations  # noqa: F401 - its commands register themselves on `marquee model`
 from cli import sizing as _sizing  # noqa: F401 - its commands register themselves on `marquee model`
 from cli.account import app as accounts
 from cli.audit import audit
