@@ -49,9 +49,7 @@ def test_titles_cost_what_the_farm_takes_for_them(production):
     encoding = production.settings.encoding
     vcpu_hours = vcpus_needed(demand, encoding) * 24 * 30
     spot_usd = host_usd_an_hour(encoding, spot=True) / 16
-    assert usd_of(lines, "farm vCPU-hour, spot") == pytest.approx(
-        vcpu_hours * host_usd_an_hour(encoding, spot=True) / 16
-    )
+    assert usd_of(lines, "farm vCPU-hour, spot") == pytest.approx(vcpu_hours * spot_usd)
     assert usd_of(lines, "farm vCPU-hour, on demand") == 0
     half = bill(production, replace(NOTHING, demand=demand), Terms(spot_share=0.5))
     assert usd_of(half, "farm vCPU-hour, on demand") == pytest.approx(
