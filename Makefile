@@ -57,6 +57,8 @@ docs: $(READY) ## Build the documentation
 	$(BIN)/python -m stacks.report
 	$(BIN)/python -m lambdas.ingestion.schema
 	$(BIN)/python -m stacks.openapi
+	$(BIN)/python -m models.audit
+	$(BIN)/python -m models.questions
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove everything that the commands made

@@ -19,11 +19,12 @@ from bench import (
     savings,
     scoring,
     search,
+    simulation,
     synthesis,
     transfers,
 )
 
-rows = (synthesis, ladder, publishing, deliveries, backlog, quality, transfers)
+rows = (synthesis, ladder, publishing, deliveries, backlog, quality, transfers, simulation)
 figures = (search, savings, codecs, scoring, imports)
 named = {bench.__name__.rpartition(".")[2]: bench for bench in (*rows, *figures)}
 if unknown := set(sys.argv[1:]) - set(named):

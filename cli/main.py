@@ -11,12 +11,15 @@ import typer
 from rich.table import Table
 
 from cli import catalog, common, farm, modes, revocation
+from cli import operations as _operations  # noqa: F401 - its commands register themselves on `marquee model`
 from cli import sizing as _sizing  # noqa: F401 - its commands register themselves on `marquee model`
 from cli.account import app as accounts
+from cli.audit import audit
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
 from cli.diff import diff
 from cli.ladder import ladder
 from cli.model import app as models
+from cli.questions import ask, interview
 from cli.queue import queue
 from cli.reclaim import reclaim
 from cli.review import app as reviews
@@ -54,6 +57,8 @@ app.command()(farm.cost)
 app.command()(queue)
 app.command()(watch)
 app.command()(restore)
+app.command()(ask)
+app.command()(interview)
 app.add_typer(drills, name="drill")
 app.add_typer(farm.jobs, name="jobs")
 app.add_typer(farm.caps, name="cap")
@@ -62,6 +67,7 @@ app.add_typer(modes.farm, name="farm")
 app.add_typer(modes.campaign, name="campaign")
 app.add_typer(reviews, name="review")
 app.add_typer(models, name="model")
+app.command()(audit)
 app.add_typer(studios, name="studio")
 app.add_typer(accounts, name="account")
 PORT = typer.Option(help="Where to serve the player; a free port by default.")

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from models import av1_migration, bandwidth, country_launch, mars, startup, storage
+from models import (
+    audit,
+    av1_migration,
+    availability,
+    bandwidth,
+    cost,
+    country_launch,
+    farm,
+    mars,
+    session_calls,
+    startup,
+    storage,
+)
 from models.figures import Figure
 
 MODELS: Mapping[str, Callable[[], Mapping[str, Figure]]] = {
+    "audit": audit.figures,
     "av1-migration": av1_migration.figures,
+    "availability": availability.figures,
     "bandwidth": bandwidth.figures,
+    "cost": cost.figures,
     "country-launch": country_launch.figures,
+    "farm": farm.figures,
     "mars": mars.figures,
+    "session-calls": session_calls.figures,
     "startup": startup.figures,
     "storage": storage.figures,
 }
