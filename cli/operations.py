@@ -124,7 +124,7 @@ def bill_of_materials(
     if to:
         million = spent > 1e6  # noqa: PLR2004 - a million
         scale, unit = (1e6, "million USD a month") if million else (1.0, "USD a month")
-        columns = {name: {"list prices": usd / scale} for name, usd in by_context(lines).items()}
+        columns = {name: {"list prices": usd / scale} for name, usd in by_context(lines).items() if usd > spent / 1e4}
         to.write_text(picture.bars(columns, title=f"{profile}: what a month costs", y=picture.Axis(label=unit)))
 
 
@@ -142,7 +142,7 @@ def availability_and_recovery(
     declared = declared_of(profile)
     table = Table("journey", "needs", "promised", "minutes a year", "simulated, mean", "95 of 100 years", title=profile)
     columns: dict[str, dict[str, float]] = {}
-    for journey in availability.JOURNEYS:
+    for journey in availability.offered(declared):
         found = availability.dependencies(declared, journey)
         share = availability.series(one.share for one in found)
         lived = availability.lived(availability.parts_of(found), years=years, seed=seed)

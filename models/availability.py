@@ -180,6 +180,12 @@ def dependencies(declared: Declared, journey: Journey) -> tuple[Dependency, ...]
     return tuple(found[key] for key in sorted(found))
 
 
+def offered(declared: Declared) -> tuple[Journey, ...]:
+    """Return the journeys of which every start is declared: a sandbox may have no SFTP."""
+    paths = {resource.path for resource in declared.resources}
+    return tuple(journey for journey in JOURNEYS if paths.issuperset(journey.starts))
+
+
 def promised(declared: Declared, journey: Journey) -> float:
     """Return the availability of a journey that the agreements of its services add up to."""
     return series(dependency.share for dependency in dependencies(declared, journey))
@@ -469,7 +475,7 @@ def figures_of(declared: Declared, *, years: int = 2000) -> dict[str, Figure]:
     results = {
         "target_minutes": Figure(minutes_a_year(TARGET), "minutes a year", "that 99.99 % leaves out"),
     }
-    for journey in JOURNEYS:
+    for journey in offered(declared):
         share, key = promised(declared, journey), journey.name.replace(" ", "_")
         results[f"{key}_share"] = Figure(share, "share", f"promised: {journey.what}")
         results[f"{key}_minutes"] = Figure(minutes_a_year(share), "minutes a year", "that this leaves out")

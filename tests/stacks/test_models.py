@@ -1,5 +1,6 @@
 """What the models of cost and availability read in the templates."""
 
+import io
 from dataclasses import replace
 from math import inf
 
@@ -7,7 +8,7 @@ import pytest
 
 pytest.importorskip("simpy", reason="needs requirements-sandbox.txt: the simulation")
 
-from models.availability import JOURNEYS, dependencies, promised, recoveries
+from models.availability import JOURNEYS, dependencies, offered, promised, recoveries
 from models.cost import WORKLOADS, Terms, bill, budget, by_context, by_tag, remedies, total
 from models.farm import host_usd_an_hour, vcpus_needed
 from models.idle_cost import idle_cost
@@ -107,6 +108,11 @@ def test_what_a_journey_needs_is_found_in_the_templates(complete, journey, servi
     assert promised(complete, NAMED[journey]) < min(one.share for one in found)
 
 
+def test_only_what_is_declared_is_offered(sandbox, opted_in, production):
+    assert offered(production) == offered(opted_in) == JOURNEYS
+    assert {journey.name for journey in JOURNEYS} - {journey.name for journey in offered(sandbox)} == {"deliver"}
+
+
 def test_what_is_declared_decides_what_a_failure_costs(sandbox, production):
     there = {one.failure: one for one in recoveries(production)}
     here = {one.failure: one for one in recoveries(sandbox)}
@@ -116,3 +122,27 @@ def test_what_is_declared_decides_what_a_failure_costs(sandbox, production):
     assert (there[deliveries].away_minutes, here[deliveries].away_minutes) == (2.5, inf)
     assert (there[films].lost_minutes, here[films].lost_minutes) == (15, inf)
     assert there["the primary region, for accounts, progress and content keys"].lost_minutes == inf
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("cost", ("by the tag cost-centre", "engineering-sandbox", "Budget 25 USD", "within")),
+        ("availability", ("play", "API Gateway, CloudFront", "a table is damaged", "for good")),
+    ],
+)
+def test_the_commands_print_what_was_found_and_draw_it(sandbox, model, says, monkeypatch, tmp_path):
+    pytest.importorskip("typer", reason="needs requirements-sandbox.txt: the command")
+    from rich.console import Console  # noqa: PLC0415
+
+    from cli import operations  # noqa: PLC0415
+
+    shown = io.StringIO()
+    monkeypatch.setattr(operations, "console", Console(file=shown, width=200))
+    monkeypatch.setattr(operations, "declared_of", lambda _: sandbox)
+    target = tmp_path / "model.svg"
+    commands = {"cost": operations.bill_of_materials, "availability": operations.availability_and_recovery}
+    more = {"tag": "cost-centre"} if model == "cost" else {"years": 50}
+    commands[model](profile="sandbox", to=target, **more)
+    assert [word for word in says if word not in shown.getvalue()] == []
+    assert "sandbox" in target.read_text()
