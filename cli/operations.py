@@ -195,7 +195,7 @@ def _few(columns: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, floa
     }
 
 
-_SMALL_MINUTES = 100.0
+_SMALL_MINUTES = 300.0
 
 
 def _hours(hours: float) -> str:

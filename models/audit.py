@@ -261,7 +261,7 @@ def audit(document: Document = Document()) -> tuple[Audited, ...]:
 
 def figures() -> dict[str, Figure]:
     """What each statement should be, by its id in snake_case; of a range each end, unless it is open."""
-    found = {}
+    found: dict[str, Figure] = {}
     for statement in audit():
         name, what = statement.id.replace("-", "_"), f"{statement.claim}, recomputed"
         low, high = statement.computed

@@ -104,7 +104,7 @@ JOURNEYS = (
         name="watch on",
         what="segments of a film that plays already, from CloudFront; an appliance would not need it",
         starts=("delivery/Distribution",),
-        avoids=("playback/Api",),
+        avoids=("playback/", "ingestion/"),
     ),
     Journey(
         name="deliver",

@@ -26,6 +26,7 @@ from lambdas.encoding.retries import Action, FailureKind, RetryRules, Tried, dec
 BATCH_ATTEMPTS = 10
 """Of one job, by Batch itself, before the workflow hears of it: `stacks.constructs.encoder_farm`."""
 
+_NOT_TRIED = Tried()
 _Process = Generator[simpy.Event, Any, None]
 
 
@@ -119,7 +120,7 @@ class _Piece:
     submitted_s: float
     started: bool = False
     reclaims: int = 0
-    tried: Tried = field(default_factory=Tried)
+    tried: Tried = _NOT_TRIED
     off_spot: bool = False
 
 
@@ -298,7 +299,7 @@ class Farm:
         """Submit what a reclaimed host has left: by Batch's own attempts, and after these by the workflow's rules."""
         piece.reclaims = 1 if first else piece.reclaims + 1
         if first:
-            piece.tried = Tried()
+            piece.tried = _NOT_TRIED
         if piece.reclaims < BATCH_ATTEMPTS:
             self._submit(piece)
             return

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from lambdas.common.media import Priority
 from lambdas.encoding.retries import RetryRules
+
+pytest.importorskip("simpy", reason="needs requirements-sandbox.txt: the simulation")
+
 from models.farm import (
     Demand,
     Farming,
@@ -63,7 +66,7 @@ class TestErlang:
         kept = Fleet(spot_hosts=servers, kept_hosts=servers, start_s=0, reclaims_an_hour=0, look_s=1e6)
         waits = []
         for seed in range(2):
-            draw, at_s, titles = random.Random(seed), 0.0, []
+            draw, at_s, titles = random.Random(seed), 0.0, []  # noqa: S311 - a model
             for _ in range(jobs):
                 at_s += draw.expovariate(load / service_s)
                 titles.append(one_job(at_s, draw.expovariate(1 / service_s)))
