@@ -319,7 +319,8 @@ _TRACE_HEAD = """\
 # The trace
 
 Written by `python -m models.questions` from `docs/questions/index.yaml`; do not edit. A test fails if a construct is
-not in the synthesised templates, or if a handler, a test, a diagram or a figure does not exist.
+not in the synthesised templates, or if a handler, a test, a diagram or a figure does not exist. Each row lists
+constructs, handlers, tests and figures, in this order.
 
 **Built**: what the decision says is declared, implemented and tested here; its entry names what is left out.
 **Designed**: decided, and not built; constructs listed are what it would stand on. **Discussion**: nothing is to be
@@ -331,8 +332,8 @@ built for it; it has its numbers.
 _TRACE_TABLE = """
 ## {title}
 
-| Question | Level | Status | Constructs | Handlers | Tests | Figures |
-| --- | --- | --- | --- | --- | --- | --- |
+| Question | Level | Status | Carried out by |
+| --- | --- | --- | --- |
 """
 
 
@@ -343,14 +344,12 @@ def _counted(name: str, rows: Iterable[Question]) -> str:
 
 
 def _traced(row: Question, section: Section) -> str:
+    carried = [found.path for found in row.resources] + [*row.handlers, *row.tests, *row.models]
     cells = (
         f"[{row.question}. {row.title}](../questions/{section.slug}.md#q{row.question})",
         row.level,
         row.status,
-        "<br>".join(f"`{found.path}`" for found in row.resources),
-        "<br>".join(_code(row.handlers)),
-        "<br>".join(_code(row.tests)),
-        "<br>".join(_code(row.models)),
+        "<br>".join(_code(carried)),
     )
     return f"| {' | '.join(cells)} |\n"
 
