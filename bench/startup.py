@@ -1,0 +1,190 @@
+"""From the click to the first frame, decrypted, in Chromium: our page beside Shaka Player as it comes.
+
+Both play the same title of one deployed platform for the same viewer, in one browser, in turn. The other page
+(``bench/stock/``) does what Shaka Player's tutorial does: it asks for a session, then loads the manifest, and the
+licence is asked for when the manifest is there. It lies beside the deployed page while it is measured: it has the
+page's library file, origin and policy. Both pages are loaded, signed in and quiet before the click.
+
+A slower network is emulated by Chromium (CDP, ``Network.emulateNetworkConditions``): it delays each answer by the round
+trip, and bounds the throughput of all together. It knows no DNS, no TCP and TLS handshakes, no slow start and no loss,
+so that requests cost one round trip each, whoever sends them first.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+from urllib.parse import urljoin
+
+from playwright.async_api import CDPSession
+
+from bench.published import published_film
+from bench.row import Figure
+from sandbox.browser import VISIT_TIMEOUT_S, CheckError, UnexpectedError, ViewerVisit
+from sandbox.deployed import Deployed
+from sandbox.edge_deployment import read_deployment
+from sandbox.viewer import Viewer
+
+RUNS = 15
+"""Of each page in each network, the first of which does not count."""
+_RUN_S = 20.0
+_STOCK = Path(__file__).parent / "stock"
+_TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_FIRST_FRAME = """
+async () => {
+  for (;;) {
+    const trouble = document.querySelector("#trouble:not([hidden]) .panel");
+    if (trouble) return { fault: trouble.innerText.replaceAll(/\\s+/g, " ") };
+    const { first_frame_ms } = window.marquee.metrics;
+    if (first_frame_ms !== null) return { first_frame_ms, key_system: window.marquee.player.drmInfo()?.keySystem };
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+"""
+
+
+class Network(NamedTuple):
+    """How far the platform is from the browser."""
+
+    rtt_ms: int
+    mbps: int | None
+    """Megabits a second down, and up; none: as many as the machine moves."""
+
+    def __str__(self) -> str:
+        return f"{self.rtt_ms} ms" + (f", {self.mbps} Mbit/s" if self.mbps else "")
+
+
+NETWORKS = (Network(rtt_ms=0, mbps=None), Network(rtt_ms=50, mbps=20))
+
+
+class FirstFrames(NamedTuple):
+    """Milliseconds from the click to the first frame, of each run."""
+
+    ours: tuple[float, ...]
+    stock: tuple[float, ...]
+
+
+class StartUpError(CheckError):
+    """A page did not come to its first frame, or showed it in the clear."""
+
+
+def figures() -> Iterator[Figure]:
+    """Bring the platform up with a film on it, and start it on both pages."""
+    with published_film() as (up, published), tempfile.TemporaryDirectory() as name:
+        seen = start(
+            up.platform,
+            url=f"{up.edge.url}/",
+            viewer=published.viewer,
+            title_id=published.delivery.manifest.title.title_id,
+            runs=RUNS,
+            screenshot=Path(name) / "start.png",
+        )
+    yield from compared(seen)
+
+
+def compared(seen: Mapping[Network, FirstFrames]) -> Iterator[Figure]:
+    """Yield the median of each network, and what lies between its quickest and its slowest run."""
+    for network, frames in seen.items():
+        ours, stock = median(frames.ours), median(frames.stock)
+        spread = f"{min(frames.ours):.0f} to {max(frames.ours):.0f}"
+        peers = f"{min(frames.stock):.0f} to {max(frames.stock):.0f}"
+        yield Figure(f"first frame, {network} ({spread})", ours, f"stock shaka-player ({peers})", stock, "ms")
+
+
+def start(
+    platform: Deployed, *, url: str, viewer: Viewer, title_id: str, runs: int, screenshot: Path
+) -> dict[Network, FirstFrames]:
+    """Start a title `runs` times and once more on both pages, in each of `NETWORKS`.
+
+    Parameters
+    ----------
+    url
+        The page's address, for example ``http://127.0.0.1:8443/``.
+    screenshot
+        Where the page's picture comes to lie if something fails, its name changed.
+
+    Raises
+    ------
+    BrowserError
+        If the machine has no Chromium, or it does not start.
+    StartUpError
+        If a film does not start, or is not encrypted.
+    """
+    with _beside_the_page(platform):
+        visit = _Starting(url=url, viewer=viewer, title_id=title_id, runs=runs)
+        return visit.run(screenshot)
+
+
+class _Starting(ViewerVisit[dict[Network, FirstFrames]]):
+    """A viewer who starts a film again and again."""
+
+    _failed = StartUpError
+
+    def __init__(self, *, url: str, viewer: Viewer, title_id: str, runs: int) -> None:
+        # The seconds are those of the film: one frame is seen.
+        super().__init__(
+            url=url, username=viewer.username, password=viewer.password, title_id=title_id, seconds=0
+        )
+        self._runs = runs
+
+    @property
+    def _patience_s(self) -> float:
+        return VISIT_TIMEOUT_S + len(NETWORKS) * 2 * (self._runs + 1) * _RUN_S
+
+    async def _visit(self, screenshot: Path) -> dict[Network, FirstFrames]:  # noqa: ARG002 - nothing is to be shown
+        devtools = await self._page.context.new_cdp_session(self._page)
+        return {network: await self._in(network, devtools) for network in NETWORKS}
+
+    async def _in(self, network: Network, devtools: CDPSession) -> FirstFrames:
+        rate = network.mbps * 1_000_000 / 8 if network.mbps else -1
+        conditions = {"latency": network.rtt_ms, "downloadThroughput": rate, "uploadThroughput": rate}
+        await devtools.send("Network.enable")
+        await devtools.send("Network.emulateNetworkConditions", {"offline": False, **conditions})
+        # The first of each fills the edge's cache, and starts the functions.
+        runs = [(await self._stock(), await self._ours()) for _ in range(self._runs + 1)][1:]
+        stock, ours = zip(*runs, strict=True)
+        return FirstFrames(ours=ours, stock=stock)
+
+    async def _ours(self) -> float:
+        self._step = f"start {self._title_id!r} on the page"
+        await self._page.goto(self._url)
+        await self._page.wait_for_load_state("networkidle")
+        await self._page.locator(f'.card[data-title="{self._title_id}"]').first.click()
+        return _decrypted(await self._page.evaluate(_FIRST_FRAME))
+
+    async def _stock(self) -> float:
+        self._step = f"start {self._title_id!r} in Shaka Player as it comes"
+        await self._page.goto(urljoin(self._url, "stock.html"))
+        await self._page.wait_for_load_state("networkidle")
+        return _decrypted(await self._page.evaluate("(title) => window.play(title)", self._title_id))
+
+
+def _decrypted(seen: Mapping[str, object]) -> float:
+    if "fault" in seen:
+        raise UnexpectedError(str(seen["fault"]))
+    if not seen["key_system"]:
+        raise UnexpectedError("the film played, but it is not encrypted")
+    return float(str(seen["first_frame_ms"]))
+
+
+@contextmanager
+def _beside_the_page(platform: Deployed) -> Iterator[None]:
+    """Put the other page beside the deployed one, for as long as it is measured."""
+    if platform.endpoint is None:
+        raise ValueError("the edge is read from an embedded cloud: give its endpoint")
+    deployment = read_deployment(
+        session=platform.session,
+        endpoint=platform.endpoint,
+        distribution_id=platform.output("delivery", "DistributionId"),
+    )
+    bucket = deployment.behaviours[-1].origin.name
+    with ExitStack() as stack:
+        s3 = stack.enter_context(closing(platform.client("s3")))
+        for file in sorted(_STOCK.iterdir()):
+            s3.put_object(Bucket=bucket, Key=file.name, Body=file.read_bytes(), ContentType=_TYPES[file.suffix])
+            stack.callback(s3.delete_object, Bucket=bucket, Key=file.name)
+        yield
