@@ -126,9 +126,7 @@ class _Starting(ViewerVisit[dict[Network, FirstFrames]]):
 
     def __init__(self, *, url: str, viewer: Viewer, title_id: str, runs: int) -> None:
         # The seconds are those of the film: one frame is seen.
-        super().__init__(
-            url=url, username=viewer.username, password=viewer.password, title_id=title_id, seconds=0
-        )
+        super().__init__(url=url, username=viewer.username, password=viewer.password, title_id=title_id, seconds=0)
         self._runs = runs
 
     @property
