@@ -1,17 +1,19 @@
-"""From the click to the first frame, decrypted, in Chromium: our page beside Shaka Player as it comes.
+"""From the click to the first frame, decrypted, in Chromium: our start-up beside Shaka Player's as it comes.
 
-Both play the same title of one deployed platform for the same viewer, in one browser, in turn. The other page
-(``bench/stock/``) does what Shaka Player's tutorial does: it asks for a session, then loads the manifest, and the
-licence is asked for when the manifest is there. It lies beside the deployed page while it is measured: it has the
-page's library file, origin and policy. Both pages are loaded, signed in and quiet before the click.
+Both play the same title of one deployed platform for the same viewer, in one browser, in turn. The peer is a copy of the
+deployed page in which one file is another: ``bench/stock/playback.js`` does what Shaka Player's tutorial does. It asks for
+a session, then loads the manifest, and licences are asked for when the manifest is there, one a key. So the library, the
+catalog that is clicked in, the view that is drawn and the controls are the same, and only the steps differ. Both are
+loaded, signed in and quiet before the click.
 
-A slower network is emulated by Chromium (CDP, ``Network.emulateNetworkConditions``): it delays each answer by the round
-trip, and bounds the throughput of all together. It knows no DNS, no TCP and TLS handshakes, no slow start and no loss,
-so that requests cost one round trip each, whoever sends them first.
+A slower network is emulated by Chromium (CDP, ``Network.emulateNetworkConditions``): each answer takes the round trip at
+least, and all together share the throughput. That is kind to whoever sends more requests one after the other: what a
+server takes is hidden in the round trip. It knows no DNS, no TCP and TLS handshakes, no slow start and no loss.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -27,13 +29,24 @@ from bench.row import Figure
 from sandbox.browser import VISIT_TIMEOUT_S, CheckError, UnexpectedError, ViewerVisit
 from sandbox.deployed import Deployed
 from sandbox.edge_deployment import read_deployment
+from sandbox.toolchain import PROJECT_ROOT
 from sandbox.viewer import Viewer
 
 RUNS = 15
 """Of each page in each network, the first of which does not count."""
 _RUN_S = 20.0
-_STOCK = Path(__file__).parent / "stock"
-_TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_ACCEPTED = 204
+_STOCK = PROJECT_ROOT / "bench/stock/playback.js"
+_FOLDER = "stock/"
+_PAGE = "index.html"
+_REWIND = """
+async (titleId) => {
+  const { idToken } = JSON.parse(sessionStorage.getItem("marquee.session"));
+  const headers = { Authorization: `Bearer ${idToken}`, "Content-Type": "application/json" };
+  const report = { title_id: titleId, position_s: 0, recorded_at: new Date().toISOString() };
+  return (await fetch("/api/playback/progress", { method: "POST", headers, body: JSON.stringify(report) })).status;
+}
+"""
 _FIRST_FRAME = """
 async () => {
   for (;;) {
@@ -92,7 +105,9 @@ def compared(seen: Mapping[Network, FirstFrames]) -> Iterator[Figure]:
         ours, stock = median(frames.ours), median(frames.stock)
         spread = f"{min(frames.ours):.0f} to {max(frames.ours):.0f}"
         peers = f"{min(frames.stock):.0f} to {max(frames.stock):.0f}"
-        yield Figure(f"first frame, {network} ({spread})", ours, f"stock shaka-player ({peers})", stock, "ms")
+        yield Figure(
+            f"first frame, {network} ({spread})", ours, f"the plain flow of stock shaka-player ({peers})", stock, "ms"
+        )
 
 
 def start(
@@ -114,7 +129,7 @@ def start(
     StartUpError
         If a film does not start, or is not encrypted.
     """
-    with _beside_the_page(platform):
+    with _copy_of_the_page(platform):
         visit = _Starting(url=url, viewer=viewer, title_id=title_id, runs=runs)
         return visit.run(screenshot)
 
@@ -143,22 +158,21 @@ class _Starting(ViewerVisit[dict[Network, FirstFrames]]):
         await devtools.send("Network.enable")
         await devtools.send("Network.emulateNetworkConditions", {"offline": False, **conditions})
         # The first of each fills the edge's cache, and starts the functions.
-        runs = [(await self._stock(), await self._ours()) for _ in range(self._runs + 1)][1:]
-        stock, ours = zip(*runs, strict=True)
+        runs = [
+            (await self._first_frame(""), await self._first_frame(f"{_FOLDER}{_PAGE}")) for _ in range(self._runs + 1)
+        ]
+        ours, stock = zip(*runs[1:], strict=True)
         return FirstFrames(ours=ours, stock=stock)
 
-    async def _ours(self) -> float:
-        self._step = f"start {self._title_id!r} on the page"
-        await self._page.goto(self._url)
+    async def _first_frame(self, page: str) -> float:
+        self._step = f"start {self._title_id!r} on /{page}"
+        await self._page.goto(urljoin(self._url, page))
         await self._page.wait_for_load_state("networkidle")
+        # From its beginning, wherever the run before has left it.
+        if (status := await self._page.evaluate(_REWIND, self._title_id)) != _ACCEPTED:
+            raise UnexpectedError(f"the position was not taken back: {status}")
         await self._page.locator(f'.card[data-title="{self._title_id}"]').first.click()
         return _decrypted(await self._page.evaluate(_FIRST_FRAME))
-
-    async def _stock(self) -> float:
-        self._step = f"start {self._title_id!r} in Shaka Player as it comes"
-        await self._page.goto(urljoin(self._url, "stock.html"))
-        await self._page.wait_for_load_state("networkidle")
-        return _decrypted(await self._page.evaluate("(title) => window.play(title)", self._title_id))
 
 
 def _decrypted(seen: Mapping[str, object]) -> float:
@@ -170,8 +184,8 @@ def _decrypted(seen: Mapping[str, object]) -> float:
 
 
 @contextmanager
-def _beside_the_page(platform: Deployed) -> Iterator[None]:
-    """Put the other page beside the deployed one, for as long as it is measured."""
+def _copy_of_the_page(platform: Deployed) -> Iterator[None]:
+    """Lay a copy of the deployed page beside it, with the peer's playback, for as long as it is measured."""
     if platform.endpoint is None:
         raise ValueError("the edge is read from an embedded cloud: give its endpoint")
     deployment = read_deployment(
@@ -180,9 +194,14 @@ def _beside_the_page(platform: Deployed) -> Iterator[None]:
         distribution_id=platform.output("delivery", "DistributionId"),
     )
     bucket = deployment.behaviours[-1].origin.name
+    files = json.loads((PROJECT_ROOT / "player/deployment.json").read_text(encoding="utf-8"))["page"]
     with ExitStack() as stack:
         s3 = stack.enter_context(closing(platform.client("s3")))
-        for file in sorted(_STOCK.iterdir()):
-            s3.put_object(Bucket=bucket, Key=file.name, Body=file.read_bytes(), ContentType=_TYPES[file.suffix])
-            stack.callback(s3.delete_object, Bucket=bucket, Key=file.name)
+        for name in files:
+            deployed = s3.get_object(Bucket=bucket, Key=name)
+            body = _STOCK.read_bytes() if name == _STOCK.name else deployed["Body"].read()
+            if name == _PAGE:
+                body = body.replace(b'src="/app.js"', f'src="/{_FOLDER}app.js"'.encode())
+            s3.put_object(Bucket=bucket, Key=f"{_FOLDER}{name}", Body=body, ContentType=deployed["ContentType"])
+            stack.callback(s3.delete_object, Bucket=bucket, Key=f"{_FOLDER}{name}")
         yield

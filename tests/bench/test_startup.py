@@ -16,7 +16,10 @@ def test_the_medians_of_a_network_stand_beside_each_other():
 
     near, far = compared(seen)
 
-    assert (near.what, near.peer) == ("first frame, 0 ms (200 to 900)", "stock shaka-player (500 to 700)")
+    assert (near.what, near.peer) == (
+        "first frame, 0 ms (200 to 900)",
+        "the plain flow of stock shaka-player (500 to 700)",
+    )
     assert (near.ours, near.peers, near.ratio) == (300, 600, 0.5)
     assert far.what.startswith("first frame, 50 ms, 20 Mbit/s")
 
