@@ -32,7 +32,7 @@ _WARM_UP = 10
 """Rounds before those that count: processes of functions start with the first."""
 _PERCENTILES = (50, 99)
 _FLOOR = "an empty handler"
-_FLOOR_PATH = "/api/playback/floor"
+FLOOR_PATH = "/api/playback/floor"
 _HANDLER = "def handler(event, context):\n    return {'statusCode': 204}\n"
 _FUNCTION = "floor"
 _RUNTIME = "python3.14"
@@ -92,7 +92,7 @@ def ask(platform: Deployed, *, port: int, viewer: Viewer, title_id: str, rounds:
     ApiBenchError
         If an answer is not the one that is expected.
     """
-    with _floor(platform), _Client(port=port, token=_token(platform, viewer)) as client:
+    with empty_handler(platform), _Client(port=port, token=_token(platform, viewer)) as client:
         for number in range(_WARM_UP + rounds):
             if number == _WARM_UP:
                 client.asked.clear()
@@ -130,7 +130,7 @@ class _Client:
 
 
 def _round(client: _Client, *, title_id: str, position_s: float) -> None:
-    client.ask(_FLOOR, "POST", _FLOOR_PATH, status=204, body={})
+    client.ask(_FLOOR, "POST", FLOOR_PATH, status=204, body={})
     opened = client.ask("session", "POST", "/api/playback/sessions", status=201, body={"title_id": title_id})
     session = json.loads(opened)
     client.ask("manifest", "GET", session["manifests"]["dash"], status=200)
@@ -144,7 +144,7 @@ def _round(client: _Client, *, title_id: str, position_s: float) -> None:
 
 
 @contextmanager
-def _floor(platform: Deployed) -> Iterator[None]:
+def empty_handler(platform: Deployed) -> Iterator[None]:
     """Have the empty handler answer on the viewers' API, for whom its authorizer lets in."""
     api = {"ApiId": platform.output("playback", "ApiId")}
     with ExitStack() as stack:
@@ -170,7 +170,7 @@ def _floor(platform: Deployed) -> Iterator[None]:
         ]
         route = gateway.create_route(
             **api,
-            RouteKey=f"POST {_FLOOR_PATH}",
+            RouteKey=f"POST {FLOOR_PATH}",
             Target=f"integrations/{integration}",
             AuthorizationType=session["AuthorizationType"],
             AuthorizerId=session["AuthorizerId"],

@@ -1,13 +1,13 @@
 """From the click to the first frame, decrypted, in Chromium: our start-up beside Shaka Player's as it comes.
 
-Both play the same title of one deployed platform for the same viewer, in one browser, in turn. The peer is a copy of the
-deployed page in which one file is another: ``bench/stock/playback.js`` does what Shaka Player's tutorial does. It asks for
-a session, then loads the manifest, and licences are asked for when the manifest is there, one a key. So the library, the
-catalog that is clicked in, the view that is drawn and the controls are the same, and only the steps differ. Both are
-loaded, signed in and quiet before the click.
+Both play the same title of one deployed platform for the same viewer, in one browser, in turn. The peer is a copy of
+the deployed page in which one file is another: ``bench/stock/playback.js`` does what Shaka Player's tutorial does. It
+asks for a session, then loads the manifest, and licences are asked for when the manifest is there, one a key. So the
+library, the catalog that is clicked in, the view that is drawn and the controls are the same, and only the steps
+differ. Both are loaded, signed in and quiet before the click.
 
-A slower network is emulated by Chromium (CDP, ``Network.emulateNetworkConditions``): each answer takes the round trip at
-least, and all together share the throughput. That is kind to whoever sends more requests one after the other: what a
+A slower network is emulated by Chromium (CDP, ``Network.emulateNetworkConditions``): each answer takes the round trip
+at least, and all together share the throughput. That is kind to whoever sends more requests one after the other: what a
 server takes is hidden in the round trip. It knows no DNS, no TCP and TLS handshakes, no slow start and no loss.
 """
 
@@ -33,7 +33,7 @@ from sandbox.toolchain import PROJECT_ROOT
 from sandbox.viewer import Viewer
 
 RUNS = 15
-"""Of each page in each network, the first of which does not count."""
+"""Of each page in each network, after one that does not count."""
 _RUN_S = 20.0
 _ACCEPTED = 204
 _STOCK = PROJECT_ROOT / "bench/stock/playback.js"
