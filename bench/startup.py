@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
 from playwright.async_api import CDPSession
@@ -175,12 +175,12 @@ class _Starting(ViewerVisit[dict[Network, FirstFrames]]):
         return _decrypted(await self._page.evaluate(_FIRST_FRAME))
 
 
-def _decrypted(seen: Mapping[str, object]) -> float:
+def _decrypted(seen: Mapping[str, Any]) -> float:
     if "fault" in seen:
-        raise UnexpectedError(str(seen["fault"]))
+        raise UnexpectedError(seen["fault"])
     if not seen["key_system"]:
         raise UnexpectedError("the film played, but it is not encrypted")
-    return float(str(seen["first_frame_ms"]))
+    return float(seen["first_frame_ms"])
 
 
 @contextmanager
