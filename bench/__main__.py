@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import (
+    api,
     backlog,
     codecs,
     deliveries,
@@ -20,12 +21,13 @@ from bench import (
     scoring,
     search,
     simulation,
+    startup,
     synthesis,
     transfers,
 )
 
 rows = (synthesis, ladder, publishing, deliveries, backlog, quality, transfers, simulation)
-figures = (search, savings, codecs, scoring, imports)
+figures = (search, savings, codecs, scoring, api, startup, imports)
 named = {bench.__name__.rpartition(".")[2]: bench for bench in (*rows, *figures)}
 if unknown := set(sys.argv[1:]) - set(named):
     sys.exit(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(named)}")

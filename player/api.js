@@ -58,6 +58,7 @@ export class ApiError extends Error {
  * @property {{dash: string, hls: string}} manifests
  * @property {string | null} thumbnails  the WebVTT track of the seek thumbnails, at the edge
  * @property {string} license_url
+ * @property {string[]} key_ids  that the licence may be asked for at once
  * @property {number} resume_position_s
  * @property {number} progress_interval_s
  * @property {string} expires_at
@@ -171,6 +172,18 @@ export class Api {
   /** @param {Session} session */
   async heartbeat({ heartbeat_url }) {
     await this.#client.send("POST", heartbeat_url);
+  }
+
+  /**
+   * Ask for a licence before the player does, or again.
+   *
+   * @param {Session} session
+   * @param {string[]} keyIds
+   * @returns {Promise<{given: {keys: {kid: string}[]}, date: string | null}>}  the licence, and when it was given
+   */
+  async licence({ license_url }, keyIds) {
+    const response = await this.#client.send("POST", license_url, { kids: keyIds, type: "temporary" });
+    return { given: await response.json(), date: response.headers.get("date") };
   }
 
   /** @param {Session} session */

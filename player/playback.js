@@ -1,5 +1,6 @@
 /** Plays one title at a time: session, manifest, licence, segments. */
 
+import { LicenceAhead, beyond } from "./ahead.js";
 import { Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
 
@@ -22,6 +23,7 @@ export class Playback extends EventTarget {
   #api;
   #auth;
   #attached;
+  #ahead;
   /** @type {ProgressReporter | null} */
   #progress = null;
   /** @type {Presence | null} */
@@ -49,6 +51,7 @@ export class Playback extends EventTarget {
     this.player = new shaka.Player();
     this.#attached = this.player.attach(video);
     new shaka.ui.Overlay(this.player, stage, video).configure(CONTROLS);
+    this.#ahead = new LicenceAhead(api);
     this.player.getNetworkingEngine()?.registerRequestFilter(this.#authorize.bind(this));
     this.player.addEventListener("error", (/** @type {any} */ event) => this.#fail(event.detail));
     for (const change of ["adaptation", "variantchanged", "trackschanged"]) {
@@ -77,7 +80,7 @@ export class Playback extends EventTarget {
       }
       this.#presence = presence;
       metrics.session_ms = performance.now() - clickedAt;
-      this.player.configure({ drm: { servers: { [KEY_SYSTEM]: new URL(session.license_url, location.href).href } } });
+      this.player.configure({ drm: { servers: { [KEY_SYSTEM]: this.#ahead.ask(session) } } });
       this.#frameRequest = this.#video.requestVideoFrameCallback((now) => {
         metrics.first_frame_ms = now - clickedAt;
       });
@@ -85,11 +88,12 @@ export class Playback extends EventTarget {
       // Told the type, Shaka need not ask for it with a HEAD request of its own.
       await this.player.load(session.manifests.dash, startAt, "application/dash+xml");
       if (turn !== this.#turn) return;
-      if (session.thumbnails) this.#preview(session.thumbnails);
       this.#progress = new ProgressReporter({
         video: this.#video, api: this.#api, title, intervalS: session.progress_interval_s, metrics,
       });
       await this.#play();
+      // Not before the film has begun: they would share its network.
+      if (turn === this.#turn && session.thumbnails) this.#preview(session.thumbnails);
     } catch (error) {
       if (turn === this.#turn) this.#fail(error);
     }
@@ -139,7 +143,7 @@ export class Playback extends EventTarget {
   async #authorize(type, request) {
     const { MANIFEST, LICENSE } = shaka.net.NetworkingEngine.RequestType;
     if (type !== MANIFEST && type !== LICENSE) return;
-    if (!request.uris.every(isApi)) return;
+    if (!request.uris.map(beyond).every(isApi)) return;
     request.headers.Authorization = `Bearer ${await this.#auth.idToken()}`;
     // The API passes a body of an unnamed type on as binary.
     if (type === LICENSE) request.headers["Content-Type"] = "application/json";

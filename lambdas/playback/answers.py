@@ -40,6 +40,9 @@ class OpenedSession(Record):
     manifests: ManifestAddresses
     license_url: str
     license_urls: dict[str, str] = Field(description="by key system")
+    key_ids: tuple[str, ...] = Field(
+        description="that one ClearKey licence may be asked for at once, before the manifest is there"
+    )
     thumbnails: str | None = Field(description="a WebVTT track of pictures for the seek bar")
     edge: EdgeAccess
     tier: AllowedTier

@@ -10,7 +10,7 @@ from lambdas.common.content_keys import ContentKey
 from lambdas.common.errors import NotFoundError, OfflineRefusedError
 from lambdas.common.media import Tier
 from lambdas.playback.answers import JsonWebKey, License
-from lambdas.playback.models import LicenseRequest, Session
+from lambdas.playback.models import LicenseRequest, Session, kid_of
 
 LICENCE_S = 3600
 """How long a licence is good: as long as a viewer who was excluded could have a film that is loaded already."""
@@ -63,7 +63,7 @@ def grant(
         message = f"the session has no key {', '.join(unknown)}: ask only for the key ids of its manifest"
         raise NotFoundError(message)
     expires_at, renew_at = _terms(session, now=now, kept=persistent)
-    given = (JsonWebKey(kid=_base64url(bytes.fromhex(kid)), k=_base64url(unwrap(of_session[kid]))) for kid in asked)
+    given = (JsonWebKey(kid=kid_of(kid), k=_base64url(unwrap(of_session[kid]))) for kid in asked)
     return License(keys=tuple(given), type=request.type, expires_at=expires_at, renew_at=renew_at)
 
 

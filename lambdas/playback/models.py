@@ -179,6 +179,11 @@ def _key_id(value: object) -> str:
     return base64.urlsafe_b64decode(f"{value}==").hex()
 
 
+def kid_of(key_id: str) -> str:
+    """Return a key id, 32 hexadecimal digits, as ClearKey names it: in base64url without padding."""
+    return base64.urlsafe_b64encode(bytes.fromhex(key_id)).rstrip(b"=").decode()
+
+
 class LicenseRequest(Request):
     """A W3C ClearKey licence request. `kids` come as base64url and are kept as hexadecimal."""
 

@@ -15,7 +15,7 @@ from lambdas.common.media import Tier
 from lambdas.playback import capability, entitlement, leases, selection
 from lambdas.playback.accounts import Account, Plans
 from lambdas.playback.answers import AllowedTier, EdgeAccess, ManifestAddresses, OpenedSession
-from lambdas.playback.models import Device, EdgeKey, Playable, Progress, Session, SessionRequest
+from lambdas.playback.models import Device, EdgeKey, Playable, Progress, Session, SessionRequest, kid_of
 from lambdas.playback.tokens import media_base, mint
 
 PROGRESS_INTERVAL_S = 30
@@ -197,6 +197,7 @@ def answer(*, session: Session, progress: Progress | None, key: EdgeKey, heartbe
         manifests=ManifestAddresses(dash=f"{url}/manifest?format=dash", hls=f"{url}/manifest?format=hls"),
         license_url=licence,
         license_urls={"org.w3.clearkey": licence},
+        key_ids=tuple(kid_of(key_id) for key_id in session.key_ids.values()),
         thumbnails=f"{base}{session.thumbnails}" if session.thumbnails else None,
         edge=EdgeAccess(token=token, base=base),
         tier=AllowedTier(allowed=session.tier, reasons=session.reasons),

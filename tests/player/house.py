@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from lambdas.common.keys import VersionLayout
 from lambdas.playback.manifests import CONTENT_TYPES, personal
+from lambdas.playback.models import kid_of
 from tests.player.film import DURATION_S, PUBLISHED, Film
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -331,6 +332,7 @@ class HouseHandler(BaseHTTPRequestHandler):
             "version_id": "v1",
             "manifests": {"dash": f"{manifest}dash", "hls": f"{manifest}hls"},
             "license_url": "/api/playback/license?session_id=s1",
+            "key_ids": [kid_of(key_id) for key_id in self.house.film.keys],
             "thumbnails": self.house.thumbnails,
             "edge": {"token": EDGE_TOKEN, "base": f"/media/{EDGE_TOKEN}/"},
             "resume_position_s": self.house.resume_position_s,

@@ -6,7 +6,7 @@ from lambdas.common.errors import ExpiredError, InvalidInputError, NotFoundError
 from lambdas.common.media import Tier
 from lambdas.playback import sessions
 from lambdas.playback.accounts import Account
-from lambdas.playback.models import Device, Progress, SessionRequest
+from lambdas.playback.models import Device, LicenseRequest, Progress, SessionRequest
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -91,6 +91,7 @@ def test_the_answer_is_all_that_a_player_needs(session, answer):
     assert told["manifests"] == {"dash": f"{url}/manifest?format=dash", "hls": f"{url}/manifest?format=hls"}
     assert told["license_url"] == f"/api/playback/license?session_id={session.session_id}"
     assert told["license_urls"] == {"org.w3.clearkey": told["license_url"]}
+    assert set(LicenseRequest(kids=told["key_ids"]).kids) == set(session.key_ids.values())
     assert told["edge"]["base"] == f"/media/{told['edge']['token']}/"
     assert told["thumbnails"] == f"{told['edge']['base']}{session.thumbnails}"
     assert told["expires_at"] == int(NOW.timestamp()) + 60
