@@ -1,7 +1,7 @@
 /** The page's composition root: who is signed in and which address decide what is shown. */
 
 import { wireActivation } from "./activate.js";
-import { Api } from "./api.js";
+import { Api, ApiError } from "./api.js";
 import { Auth, SignedOutError, SignInError } from "./auth.js";
 import { showBegun, showLoading, showNotice, showTitles } from "./catalog.js";
 import { device } from "./device.js";
@@ -67,7 +67,7 @@ async function main() {
   const video = byId("video");
   const playback = new Playback({ video, stage: byId("stage"), api, auth });
   const watch = wireWatch({ playback, video, onLeave: () => go("/") });
-  const activate = wireActivation({ api });
+  const activate = wireActivation({ api, auth });
   const askToSignIn = wireSignIn({ begin: (again) => login.begin(location.pathname + location.search, again) });
   // What the demo's check and the browser tests look at.
   window.marquee = {
@@ -90,12 +90,17 @@ async function main() {
   async function openDevices() {
     showDevices(byId("devices"), await api.devices(), {
       onSignOut: async ({ device_id }) => {
-        await api.signOutDevice(device_id);
+        // One that is gone already was signed out on another screen: the list shows it.
+        await api.signOutDevice(device_id).catch((error) => {
+          if (!(error instanceof ApiError) || error.status !== 404) throw error;
+        });
         await route();
       },
       onSignOutAll: async () => {
         await api.signOutDevice();
         auth.signOut();
+        // Else whoever sits here next would be let in without the password.
+        login.leave();
       },
     });
     document.title = "Your devices · Marquee";

@@ -1,6 +1,7 @@
 /** What went wrong, said to a viewer. */
 
 import { ApiError } from "./api.js";
+import { SignInError } from "./auth.js";
 
 /**
  * @typedef {object} Fault
@@ -52,6 +53,18 @@ export function describe(error) {
   }
   if (error instanceof shaka.util.Error) return describeShaka(error);
   return fault(UNKNOWN, error instanceof Error ? error.name : "UNKNOWN");
+}
+
+/**
+ * Say in a sentence why something beside the films did not work.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function inShort(error) {
+  if (error instanceof SignInError) return error.message;
+  if (error instanceof ApiError && error.status === 0) return `${BY_STATUS[0][0]}. ${BY_STATUS[0][1]}`;
+  return "Something on our side went wrong. Try again.";
 }
 
 /**

@@ -97,6 +97,8 @@ class House:
     devices: list[dict[str, Any]] = field(default_factory=lambda: [TELEVISION, LAPTOP])
     stage: str = "clear"
     reasons: list[str] = field(default_factory=list)
+    refusals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The problem document that a request is answered with, by method and path."""
     configured: bool = True
     edge_is_open: bool = False
     signed_out_everywhere: bool = False
@@ -270,6 +272,10 @@ class HouseHandler(BaseHTTPRequestHandler):
         house = self.house
         if (self.headers["Authorization"] or "").split(".")[0] != f"Bearer {house.id_token}":
             self._json(401, {"message": "Unauthorized"})
+            return
+        problem = house.refusals.get(f"{self.command} /api/{'/'.join(path)}")
+        if problem:
+            self._json(problem["status"], problem)
             return
         match path, body:
             case ["catalog", "titles"], None:

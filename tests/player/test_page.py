@@ -371,6 +371,35 @@ def test_a_code_that_no_device_shows_is_said(page):
     page.get_by_role("alert").get_by_text("No device waits with this code").wait_for()
 
 
+@pytest.mark.parametrize("reason", ["signed-out", "challenge"])
+def test_who_may_let_a_television_in_after_a_new_sign_in_is_led_there_and_back(page, house, reason):
+    detail = "unusual use of this account: sign in again to show that it is you"
+    house.refusals["POST /api/device/approve"] = {"status": 403, "reason": reason, "detail": detail}
+    sign_in(page, address="/activate")
+    page.get_by_label("The code on its screen").fill(DEVICE_CODE)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_role("alert").get_by_text("Unusual use of this account: sign in again").wait_for()
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Name").wait_for()
+    assert asked_for(page)["prompt"] == "login"
+    house.refusals.clear()
+    fill_in(page)
+    page.get_by_role("heading", name="Sign in a device").wait_for()
+    assert page.get_by_label("The code on its screen").input_value() == DEVICE_CODE
+
+
+@pytest.mark.parametrize("request_line", ["GET /api/device/request", "POST /api/device/approve"])
+def test_why_a_television_is_not_let_in_is_said_in_the_words_of_the_refusal(page, house, request_line):
+    house.refusals[request_line] = {"status": 403, "detail": "the account is blocked for now: write to support"}
+    sign_in(page, address=f"/activate?code={DEVICE_CODE}")
+    page.get_by_role("button", name="Continue").click()
+    if request_line.startswith("POST"):
+        page.get_by_role("button", name="Allow").click()
+    page.get_by_role("alert").get_by_text("The account is blocked for now: write to support.").wait_for()
+    assert page.get_by_text(USERNAME).is_visible()
+
+
 def test_devices_are_shown_and_signed_out(page, house):
     house.stage, house.reasons = "notice", ["other-households"]
     sign_in(page)
@@ -381,9 +410,36 @@ def test_devices_are_shown_and_signed_out(page, house):
     page.get_by_role("button", name="Sign out Laptop").click()
     page.get_by_role("heading", name="Laptop").wait_for(state="detached")
     assert [request.path for request in house.asked("/api/account/devices/")] == ["/api/account/devices/laptop%2F1"]
-    page.get_by_role("button", name="Sign out everywhere").click()
+    with page.expect_request("**/logout?*"):
+        page.get_by_role("button", name="Sign out everywhere").click()
     page.get_by_role("button", name="Sign in").wait_for()
     assert house.devices == []
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+@pytest.mark.parametrize(("button", "path"), [("Sign out Laptop", "/laptop%2F1"), ("Sign out everywhere", "")])
+def test_a_sign_out_that_fails_is_said_and_leaves_everything_as_it_is(page, house, button, path):
+    house.refusals[f"DELETE /api/account/devices{path}"] = {"status": 503, "title": "Try again"}
+    sign_in(page)
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("button", name=button).click()
+    page.get_by_role("alert").get_by_text("Something on our side went wrong. Try again.").wait_for()
+    assert page.get_by_role("heading", name="Laptop").is_visible()
+    assert page.get_by_text(USERNAME).is_visible()
+    house.refusals.clear()
+    page.get_by_role("button", name=button).click()
+    page.get_by_role("heading", name="Laptop").wait_for(state="detached")
+
+
+def test_a_device_that_is_gone_already_is_not_missed(page, house):
+    sign_in(page)
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("heading", name="Laptop").wait_for()
+    house.refusals["DELETE /api/account/devices/laptop%2F1"] = {"status": 404, "title": "Not found"}
+    del house.devices[1]
+    page.get_by_role("button", name="Sign out Laptop").click()
+    page.get_by_role("heading", name="Laptop").wait_for(state="detached")
+    assert page.get_by_role("heading", name="Television").is_visible()
 
 
 def sessions(house, *, method):
