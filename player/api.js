@@ -60,7 +60,7 @@ export class ApiError extends Error {
  * @property {string} license_url
  * @property {number} resume_position_s
  * @property {number} progress_interval_s
- * @property {string} expires_at
+ * @property {number} expires_at  seconds since 1970
  */
 
 /**
@@ -171,6 +171,18 @@ export class Api {
   /** @param {Session} session */
   async heartbeat({ heartbeat_url }) {
     await this.#client.send("POST", heartbeat_url);
+  }
+
+  /**
+   * Ask for a licence again that the player has.
+   *
+   * @param {Session} session
+   * @param {string[]} keyIds
+   * @returns {Promise<{given: import("./licence.js").Given, date: string | null}>}
+   */
+  async licence({ license_url }, keyIds) {
+    const response = await this.#client.send("POST", license_url, { kids: keyIds, type: "temporary" });
+    return { given: await response.json(), date: response.headers.get("date") };
   }
 
   /** @param {Session} session */

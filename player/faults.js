@@ -2,6 +2,7 @@
 
 import { ApiError } from "./api.js";
 import { SignInError } from "./auth.js";
+import { LicenceEndedError } from "./licence.js";
 
 /**
  * @typedef {object} Fault
@@ -51,6 +52,7 @@ export function describe(error) {
     if (error.reason === "stream-limit") return tooMany(error);
     return fault(BY_REASON[error.reason] ?? BY_STATUS[error.status] ?? UNKNOWN, `API ${error.status} ${error.instance}`.trim());
   }
+  if (error instanceof LicenceEndedError) return fault(BY_STATUS[410], "LICENSE ENDED");
   if (error instanceof shaka.util.Error) return describeShaka(error);
   return fault(UNKNOWN, error instanceof Error ? error.name : "UNKNOWN");
 }

@@ -1,5 +1,6 @@
 /** Plays one title at a time: session, manifest, licence, segments. */
 
+import { Licence } from "./licence.js";
 import { Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
 
@@ -26,6 +27,8 @@ export class Playback extends EventTarget {
   #progress = null;
   /** @type {Presence | null} */
   #presence = null;
+  /** @type {Licence | null} */
+  #licence = null;
   #frameRequest = 0;
   // Counts starts and stops: whoever comes back from an await and finds it changed has been overtaken.
   #turn = 0;
@@ -50,6 +53,7 @@ export class Playback extends EventTarget {
     this.#attached = this.player.attach(video);
     new shaka.ui.Overlay(this.player, stage, video).configure(CONTROLS);
     this.player.getNetworkingEngine()?.registerRequestFilter(this.#authorize.bind(this));
+    this.player.getNetworkingEngine()?.registerResponseFilter(this.#noteLicence.bind(this));
     this.player.addEventListener("error", (/** @type {any} */ event) => this.#fail(event.detail));
     for (const change of ["adaptation", "variantchanged", "trackschanged"]) {
       this.player.addEventListener(change, () => this.#describePicture());
@@ -76,6 +80,7 @@ export class Playback extends EventTarget {
         return;
       }
       this.#presence = presence;
+      this.#licence = new Licence({ api: this.#api, session, onLost: (error) => this.#fail(error) });
       metrics.session_ms = performance.now() - clickedAt;
       this.player.configure({ drm: { servers: { [KEY_SYSTEM]: new URL(session.license_url, location.href).href } } });
       this.#frameRequest = this.#video.requestVideoFrameCallback((now) => {
@@ -102,6 +107,8 @@ export class Playback extends EventTarget {
     this.#progress = null;
     this.#presence?.end();
     this.#presence = null;
+    this.#licence?.end();
+    this.#licence = null;
     this.#video.cancelVideoFrameCallback(this.#frameRequest);
     // An unload that overtakes the attaching would cancel it.
     await this.#attached;
@@ -143,6 +150,17 @@ export class Playback extends EventTarget {
     request.headers.Authorization = `Bearer ${await this.#auth.idToken()}`;
     // The API passes a body of an unnamed type on as binary.
     if (type === LICENSE) request.headers["Content-Type"] = "application/json";
+  }
+
+  /**
+   * Take note of how long a licence holds.
+   *
+   * @param {shaka.net.NetworkingEngine.RequestType} type
+   * @param {shaka.extern.Response} response
+   */
+  #noteLicence(type, { data, headers }) {
+    if (type !== shaka.net.NetworkingEngine.RequestType.LICENSE) return;
+    this.#licence?.take(JSON.parse(shaka.util.StringUtils.fromUTF8(data)), headers.date);
   }
 
   /** @param {any} error */

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,6 +88,9 @@ class House:
     progress_interval_s: int = 30
     heartbeat_interval_s: int = 30
     license_refused: bool = False
+    renews_in_s: float | None = None
+    """When the page is to ask for the licence again; none: it is the session's last."""
+    licence_s: float = 3600
     revoked: bool = False
     playing: list[dict[str, Any]] = field(default_factory=list)
     """If somebody plays, there is no place left."""
@@ -293,7 +297,8 @@ class HouseHandler(BaseHTTPRequestHandler):
             case ["playback", "license"], {"kids": _} if house.license_refused:
                 self._json(403, {"title": "Forbidden", "detail": "no licence for this session"})
             case ["playback", "license"], {"kids": kids, "type": "temporary"}:
-                terms = {"expires_at": 4_000_000_000, "renew_at": None}
+                renew_at = None if house.renews_in_s is None else time.time() + house.renews_in_s
+                terms = {"expires_at": time.time() + house.licence_s, "renew_at": renew_at}
                 self._json(200, {"keys": [self._jwk(kid) for kid in kids], "type": "temporary", **terms})
             case ["playback", "progress"], None:
                 self._json(200, {"titles": house.begun})
@@ -344,7 +349,7 @@ class HouseHandler(BaseHTTPRequestHandler):
             "url": "/api/playback/sessions/s1",
             "heartbeat_url": "/api/playback/sessions/s1/heartbeat",
             "heartbeat_interval_s": self.house.heartbeat_interval_s,
-            "expires_at": "2099-01-01T00:00:00Z",
+            "expires_at": int(time.time()) + 14_400,
         }
 
     def _manifest(self) -> None:

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from tests.player.film import THUMBNAIL
-from tests.player.house import DEVICE_CODE, EDGE_TOKEN, PASSWORD, TITLE, USERNAME
+from tests.player.house import DEVICE_CODE, EDGE_TOKEN, PASSWORD, REVOKED, TITLE, USERNAME
 
 pytestmark = pytest.mark.browser
 
@@ -483,6 +483,53 @@ def test_a_session_that_is_revoked_while_it_plays_stops(page, house):
     wait_for_position(page, 0.2)
     house.revoked = True
     page.get_by_role("alertdialog").get_by_text("This screening was stopped").wait_for()
+    assert page.evaluate("document.querySelector('video').paused")
+
+
+def licences(house):
+    """The key ids of each request for a licence."""
+    return [request.body["kids"] for request in house.asked("/api/playback/license")]
+
+
+def test_a_licence_is_asked_for_again_in_time_with_all_its_keys(page, house):
+    house.renews_in_s, house.licence_s = 1.5, 60
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    first = licences(house)
+    wait_until(page, lambda: len(licences(house)) >= len(first) + 2)
+    assert {frozenset(kids) for kids in licences(house)[len(first) :]} == {frozenset(sum(first, []))}
+    assert not page.evaluate("document.querySelector('video').paused")
+
+
+def test_a_licence_that_is_not_renewed_stops_the_film(page, house):
+    house.renews_in_s, house.licence_s = 1.5, 60
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    # The licence alone: heartbeats and segments know nothing of it.
+    house.refusals["POST /api/playback/license"] = REVOKED
+    page.get_by_role("alertdialog").get_by_text("This screening was stopped").wait_for()
+    assert page.evaluate("document.querySelector('video').paused")
+
+
+def test_a_renewal_that_fails_is_tried_again_before_the_licence_ends(page, house):
+    house.renews_in_s, house.licence_s = 1.5, 5
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    first = len(licences(house))
+    house.refusals["POST /api/playback/license"] = {"status": 503, "title": "Try again"}
+    wait_until(page, lambda: len(licences(house)) == first + 1)
+    house.refusals.clear()
+    wait_until(page, lambda: len(licences(house)) == first + 2)
+    assert page.get_by_role("alertdialog").is_hidden()
+
+
+@pytest.mark.parametrize(("renews_in_s", "said"), [(None, "This screening has ended"), (1.2, "The projector stopped")])
+def test_a_film_plays_no_longer_than_its_licence(page, house, renews_in_s, said):
+    house.renews_in_s, house.licence_s = renews_in_s, 4
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    house.refusals["POST /api/playback/license"] = {"status": 503, "title": "Try again"}
+    page.get_by_role("alertdialog").get_by_text(said).wait_for()
     assert page.evaluate("document.querySelector('video').paused")
 
 
