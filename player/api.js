@@ -147,15 +147,27 @@ export class SignedInClient {
 /** Calls the API as the signed-in viewer. */
 export class Api {
   #client;
+  #watcher;
 
-  /** @param {import("./auth.js").Auth} auth */
-  constructor(auth) {
+  /**
+   * @param {import("./auth.js").Auth} auth
+   * @param {import("./profiles.js").Watcher} watcher  who watches
+   */
+  constructor(auth, watcher) {
     this.#client = new SignedInClient(auth);
+    this.#watcher = watcher;
   }
 
-  /** @returns {Promise<Title[]>} */
+  /** @returns {Promise<import("./profiles.js").Profile[]>}  those of the account, beside its holder */
+  async profiles() {
+    return (await this.#client.json("GET", "/api/account/profiles")).profiles;
+  }
+
+  /** @returns {Promise<Title[]>}  what whoever watches may see */
   async titles() {
-    return (await this.#client.json("GET", "/api/catalog/titles")).titles;
+    const maxAge = this.#watcher.chosen?.max_age ?? null;
+    const query = maxAge === null ? "" : `?max_age=${maxAge}`;
+    return (await this.#client.json("GET", `/api/catalog/titles${query}`)).titles;
   }
 
   /**
@@ -165,7 +177,11 @@ export class Api {
    * @returns {Promise<Session>}
    */
   async createSession(titleId) {
-    return this.#client.json("POST", "/api/playback/sessions", { title_id: titleId, device: await device() });
+    return this.#client.json("POST", "/api/playback/sessions", {
+      ...this.#whoWatches(),
+      title_id: titleId,
+      device: await device(),
+    });
   }
 
   /** @param {Session} session */
@@ -193,7 +209,14 @@ export class Api {
 
   /** @returns {Promise<Begun[]>}  what there is to go on with, the latest first */
   async begun() {
-    return (await this.#client.json("GET", "/api/playback/progress")).titles;
+    const query = new URLSearchParams(this.#whoWatches());
+    return (await this.#client.json("GET", `/api/playback/progress?${query}`)).titles;
+  }
+
+  /** @returns {{profile_id?: string}}  as every route takes it */
+  #whoWatches() {
+    const id = this.#watcher.chosen?.profile_id;
+    return id ? { profile_id: id } : {};
   }
 
   /** @returns {Promise<Devices>} */
@@ -237,7 +260,7 @@ export class Api {
    */
   async reportProgress(beat) {
     // keepalive: the last beat is sent while the page goes away.
-    const sent = { ...beat, sent_at: new Date().toISOString() };
+    const sent = { ...this.#whoWatches(), ...beat, sent_at: new Date().toISOString() };
     await this.#client.send("POST", "/api/playback/progress", sent, { keepalive: true });
   }
 }

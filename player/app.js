@@ -10,10 +10,11 @@ import { byId } from "./dom.js";
 import { describe } from "./faults.js";
 import { ManagedLogin } from "./oauth.js";
 import { Playback } from "./playback.js";
+import { ALONE, Watcher, showProfiles } from "./profiles.js";
 import { wireSignIn } from "./signin.js";
 import { wireWatch } from "./watch.js";
 
-const VIEWS = ["signin", "activate", "catalog", "devices", "watch"];
+const VIEWS = ["signin", "activate", "profiles", "catalog", "devices", "watch"];
 
 /** @param {string} view */
 function show(view) {
@@ -62,7 +63,8 @@ async function main() {
   void device();
   const login = new ManagedLogin({ domain: configuration.sign_in_domain, clientId: configuration.client_id });
   const auth = new Auth({ issuer: login });
-  const api = new Api(auth);
+  const watcher = new Watcher();
+  const api = new Api(auth, watcher);
   /** @type {HTMLVideoElement} */
   const video = byId("video");
   const playback = new Playback({ video, stage: byId("stage"), api, auth });
@@ -84,6 +86,31 @@ async function main() {
   function go(url) {
     history.pushState(null, "", url);
     return route();
+  }
+
+  /**
+   * Ask who watches: the account's holder, or one of its profiles.
+   *
+   * @param {import("./profiles.js").Profile[]} profiles
+   */
+  function askWhoWatches(profiles) {
+    showProfiles(byId("profiles"), [{ ...ALONE, name: auth.username ?? "" }, ...profiles], (chosen) => {
+      watcher.choose(chosen);
+      titles = [];
+      // Whoever came for a film is still there.
+      if (isChoosing()) go("/");
+      else route();
+    });
+    document.title = "Who watches? · Marquee";
+    show("profiles");
+  }
+
+  const isChoosing = () => new URLSearchParams(location.search).get("view") === "profiles";
+
+  function showWhoWatches() {
+    const { chosen } = watcher;
+    byId("watching").hidden = !chosen?.name;
+    byId("watching").textContent = chosen?.profile_id ? chosen.name : "Profiles";
   }
 
   /** Show the viewer's devices, as they are now. */
@@ -127,6 +154,7 @@ async function main() {
     await playback.stop();
     byId("account").hidden = !auth.username;
     byId("who").textContent = auth.username ?? "";
+    showWhoWatches();
     document.title = "Marquee";
     if (!auth.username) {
       show("signin");
@@ -146,6 +174,15 @@ async function main() {
       if (searchParams.get("view") === "devices") {
         await openDevices();
         return;
+      }
+      if (!watcher.chosen || isChoosing()) {
+        const profiles = await api.profiles();
+        if (address !== location.href) return;
+        if (profiles.length > 0) {
+          askWhoWatches(profiles);
+          return;
+        }
+        watcher.choose(ALONE);
       }
       // A click in the catalog plays at once; only a deep link has to ask for the catalog first.
       if (!wanted()) {
@@ -175,6 +212,8 @@ async function main() {
   }
 
   auth.addEventListener("signedout", async (/** @type {any} */ event) => {
+    watcher.forget();
+    titles = [];
     await route();
     askToSignIn(event.detail);
   });

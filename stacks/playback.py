@@ -24,6 +24,7 @@ from lambdas.playback.environment import (
     LicenseEnvironment,
     ManifestEnvironment,
     PlayableEnvironment,
+    ProfilesEnvironment,
     ProgressEnvironment,
     SessionEnvironment,
     SignOutEnvironment,
@@ -325,8 +326,16 @@ class PlaybackStack(ContextStack):
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/progress", continued)
 
     def _account_routes(self, limit: RateLimit | None) -> None:
-        """What viewers do about their devices."""
+        """What viewers see of their account, and do about its devices."""
         handlers = "lambdas.playback.account_handlers"
+        profiles = ServiceFunction(
+            self,
+            "ListProfiles",
+            handler=f"{handlers}.list_profiles",
+            environment=ProfilesEnvironment(accounts_table=self._accounts.table_name),
+            description="GET /api/account/profiles",
+            limit=limit,
+        )
         devices = DevicesEnvironment(security_table=self._security.table_name)
         listing = ServiceFunction(
             self,
@@ -354,11 +363,13 @@ class PlaybackStack(ContextStack):
             ),
             description="DELETE /api/account/devices",
         )
+        self._read(profiles, self._accounts)
         self._read(listing, self._security)
         for function in (leaving, everywhere):
             self._read(function, self._security)
             allow(self._security, function, "dynamodb:PutItem")
         self.viewers.grant(everywhere, "cognito-idp:AdminUserGlobalSignOut")
+        self.api.route(apigateway.HttpMethod.GET, "/api/account/profiles", profiles)
         self.api.route(apigateway.HttpMethod.GET, "/api/account/devices", listing)
         self.api.route(apigateway.HttpMethod.DELETE, "/api/account/devices/{device_id}", leaving)
         self.api.route(apigateway.HttpMethod.DELETE, "/api/account/devices", everywhere)

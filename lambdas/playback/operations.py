@@ -6,7 +6,7 @@ from functools import partial
 from http import HTTPStatus
 
 from lambdas.common.operations import READ, WRITTEN, Operation
-from lambdas.playback.answers import BegunTitles, License, ListedDevices, OpenedSession
+from lambdas.playback.answers import BegunTitles, License, ListedDevices, ListedProfiles, OpenedSession
 from lambdas.playback.device_grant import (
     CodeForm,
     CodeResponse,
@@ -120,6 +120,14 @@ OPERATIONS = (
         summary="List what the viewer may go on with",
         query=ProgressQuery,
         answer=BegunTitles,
+    ),
+    _account(
+        method="GET",
+        path="/api/account/profiles",
+        handler=f"{_ACCOUNT_HANDLERS}.list_profiles",
+        summary="List who watches on the account",
+        answer=ListedProfiles,
+        refusals=(HTTPStatus.FORBIDDEN,),
     ),
     _account(
         method="GET",

@@ -73,6 +73,7 @@ class Seen:
     authorization: str | None
     body: Any
     method: str = "GET"
+    query: str = ""
 
 
 REVOKED = {"type": "urn:marquee:problem:revoked", "title": "Revoked", "status": 403}
@@ -98,6 +99,7 @@ class House:
     """Whether the session is over by somebody else's doing."""
     begun: list[dict[str, Any]] = field(default_factory=list)
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
+    profiles: list[dict[str, Any]] = field(default_factory=list)
     devices: list[dict[str, Any]] = field(default_factory=lambda: [TELEVISION, LAPTOP])
     stage: str = "clear"
     reasons: list[str] = field(default_factory=list)
@@ -211,7 +213,13 @@ class HouseHandler(BaseHTTPRequestHandler):
     def _answer(self, body: Any) -> None:
         path = urlsplit(self.path).path
         self.house.seen.append(
-            Seen(path=path, authorization=self.headers["Authorization"], body=body, method=self.command)
+            Seen(
+                path=path,
+                authorization=self.headers["Authorization"],
+                body=body,
+                method=self.command,
+                query=urlsplit(self.path).query,
+            )
         )
         match path.split("/")[1:]:
             case ["oauth2", _] | ["login"] | ["logout"]:
@@ -272,7 +280,7 @@ class HouseHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _api(self, path: list[str], body: Any) -> None:  # noqa: C901 - a case a route
+    def _api(self, path: list[str], body: Any) -> None:  # noqa: C901, PLR0912 - a case a route
         house = self.house
         if (self.headers["Authorization"] or "").split(".")[0] != f"Bearer {house.id_token}":
             self._json(401, {"message": "Unauthorized"})
@@ -284,6 +292,8 @@ class HouseHandler(BaseHTTPRequestHandler):
         match path, body:
             case ["catalog", "titles"], None:
                 self._json(200, {"titles": house.titles})
+            case ["account", "profiles"], None:
+                self._json(200, {"profiles": house.profiles})
             case ["device", "request"], None if f"user_code={DEVICE_CODE}" in self.path:
                 self._json(200, {"device": "Living <b>room</b>", "expires_at": 4_000_000_000})
             case ["device", "approve"], {"user_code": code, "decision": _} if code == DEVICE_CODE:

@@ -67,7 +67,7 @@ def test_a_sign_in_asks_for_a_code_and_takes_it_out_of_the_address(page, house):
     values = [asked[name] for name in ("state", "nonce", "code_challenge")] + [exchange.body["code_verifier"]]
     assert len(set(values)) == len(values)
     assert min(map(len, values)) >= 43
-    assert page.evaluate("Object.keys(sessionStorage)") == ["marquee.session"]
+    assert sorted(page.evaluate("Object.keys(sessionStorage)")) == ["marquee.profile", "marquee.session"]
 
 
 def test_two_sign_ins_have_nothing_in_common(page):
@@ -497,7 +497,7 @@ def test_a_licence_is_asked_for_again_in_time_with_all_its_keys(page, house):
     wait_for_position(page, 0.2)
     first = licences(house)
     wait_until(page, lambda: len(licences(house)) >= len(first) + 2)
-    assert {frozenset(kids) for kids in licences(house)[len(first) :]} == {frozenset(sum(first, []))}
+    assert {frozenset(kids) for kids in licences(house)[len(first) :]} == {frozenset().union(*first)}
     assert not page.evaluate("document.querySelector('video').paused")
 
 
@@ -563,3 +563,56 @@ def test_what_was_begun_stands_above_the_films_and_goes_on_at_a_click(page, hous
     assert row.get_by_role("progressbar").evaluate("(bar) => bar.position") == pytest.approx(5 / 8)
     row.get_by_role("link").click()
     wait_for_position(page, 5.1)
+
+
+ADA = {"profile_id": "ada", "name": "<b>Ada</b>", "max_age": None}
+KIDS = {"profile_id": "kids", "name": "Kids", "max_age": 7}
+
+
+def test_an_account_without_profiles_is_asked_nothing(page, house):
+    sign_in(page)
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    assert page.locator("#watching").is_hidden()
+    assert {seen.query for seen in house.asked("/api/catalog/titles")} == {""}
+
+
+def test_who_watches_is_asked_first_and_gets_films_places_and_progress_of_their_own(page, house):
+    house.profiles, house.progress_interval_s = [ADA, KIDS], 1
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    page.get_by_role("heading", name="Who watches?").wait_for()
+    assert house.asked("/api/catalog") == house.asked("/api/playback") == []
+    page.get_by_role("button", name="Kids Films up to 7").click()
+    # Whoever came for a film gets it.
+    wait_until(page, lambda: positions(house))
+    page.get_by_role("link", name="Marquee, all films").click()
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    wait_until(page, lambda: [seen for seen in house.asked("/api/playback/progress") if seen.method == "GET"])
+    assert {seen.query for seen in house.asked("/api/catalog/titles")} == {"max_age=7"}
+    [session] = [seen for seen in house.asked("/api/playback/sessions") if seen.body]
+    assert session.body["profile_id"] == "kids"
+    for seen in house.asked("/api/playback/progress"):
+        assert (seen.body or {"profile_id": seen.query.removeprefix("profile_id=")})["profile_id"] == "kids"
+
+
+def test_another_profile_is_chosen_at_any_time_and_holds_until_the_sign_out(page, house):
+    house.profiles = [ADA, KIDS]
+    sign_in(page)
+    page.get_by_role("button", name="Kids").click()
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    page.reload()
+    page.get_by_role("link", name="Kids").click()
+    page.get_by_role("button", name="<b>Ada</b>").click()
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    assert page.get_by_role("link", name="<b>Ada</b>").is_visible()
+    assert page.url == house.url
+    assert [seen.query for seen in house.asked("/api/catalog/titles")] == ["max_age=7", "max_age=7", ""]
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in").click()
+    fill_in(page)
+    page.get_by_role("heading", name="Who watches?").wait_for()
+    # Whose account it is watches under the address that signs in, and names no profile.
+    page.get_by_role("button", name=USERNAME).click()
+    page.get_by_role("listitem").get_by_role("link").click()
+    wait_for_position(page, 0.2)
+    [session] = [seen for seen in house.asked("/api/playback/sessions") if seen.body]
+    assert "profile_id" not in session.body
