@@ -55,6 +55,7 @@ export class ApiError extends Error {
  * @property {string} url          what is deleted to end it
  * @property {string} heartbeat_url
  * @property {number} heartbeat_interval_s
+ * @property {string} telemetry_url
  * @property {{dash: string, hls: string}} manifests
  * @property {string | null} thumbnails  the WebVTT track of the seek thumbnails, at the edge
  * @property {string} license_url
@@ -248,6 +249,17 @@ export class Api {
    */
   async decideDevice(userCode, decision) {
     await this.#client.send("POST", "/api/device/approve", { user_code: userCode, decision });
+  }
+
+  /**
+   * Say how the film plays.
+   *
+   * @param {Session} session
+   * @param {import("./telemetry.js").Happening[]} events
+   */
+  async reportTelemetry({ session_id, telemetry_url }, events) {
+    // keepalive, and no beacon: that could not carry the token.
+    await this.#client.send("POST", telemetry_url, { session_id, events }, { keepalive: true });
   }
 
   /**

@@ -1,8 +1,10 @@
 /** Plays one title at a time: session, manifest, licence, segments. */
 
+import { describe } from "./faults.js";
 import { Licence } from "./licence.js";
 import { Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
+import { Telemetry } from "./telemetry.js";
 
 const KEY_SYSTEM = "org.w3.clearkey";
 // Someone who has seen this share of a film starts it anew.
@@ -29,6 +31,8 @@ export class Playback extends EventTarget {
   #presence = null;
   /** @type {Licence | null} */
   #licence = null;
+  /** @type {Telemetry | null} */
+  #telemetry = null;
   #frameRequest = 0;
   // Counts starts and stops: whoever comes back from an await and finds it changed has been overtaken.
   #turn = 0;
@@ -55,6 +59,9 @@ export class Playback extends EventTarget {
     this.player.getNetworkingEngine()?.registerRequestFilter(this.#authorize.bind(this));
     this.player.getNetworkingEngine()?.registerResponseFilter(this.#noteLicence.bind(this));
     this.player.addEventListener("error", (/** @type {any} */ event) => this.#fail(event.detail));
+    this.player.addEventListener("buffering", (/** @type {any} */ event) => {
+      this.#telemetry?.buffering(event.buffering, video.seeking);
+    });
     for (const change of ["adaptation", "variantchanged", "trackschanged"]) {
       this.player.addEventListener(change, () => this.#describePicture());
     }
@@ -80,11 +87,13 @@ export class Playback extends EventTarget {
         return;
       }
       this.#presence = presence;
+      this.#telemetry = new Telemetry({ api: this.#api, session });
       this.#licence = new Licence({ api: this.#api, session, onLost: (error) => this.#fail(error) });
       metrics.session_ms = performance.now() - clickedAt;
       this.player.configure({ drm: { servers: { [KEY_SYSTEM]: new URL(session.license_url, location.href).href } } });
       this.#frameRequest = this.#video.requestVideoFrameCallback((now) => {
         metrics.first_frame_ms = now - clickedAt;
+        this.#telemetry?.started(metrics.first_frame_ms);
       });
       const startAt = resumeAt(session.resume_position_s, title.duration_s);
       // Told the type, Shaka need not ask for it with a HEAD request of its own.
@@ -107,6 +116,8 @@ export class Playback extends EventTarget {
     this.#progress = null;
     this.#presence?.end();
     this.#presence = null;
+    this.#telemetry?.end();
+    this.#telemetry = null;
     this.#licence?.end();
     this.#licence = null;
     this.#video.cancelVideoFrameCallback(this.#frameRequest);
@@ -169,6 +180,7 @@ export class Playback extends EventTarget {
       if (error.code === shaka.util.Error.Code.LOAD_INTERRUPTED) return;
       if (error.severity !== shaka.util.Error.Severity.CRITICAL) return;
     }
+    this.#telemetry?.failed(describe(error).code);
     this.dispatchEvent(new CustomEvent("fault", { detail: error }));
   }
 
@@ -176,6 +188,7 @@ export class Playback extends EventTarget {
     const track = this.player.getVariantTracks().find(({ active }) => active);
     const drm = this.player.drmInfo();
     if (!track?.height) return;
+    this.#telemetry?.chosen(track.bandwidth);
     const words = [`${track.height}p`, `${(track.bandwidth / 1e6).toFixed(1)} Mbit/s`];
     if (drm) words.push(drm.keySystem === KEY_SYSTEM ? "encrypted, ClearKey" : "encrypted");
     this.dispatchEvent(new CustomEvent("picture", { detail: words.join(" · ") }));

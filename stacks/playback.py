@@ -13,6 +13,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.common.environment import Environment
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.playback.environment import (
     AccountEnvironment,
@@ -125,6 +126,7 @@ class PlaybackStack(ContextStack):
         self._license_route()
         vendor_licences(self, api=self.api, sessions=self._sessions, leases=self._leases, revocations=self.revocations)
         self._progress_routes()
+        self._telemetry_route()
         device_grant(
             self,
             api=self.api,
@@ -324,6 +326,17 @@ class PlaybackStack(ContextStack):
         )
         allow(self._progress, continued, "dynamodb:Query")
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/progress", continued)
+
+    def _telemetry_route(self) -> None:
+        function = ServiceFunction(
+            self,
+            "Telemetry",
+            handler="lambdas.playback.telemetry_handlers.telemetry",
+            environment=Environment(),
+            description="POST /api/playback/telemetry",
+            limit=self._limit,
+        )
+        self.api.route(apigateway.HttpMethod.POST, "/api/playback/telemetry", function)
 
     def _account_routes(self, limit: RateLimit | None) -> None:
         """What viewers see of their account, and do about its devices."""

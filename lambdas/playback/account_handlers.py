@@ -27,7 +27,7 @@ _TRIES = 8
 @rate_limited
 @problem_documents
 def list_profiles(event: Payload, _context: LambdaContext) -> Answer:
-    """``GET /api/account/profiles``: who watches on the account; nobody but its holder, if it has no record. One read."""
+    """``GET /api/account/profiles``: who watches on the account, beside its holder. One read."""
     table = AccountTable(ProfilesEnvironment.load().accounts_table)
     account = table.get(signed_in(event).viewer_id)
     return json_answer(ListedProfiles(profiles=account.profiles if account else ()))

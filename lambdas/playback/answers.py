@@ -48,6 +48,7 @@ class OpenedSession(Record):
     progress_interval_s: int
     heartbeat_url: str
     heartbeat_interval_s: int
+    telemetry_url: str = Field(description="where a player says how the film plays")
     expires_at: int
 
 

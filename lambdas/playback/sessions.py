@@ -204,6 +204,7 @@ def answer(*, session: Session, progress: Progress | None, key: EdgeKey, heartbe
         progress_interval_s=PROGRESS_INTERVAL_S,
         heartbeat_url=f"{url}/heartbeat",
         heartbeat_interval_s=heartbeat_s,
+        telemetry_url="/api/playback/telemetry",
         expires_at=session.expires_at,
     )
 

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from lambdas.common.keys import VersionLayout
 from lambdas.playback.manifests import CONTENT_TYPES, personal
+from lambdas.playback.telemetry import TelemetryBatch
 from tests.player.film import DURATION_S, PUBLISHED, Film
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -310,6 +311,9 @@ class HouseHandler(BaseHTTPRequestHandler):
                 renew_at = None if house.renews_in_s is None else time.time() + house.renews_in_s
                 terms = {"expires_at": time.time() + house.licence_s, "renew_at": renew_at}
                 self._json(200, {"keys": [self._jwk(kid) for kid in kids], "type": "temporary", **terms})
+            case ["playback", "telemetry"], batch:
+                TelemetryBatch.model_validate(batch)
+                self._send(204, "application/json", b"")
             case ["playback", "progress"], None:
                 self._json(200, {"titles": house.begun})
             case ["playback", "progress"], {"title_id": _, "position_s": _, "recorded_at": _}:
@@ -358,6 +362,7 @@ class HouseHandler(BaseHTTPRequestHandler):
             "progress_interval_s": self.house.progress_interval_s,
             "url": "/api/playback/sessions/s1",
             "heartbeat_url": "/api/playback/sessions/s1/heartbeat",
+            "telemetry_url": "/api/playback/telemetry",
             "heartbeat_interval_s": self.house.heartbeat_interval_s,
             "expires_at": int(time.time()) + 14_400,
         }

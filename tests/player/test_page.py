@@ -616,3 +616,43 @@ def test_another_profile_is_chosen_at_any_time_and_holds_until_the_sign_out(page
     wait_for_position(page, 0.2)
     [session] = [seen for seen in house.asked("/api/playback/sessions") if seen.body]
     assert "profile_id" not in session.body
+
+
+def happenings(house):
+    """What the page said of how the film plays, without how long it took."""
+    told = [event for request in house.asked("/api/playback/telemetry") for event in request.body["events"]]
+    assert {request.body["session_id"] for request in house.asked("/api/playback/telemetry")} <= {"s1"}
+    return [(event["type"], event.get("code")) for event in told]
+
+
+def test_the_page_says_how_the_film_started_and_at_which_bit_rate(page, house):
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    page.get_by_role("link", name="Marquee, all films").click()
+    wait_until(page, lambda: happenings(house))
+    assert sorted(happenings(house)) == [("started", None), ("switched", None)]
+
+
+def test_a_film_that_stands_still_for_want_of_segments_is_told_and_a_seek_is_not(page, house):
+    sign_in(page, address="/")
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    # A request that is neither answered nor refused, until it is let go.
+    page.route("**/seg_4.m4s", lambda _route: None)
+    page.get_by_role("listitem").get_by_role("link").click()
+    wait_for_position(page, 0.2)
+    page.evaluate("document.querySelector('video').currentTime = 4.8")
+    wait_for_position(page, 5.5)
+    wait_until(page, "marquee.player.isBuffering()")
+    page.unroute("**/seg_4.m4s")
+    wait_for_position(page, 6.3)
+    page.goto("about:blank")
+    wait_until(page, lambda: happenings(house))
+    assert [kind for kind, _ in happenings(house) if kind == "stalled"] == ["stalled"]
+
+
+def test_why_a_film_stopped_is_told_without_the_request(page, house):
+    house.heartbeat_interval_s = 0.2
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    house.ended = True
+    wait_until(page, lambda: ("failed", "API 410") in happenings(house))
