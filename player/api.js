@@ -149,14 +149,18 @@ export class SignedInClient {
 export class Api {
   #client;
   #watcher;
+  #languages;
 
   /**
-   * @param {import("./auth.js").Auth} auth
-   * @param {import("./profiles.js").Watcher} watcher  who watches
+   * @param {object} options
+   * @param {import("./auth.js").Auth} options.auth
+   * @param {import("./profiles.js").Watcher} options.watcher  who watches
+   * @param {import("./languages.js").Languages} options.languages
    */
-  constructor(auth, watcher) {
+  constructor({ auth, watcher, languages }) {
     this.#client = new SignedInClient(auth);
     this.#watcher = watcher;
+    this.#languages = languages;
   }
 
   /** @returns {Promise<import("./profiles.js").Profile[]>}  those of the account, beside its holder */
@@ -182,6 +186,7 @@ export class Api {
       ...this.#whoWatches(),
       title_id: titleId,
       device: await device(),
+      languages: this.#languages.wanted,
     });
   }
 

@@ -8,6 +8,7 @@ import { device } from "./device.js";
 import { showDevices } from "./devices.js";
 import { byId } from "./dom.js";
 import { describe } from "./faults.js";
+import { Languages } from "./languages.js";
 import { ManagedLogin } from "./oauth.js";
 import { Playback } from "./playback.js";
 import { ALONE, Watcher, showProfiles } from "./profiles.js";
@@ -64,10 +65,11 @@ async function main() {
   const login = new ManagedLogin({ domain: configuration.sign_in_domain, clientId: configuration.client_id });
   const auth = new Auth({ issuer: login });
   const watcher = new Watcher();
-  const api = new Api(auth, watcher);
+  const languages = new Languages(watcher);
+  const api = new Api({ auth, watcher, languages });
   /** @type {HTMLVideoElement} */
   const video = byId("video");
-  const playback = new Playback({ video, stage: byId("stage"), api, auth });
+  const playback = new Playback({ video, stage: byId("stage"), api, auth, languages });
   const watch = wireWatch({ playback, video, onLeave: () => go("/") });
   const activate = wireActivation({ api, auth });
   const askToSignIn = wireSignIn({ begin: (again) => login.begin(location.pathname + location.search, again) });

@@ -24,7 +24,10 @@ export class Playback extends EventTarget {
   #video;
   #api;
   #auth;
+  #languages;
   #attached;
+  /** The language that is heard; empty: no film is loaded. */
+  #heard = "";
   /** @type {ProgressReporter | null} */
   #progress = null;
   /** @type {Presence | null} */
@@ -46,12 +49,14 @@ export class Playback extends EventTarget {
    * @param {HTMLElement} options.stage  holds the video and Shaka's controls
    * @param {import("./api.js").Api} options.api
    * @param {import("./auth.js").Auth} options.auth
+   * @param {import("./languages.js").Languages} options.languages
    */
-  constructor({ video, stage, api, auth }) {
+  constructor({ video, stage, api, auth, languages }) {
     super();
     this.#video = video;
     this.#api = api;
     this.#auth = auth;
+    this.#languages = languages;
     shaka.polyfill.installAll();
     this.player = new shaka.Player();
     this.#attached = this.player.attach(video);
@@ -62,6 +67,9 @@ export class Playback extends EventTarget {
     this.player.addEventListener("buffering", (/** @type {any} */ event) => {
       this.#telemetry?.buffering(event.buffering, video.seeking);
     });
+    // Both are said when somebody chooses, and not when Shaka changes the rung.
+    this.player.addEventListener("variantchanged", () => this.#rememberHeard());
+    this.player.addEventListener("textchanged", () => this.#rememberRead());
     for (const change of ["adaptation", "variantchanged", "trackschanged"]) {
       this.player.addEventListener(change, () => this.#describePicture());
     }
@@ -99,6 +107,10 @@ export class Playback extends EventTarget {
       // Told the type, Shaka need not ask for it with a HEAD request of its own.
       await this.player.load(session.manifests.dash, startAt, "application/dash+xml");
       if (turn !== this.#turn) return;
+      // The manifest has chosen already: by its roles.
+      const read = this.player.getTextTracks().find(({ primary }) => primary);
+      if (read) this.player.selectTextTrack(read);
+      this.#heard = this.#active()?.language ?? "";
       if (session.thumbnails) this.#preview(session.thumbnails);
       this.#progress = new ProgressReporter({
         video: this.#video, api: this.#api, title, intervalS: session.progress_interval_s, metrics,
@@ -112,6 +124,7 @@ export class Playback extends EventTarget {
   /** Stop, tell how far the viewer came, end the session, and let go of the film. */
   async stop() {
     this.#turn += 1;
+    this.#heard = "";
     this.#progress?.stop();
     this.#progress = null;
     this.#presence?.end();
@@ -184,8 +197,26 @@ export class Playback extends EventTarget {
     this.dispatchEvent(new CustomEvent("fault", { detail: error }));
   }
 
+  #active() {
+    return this.player.getVariantTracks().find(({ active }) => active);
+  }
+
+  #rememberHeard() {
+    const language = this.#active()?.language;
+    if (!this.#heard || !language || language === this.#heard) return;
+    this.#heard = language;
+    this.#languages.remember({ audio: language });
+  }
+
+  #rememberRead() {
+    if (!this.#heard) return;
+    const track = this.player.getTextTracks().find(({ active }) => active);
+    // Forced ones are nobody's choice.
+    this.#languages.remember({ text: track && !track.forced ? track.language : undefined });
+  }
+
   #describePicture() {
-    const track = this.player.getVariantTracks().find(({ active }) => active);
+    const track = this.#active();
     const drm = this.player.drmInfo();
     if (!track?.height) return;
     this.#telemetry?.chosen(track.bandwidth);

@@ -111,6 +111,7 @@ def create(
         most_pixels=selection.most_pixels(playable.renditions, tiers=opened),
         codecs=request.device.codecs,
         hdr=request.device.hdr,
+        languages=request.languages,
         device=request.device.name,
         offline_s=plan.offline_s,
         leased=True,

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from lambdas.common.keys import VersionLayout
 from lambdas.playback.manifests import CONTENT_TYPES, personal
+from lambdas.playback.models import Languages, SessionRequest
+from lambdas.playback.preference import preferred
 from lambdas.playback.telemetry import TelemetryBatch
 from tests.player.film import DURATION_S, PUBLISHED, Film
 
@@ -94,6 +96,8 @@ class House:
     """When the page is to ask for the licence again; none: it is the session's last."""
     licence_s: float = 3600
     revoked: bool = False
+    languages: Languages = field(default_factory=Languages)
+    """Of the session that was opened last."""
     playing: list[dict[str, Any]] = field(default_factory=list)
     """If somebody plays, there is no place left."""
     ended: bool = False
@@ -336,6 +340,7 @@ class HouseHandler(BaseHTTPRequestHandler):
                 refusal = {"reason": "stream-limit", "limit": 2, "playing": self.house.playing}
                 self._json(409, {"title": "Conflict", "instance": "request-1"} | refusal)
             case [], {"title_id": "the-gradient"}:
+                self.house.languages = SessionRequest.model_validate(body).languages
                 self._json(201, self._session())
             case ["s1", "manifest"], None:
                 self._manifest()
@@ -371,6 +376,7 @@ class HouseHandler(BaseHTTPRequestHandler):
         [kind] = parse_qs(urlsplit(self.path).query)["format"]
         path = {"dash": VersionLayout.DASH, "hls": VersionLayout.HLS}[kind]
         text = (self.house.film.folder / path).read_text(encoding="utf-8")
+        text = preferred(text, kind=kind, languages=self.house.languages)
         text = personal(text=text, kind=kind, key=PUBLISHED.within(path), token=EDGE_TOKEN)
         self._send(200, CONTENT_TYPES[kind], text.encode())
 

@@ -656,3 +656,58 @@ def test_why_a_film_stopped_is_told_without_the_request(page, house):
     wait_for_position(page, 0.2)
     house.ended = True
     wait_until(page, lambda: ("failed", "API 410") in happenings(house))
+
+
+def languages_are(page, *tags):
+    page.add_init_script(f"Object.defineProperty(navigator, 'languages', {{ get: () => {list(tags)} }})")
+
+
+def heard(page):
+    return page.evaluate("marquee.player.getVariantTracks().find(({ active }) => active).language")
+
+
+def read(page):
+    """What is read: the languages of the text that is shown, but for forced ones."""
+    shown = "marquee.player.getTextTracks().filter(({ active, forced }) => active && !forced)"
+    return page.evaluate(f"{shown}.map(({{ language }}) => language)")
+
+
+def asked_languages(house):
+    return [seen.body["languages"] for seen in house.asked("/api/playback/sessions") if seen.body]
+
+
+@pytest.mark.parametrize(("tags", "language"), [(["fr-FR", "de-AT"], "de"), (["en-GB", "de"], "en"), (["ja"], "en")])
+def test_the_sound_is_that_of_the_browsers_language_and_nothing_is_read_unasked(page, house, tags, language):
+    languages_are(page, *tags, "not_a_tag")
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    assert (heard(page), read(page)) == (language, [])
+    assert asked_languages(house) == [{"audio": tags, "text": []}]
+
+
+def test_what_is_chosen_is_heard_and_read_the_next_time_by_the_same_profile_alone(page, house):
+    house.profiles = [ADA]
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    page.get_by_role("button", name="<b>Ada</b>").click()
+    wait_for_position(page, 0.2)
+    page.evaluate(
+        """() => {
+          const { player } = window.marquee;
+          player.selectTextTrack(player.getTextTracks().find(({ language }) => language === "ja"));
+          player.selectAudioTrack(player.getAudioTracks().find(({ language }) => language === "de"));
+        }"""
+    )
+    wait_until(page, "(localStorage.getItem('marquee.languages') ?? '').split(':').length === 4")
+    page.reload()
+    wait_for_position(page, 0.2)
+    assert (heard(page), read(page)) == ("de", ["ja"])
+    page.evaluate("marquee.player.selectTextTrack(null)")
+    wait_until(page, "!localStorage.getItem('marquee.languages').includes('ja')")
+    page.reload()
+    wait_for_position(page, 0.2)
+    assert (heard(page), read(page)) == ("de", [])
+    page.goto("/?view=profiles")
+    page.get_by_role("button", name=USERNAME).click()
+    page.get_by_role("listitem").get_by_role("link").click()
+    wait_for_position(page, 0.2)
+    assert heard(page) == "en"
