@@ -1,24 +1,28 @@
 /** Letting a television in: its code is entered or confirmed, what asks is shown, and the viewer decides. */
 
 import { ApiError } from "./api.js";
+import { SignedOutError } from "./auth.js";
 import { byId } from "./dom.js";
+import { inShort } from "./faults.js";
 
 /** @type {Record<number, string>} */
 const REFUSALS = {
-  0: "We lost the connection. Check your network, then try again.",
-  403: "Too many codes were entered. Wait ten minutes, then try again.",
   404: "No device waits with this code. Look at its screen, and enter the code that is there now.",
   422: "That is no code: it has eight letters.",
 };
+
+/** The reasons of a refusal that a new sign-in takes away. */
+const SIGN_IN_ANEW = new Set(["signed-out", "challenge"]);
 
 /**
  * Wire the view.
  *
  * @param {object} options
  * @param {import("./api.js").Api} options.api
+ * @param {import("./auth.js").Auth} options.auth
  * @returns {(code: string) => void}  shows the view anew, with the code that the address brought
  */
-export function wireActivation({ api }) {
+export function wireActivation({ api, auth }) {
   /** @type {HTMLFormElement} */
   const form = byId("device-code");
   const question = byId("device-question");
@@ -37,9 +41,16 @@ export function wireActivation({ api }) {
     try {
       await act();
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+      // Whose sign-in has ended is asked to sign in by now.
+      if (error instanceof SignedOutError) return;
+      if (error instanceof ApiError && SIGN_IN_ANEW.has(error.reason)) {
+        // The code is in the address, so that the new sign-in comes back to it.
+        history.replaceState(null, "", `/activate?code=${encodeURIComponent(asked)}`);
+        auth.signOut(sentence(error.message));
+        return;
+      }
       only("form");
-      byId("device-complaint").textContent = REFUSALS[error.status] ?? "Something on our side went wrong. Try again.";
+      byId("device-complaint").textContent = refusal(error);
       form.code.focus();
     }
   }
@@ -74,4 +85,16 @@ export function wireActivation({ api }) {
     form.code.value = code;
     form.code.focus();
   };
+}
+
+/** @param {unknown} error */
+function refusal(error) {
+  if (!(error instanceof ApiError)) return inShort(error);
+  // Why somebody may not, the API alone knows: too many codes, a blocked account, a television that asks.
+  return error.status === 403 ? sentence(error.message) : (REFUSALS[error.status] ?? inShort(error));
+}
+
+/** @param {string} words  of a problem document */
+function sentence(words) {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }

@@ -55,13 +55,14 @@ export class ApiError extends Error {
  * @property {string} url          what is deleted to end it
  * @property {string} heartbeat_url
  * @property {number} heartbeat_interval_s
+ * @property {string} telemetry_url
  * @property {{dash: string, hls: string}} manifests
  * @property {string | null} thumbnails  the WebVTT track of the seek thumbnails, at the edge
  * @property {string} license_url
  * @property {string[]} key_ids  that the licence may be asked for at once
  * @property {number} resume_position_s
  * @property {number} progress_interval_s
- * @property {string} expires_at
+ * @property {number} expires_at  seconds since 1970
  */
 
 /**
@@ -148,15 +149,31 @@ export class SignedInClient {
 /** Calls the API as the signed-in viewer. */
 export class Api {
   #client;
+  #watcher;
+  #languages;
 
-  /** @param {import("./auth.js").Auth} auth */
-  constructor(auth) {
+  /**
+   * @param {object} options
+   * @param {import("./auth.js").Auth} options.auth
+   * @param {import("./profiles.js").Watcher} options.watcher  who watches
+   * @param {import("./languages.js").Languages} options.languages
+   */
+  constructor({ auth, watcher, languages }) {
     this.#client = new SignedInClient(auth);
+    this.#watcher = watcher;
+    this.#languages = languages;
   }
 
-  /** @returns {Promise<Title[]>} */
+  /** @returns {Promise<import("./profiles.js").Profile[]>}  those of the account, beside its holder */
+  async profiles() {
+    return (await this.#client.json("GET", "/api/account/profiles")).profiles;
+  }
+
+  /** @returns {Promise<Title[]>}  what whoever watches may see */
   async titles() {
-    return (await this.#client.json("GET", "/api/catalog/titles")).titles;
+    const maxAge = this.#watcher.chosen?.max_age ?? null;
+    const query = maxAge === null ? "" : `?max_age=${maxAge}`;
+    return (await this.#client.json("GET", `/api/catalog/titles${query}`)).titles;
   }
 
   /**
@@ -166,7 +183,12 @@ export class Api {
    * @returns {Promise<Session>}
    */
   async createSession(titleId) {
-    return this.#client.json("POST", "/api/playback/sessions", { title_id: titleId, device: await device() });
+    return this.#client.json("POST", "/api/playback/sessions", {
+      ...this.#whoWatches(),
+      title_id: titleId,
+      device: await device(),
+      languages: this.#languages.wanted,
+    });
   }
 
   /** @param {Session} session */
@@ -179,7 +201,7 @@ export class Api {
    *
    * @param {Session} session
    * @param {string[]} keyIds
-   * @returns {Promise<{given: {keys: {kid: string}[]}, date: string | null}>}  the licence, and when it was given
+   * @returns {Promise<{given: import("./licence.js").Given, date: string | null}>}  the licence, and when it was given
    */
   async licence({ license_url }, keyIds) {
     const response = await this.#client.send("POST", license_url, { kids: keyIds, type: "temporary" });
@@ -194,7 +216,14 @@ export class Api {
 
   /** @returns {Promise<Begun[]>}  what there is to go on with, the latest first */
   async begun() {
-    return (await this.#client.json("GET", "/api/playback/progress")).titles;
+    const query = new URLSearchParams(this.#whoWatches());
+    return (await this.#client.json("GET", `/api/playback/progress?${query}`)).titles;
+  }
+
+  /** @returns {{profile_id?: string}}  as every route takes it */
+  #whoWatches() {
+    const id = this.#watcher.chosen?.profile_id;
+    return id ? { profile_id: id } : {};
   }
 
   /** @returns {Promise<Devices>} */
@@ -229,6 +258,17 @@ export class Api {
   }
 
   /**
+   * Say how the film plays.
+   *
+   * @param {Session} session
+   * @param {import("./telemetry.js").Happening[]} events
+   */
+  async reportTelemetry({ session_id, telemetry_url }, events) {
+    // keepalive, and no beacon: that could not carry the token.
+    await this.#client.send("POST", telemetry_url, { session_id, events }, { keepalive: true });
+  }
+
+  /**
    * Report how far the viewer is.
    *
    * @param {object} beat
@@ -238,7 +278,7 @@ export class Api {
    */
   async reportProgress(beat) {
     // keepalive: the last beat is sent while the page goes away.
-    const sent = { ...beat, sent_at: new Date().toISOString() };
+    const sent = { ...this.#whoWatches(), ...beat, sent_at: new Date().toISOString() };
     await this.#client.send("POST", "/api/playback/progress", sent, { keepalive: true });
   }
 }

@@ -1,19 +1,21 @@
 /** The page's composition root: who is signed in and which address decide what is shown. */
 
 import { wireActivation } from "./activate.js";
-import { Api } from "./api.js";
+import { Api, ApiError } from "./api.js";
 import { Auth, SignedOutError, SignInError } from "./auth.js";
 import { showBegun, showLoading, showNotice, showTitles } from "./catalog.js";
 import { device } from "./device.js";
 import { showDevices } from "./devices.js";
 import { byId } from "./dom.js";
 import { describe } from "./faults.js";
+import { Languages } from "./languages.js";
 import { ManagedLogin } from "./oauth.js";
 import { Playback } from "./playback.js";
+import { ALONE, Watcher, showProfiles } from "./profiles.js";
 import { wireSignIn } from "./signin.js";
 import { wireWatch } from "./watch.js";
 
-const VIEWS = ["signin", "activate", "catalog", "devices", "watch"];
+const VIEWS = ["signin", "activate", "profiles", "catalog", "devices", "watch"];
 
 /** @param {string} view */
 function show(view) {
@@ -62,12 +64,14 @@ async function main() {
   void device();
   const login = new ManagedLogin({ domain: configuration.sign_in_domain, clientId: configuration.client_id });
   const auth = new Auth({ issuer: login });
-  const api = new Api(auth);
+  const watcher = new Watcher();
+  const languages = new Languages(watcher);
+  const api = new Api({ auth, watcher, languages });
   /** @type {HTMLVideoElement} */
   const video = byId("video");
-  const playback = new Playback({ video, stage: byId("stage"), api, auth });
+  const playback = new Playback({ video, stage: byId("stage"), api, auth, languages });
   const watch = wireWatch({ playback, video, onLeave: () => go("/") });
-  const activate = wireActivation({ api });
+  const activate = wireActivation({ api, auth });
   const askToSignIn = wireSignIn({ begin: (again) => login.begin(location.pathname + location.search, again) });
   // What the demo's check and the browser tests look at.
   window.marquee = {
@@ -86,16 +90,46 @@ async function main() {
     return route();
   }
 
+  /**
+   * Ask who watches: the account's holder, or one of its profiles.
+   *
+   * @param {import("./profiles.js").Profile[]} profiles
+   */
+  function askWhoWatches(profiles) {
+    showProfiles(byId("profiles"), [{ ...ALONE, name: auth.username ?? "" }, ...profiles], (chosen) => {
+      watcher.choose(chosen);
+      titles = [];
+      // Whoever came for a film is still there.
+      if (isChoosing()) go("/");
+      else route();
+    });
+    document.title = "Who watches? · Marquee";
+    show("profiles");
+  }
+
+  const isChoosing = () => new URLSearchParams(location.search).get("view") === "profiles";
+
+  function showWhoWatches() {
+    const { chosen } = watcher;
+    byId("watching").hidden = !chosen?.name;
+    byId("watching").textContent = chosen?.profile_id ? chosen.name : "Profiles";
+  }
+
   /** Show the viewer's devices, as they are now. */
   async function openDevices() {
     showDevices(byId("devices"), await api.devices(), {
       onSignOut: async ({ device_id }) => {
-        await api.signOutDevice(device_id);
+        // One that is gone already was signed out on another screen: the list shows it.
+        await api.signOutDevice(device_id).catch((error) => {
+          if (!(error instanceof ApiError) || error.status !== 404) throw error;
+        });
         await route();
       },
       onSignOutAll: async () => {
         await api.signOutDevice();
         auth.signOut();
+        // Else whoever sits here next would be let in without the password.
+        login.leave();
       },
     });
     document.title = "Your devices · Marquee";
@@ -122,6 +156,7 @@ async function main() {
     await playback.stop();
     byId("account").hidden = !auth.username;
     byId("who").textContent = auth.username ?? "";
+    showWhoWatches();
     document.title = "Marquee";
     if (!auth.username) {
       show("signin");
@@ -141,6 +176,15 @@ async function main() {
       if (searchParams.get("view") === "devices") {
         await openDevices();
         return;
+      }
+      if (!watcher.chosen || isChoosing()) {
+        const profiles = await api.profiles();
+        if (address !== location.href) return;
+        if (profiles.length > 0) {
+          askWhoWatches(profiles);
+          return;
+        }
+        watcher.choose(ALONE);
       }
       // A click in the catalog plays at once; only a deep link has to ask for the catalog first.
       if (!wanted()) {
@@ -170,6 +214,8 @@ async function main() {
   }
 
   auth.addEventListener("signedout", async (/** @type {any} */ event) => {
+    watcher.forget();
+    titles = [];
     await route();
     askToSignIn(event.detail);
   });

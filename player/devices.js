@@ -1,6 +1,8 @@
 /** The viewer's devices: which there are, why the account is looked at, and signing them out. */
 
+import { SignedOutError } from "./auth.js";
 import { el } from "./dom.js";
+import { inShort } from "./faults.js";
 
 /** @typedef {import("./api.js").Devices} Devices */
 /** @typedef {import("./api.js").KnownDevice} KnownDevice */
@@ -27,16 +29,28 @@ const STAGES = {
  * @param {HTMLElement} root
  * @param {Devices} account
  * @param {object} actions
- * @param {(device: KnownDevice) => void} actions.onSignOut
- * @param {() => void} actions.onSignOutAll
+ * @param {(device: KnownDevice) => Promise<void>} actions.onSignOut
+ * @param {() => Promise<void>} actions.onSignOutAll
  */
 export function showDevices(root, { devices, stage, reasons }, { onSignOut, onSignOutAll }) {
-  const all = button("Sign out everywhere", onSignOutAll);
+  const complaint = el("p", { class: "complaint", role: "alert" });
+  /** @param {() => Promise<void>} act */
+  async function attempt(act) {
+    complaint.textContent = "";
+    try {
+      await act();
+    } catch (error) {
+      // Whose sign-in has ended is asked to sign in by now.
+      if (!(error instanceof SignedOutError)) complaint.textContent = inShort(error);
+    }
+  }
+  const all = button("Sign out everywhere", () => attempt(onSignOutAll));
   root.replaceChildren(
     el("h1", { tabindex: "-1" }, "Your devices"),
+    complaint,
     STAGES[stage] ? warning(STAGES[stage], reasons) : "",
     devices.length
-      ? el("ul", { class: "devices", role: "list" }, ...devices.map((device) => row(device, onSignOut)))
+      ? el("ul", { class: "devices", role: "list" }, ...devices.map((device) => row(device, () => attempt(() => onSignOut(device)))))
       : el("p", {}, "No device has played yet."),
     all,
   );
@@ -53,7 +67,7 @@ function warning(heading, reasons) {
 
 /**
  * @param {KnownDevice} device
- * @param {(device: KnownDevice) => void} onSignOut
+ * @param {() => void} onSignOut
  */
 function row(device, onSignOut) {
   const name = device.name ?? "A device without a name";
@@ -69,7 +83,7 @@ function row(device, onSignOut) {
       el("p", {}, "Last used ", el("time", { datetime: used.toISOString() }, used.toLocaleString())),
       where ? el("p", {}, where) : "",
     ),
-    button("Sign out", () => onSignOut(device), `Sign out ${name}`),
+    button("Sign out", onSignOut, `Sign out ${name}`),
   );
 }
 

@@ -1,6 +1,8 @@
 /** What went wrong, said to a viewer. */
 
 import { ApiError } from "./api.js";
+import { SignInError } from "./auth.js";
+import { LicenceEndedError } from "./licence.js";
 
 /**
  * @typedef {object} Fault
@@ -50,8 +52,21 @@ export function describe(error) {
     if (error.reason === "stream-limit") return tooMany(error);
     return fault(BY_REASON[error.reason] ?? BY_STATUS[error.status] ?? UNKNOWN, `API ${error.status} ${error.instance}`.trim());
   }
+  if (error instanceof LicenceEndedError) return fault(BY_STATUS[410], "LICENSE ENDED");
   if (error instanceof shaka.util.Error) return describeShaka(error);
   return fault(UNKNOWN, error instanceof Error ? error.name : "UNKNOWN");
+}
+
+/**
+ * Say in a sentence why something beside the films did not work.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function inShort(error) {
+  if (error instanceof SignInError) return error.message;
+  if (error instanceof ApiError && error.status === 0) return `${BY_STATUS[0][0]}. ${BY_STATUS[0][1]}`;
+  return "Something on our side went wrong. Try again.";
 }
 
 /**

@@ -1,8 +1,11 @@
 /** Plays one title at a time: session, manifest, licence, segments. */
 
 import { LicenceAhead, beyond } from "./ahead.js";
+import { describe } from "./faults.js";
+import { Licence } from "./licence.js";
 import { Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
+import { Telemetry } from "./telemetry.js";
 
 const KEY_SYSTEM = "org.w3.clearkey";
 // Someone who has seen this share of a film starts it anew.
@@ -22,12 +25,19 @@ export class Playback extends EventTarget {
   #video;
   #api;
   #auth;
+  #languages;
   #attached;
   #ahead;
+  /** The language that is heard; empty: no film is loaded. */
+  #heard = "";
   /** @type {ProgressReporter | null} */
   #progress = null;
   /** @type {Presence | null} */
   #presence = null;
+  /** @type {Licence | null} */
+  #licence = null;
+  /** @type {Telemetry | null} */
+  #telemetry = null;
   #frameRequest = 0;
   // Counts starts and stops: whoever comes back from an await and finds it changed has been overtaken.
   #turn = 0;
@@ -41,19 +51,28 @@ export class Playback extends EventTarget {
    * @param {HTMLElement} options.stage  holds the video and Shaka's controls
    * @param {import("./api.js").Api} options.api
    * @param {import("./auth.js").Auth} options.auth
+   * @param {import("./languages.js").Languages} options.languages
    */
-  constructor({ video, stage, api, auth }) {
+  constructor({ video, stage, api, auth, languages }) {
     super();
     this.#video = video;
     this.#api = api;
     this.#auth = auth;
+    this.#languages = languages;
     shaka.polyfill.installAll();
     this.player = new shaka.Player();
     this.#attached = this.player.attach(video);
     new shaka.ui.Overlay(this.player, stage, video).configure(CONTROLS);
     this.#ahead = new LicenceAhead(api);
     this.player.getNetworkingEngine()?.registerRequestFilter(this.#authorize.bind(this));
+    this.player.getNetworkingEngine()?.registerResponseFilter(this.#noteLicence.bind(this));
     this.player.addEventListener("error", (/** @type {any} */ event) => this.#fail(event.detail));
+    this.player.addEventListener("buffering", (/** @type {any} */ event) => {
+      this.#telemetry?.buffering(event.buffering, video.seeking);
+    });
+    // Both are said when somebody chooses, and not when Shaka changes the rung.
+    this.player.addEventListener("variantchanged", () => this.#rememberHeard());
+    this.player.addEventListener("textchanged", () => this.#rememberRead());
     for (const change of ["adaptation", "variantchanged", "trackschanged"]) {
       this.player.addEventListener(change, () => this.#describePicture());
     }
@@ -79,15 +98,22 @@ export class Playback extends EventTarget {
         return;
       }
       this.#presence = presence;
+      this.#telemetry = new Telemetry({ api: this.#api, session });
+      this.#licence = new Licence({ api: this.#api, session, onLost: (error) => this.#fail(error) });
       metrics.session_ms = performance.now() - clickedAt;
       this.player.configure({ drm: { servers: { [KEY_SYSTEM]: this.#ahead.ask(session) } } });
       this.#frameRequest = this.#video.requestVideoFrameCallback((now) => {
         metrics.first_frame_ms = now - clickedAt;
+        this.#telemetry?.started(metrics.first_frame_ms);
       });
       const startAt = resumeAt(session.resume_position_s, title.duration_s);
       // Told the type, Shaka need not ask for it with a HEAD request of its own.
       await this.player.load(session.manifests.dash, startAt, "application/dash+xml");
       if (turn !== this.#turn) return;
+      // The manifest has chosen already: by its roles.
+      const read = this.player.getTextTracks().find(({ primary }) => primary);
+      if (read) this.player.selectTextTrack(read);
+      this.#heard = this.#active()?.language ?? "";
       this.#progress = new ProgressReporter({
         video: this.#video, api: this.#api, title, intervalS: session.progress_interval_s, metrics,
       });
@@ -102,10 +128,15 @@ export class Playback extends EventTarget {
   /** Stop, tell how far the viewer came, end the session, and let go of the film. */
   async stop() {
     this.#turn += 1;
+    this.#heard = "";
     this.#progress?.stop();
     this.#progress = null;
     this.#presence?.end();
     this.#presence = null;
+    this.#telemetry?.end();
+    this.#telemetry = null;
+    this.#licence?.end();
+    this.#licence = null;
     this.#video.cancelVideoFrameCallback(this.#frameRequest);
     // An unload that overtakes the attaching would cancel it.
     await this.#attached;
@@ -149,19 +180,50 @@ export class Playback extends EventTarget {
     if (type === LICENSE) request.headers["Content-Type"] = "application/json";
   }
 
+  /**
+   * Take note of how long a licence holds.
+   *
+   * @param {shaka.net.NetworkingEngine.RequestType} type
+   * @param {shaka.extern.Response} response
+   */
+  #noteLicence(type, { data, headers }) {
+    if (type !== shaka.net.NetworkingEngine.RequestType.LICENSE) return;
+    this.#licence?.take(JSON.parse(shaka.util.StringUtils.fromUTF8(data)), headers.date);
+  }
+
   /** @param {any} error */
   #fail(error) {
     if (error instanceof shaka.util.Error) {
       if (error.code === shaka.util.Error.Code.LOAD_INTERRUPTED) return;
       if (error.severity !== shaka.util.Error.Severity.CRITICAL) return;
     }
+    this.#telemetry?.failed(describe(error).code);
     this.dispatchEvent(new CustomEvent("fault", { detail: error }));
   }
 
+  #active() {
+    return this.player.getVariantTracks().find(({ active }) => active);
+  }
+
+  #rememberHeard() {
+    const language = this.#active()?.language;
+    if (!this.#heard || !language || language === this.#heard) return;
+    this.#heard = language;
+    this.#languages.remember({ audio: language });
+  }
+
+  #rememberRead() {
+    if (!this.#heard) return;
+    const track = this.player.getTextTracks().find(({ active }) => active);
+    // Forced ones are nobody's choice.
+    this.#languages.remember({ text: track && !track.forced ? track.language : undefined });
+  }
+
   #describePicture() {
-    const track = this.player.getVariantTracks().find(({ active }) => active);
+    const track = this.#active();
     const drm = this.player.drmInfo();
     if (!track?.height) return;
+    this.#telemetry?.chosen(track.bandwidth);
     const words = [`${track.height}p`, `${(track.bandwidth / 1e6).toFixed(1)} Mbit/s`];
     if (drm) words.push(drm.keySystem === KEY_SYSTEM ? "encrypted, ClearKey" : "encrypted");
     this.dispatchEvent(new CustomEvent("picture", { detail: words.join(" · ") }));

@@ -13,6 +13,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.common.environment import Environment
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.playback.environment import (
     AccountEnvironment,
@@ -24,6 +25,7 @@ from lambdas.playback.environment import (
     LicenseEnvironment,
     ManifestEnvironment,
     PlayableEnvironment,
+    ProfilesEnvironment,
     ProgressEnvironment,
     SessionEnvironment,
     SignOutEnvironment,
@@ -124,6 +126,7 @@ class PlaybackStack(ContextStack):
         self._license_route()
         vendor_licences(self, api=self.api, sessions=self._sessions, leases=self._leases, revocations=self.revocations)
         self._progress_routes()
+        self._telemetry_route()
         device_grant(
             self,
             api=self.api,
@@ -324,9 +327,28 @@ class PlaybackStack(ContextStack):
         allow(self._progress, continued, "dynamodb:Query")
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/progress", continued)
 
+    def _telemetry_route(self) -> None:
+        function = ServiceFunction(
+            self,
+            "Telemetry",
+            handler="lambdas.playback.telemetry_handlers.telemetry",
+            environment=Environment(),
+            description="POST /api/playback/telemetry",
+            limit=self._limit,
+        )
+        self.api.route(apigateway.HttpMethod.POST, "/api/playback/telemetry", function)
+
     def _account_routes(self, limit: RateLimit | None) -> None:
-        """What viewers do about their devices."""
+        """What viewers see of their account, and do about its devices."""
         handlers = "lambdas.playback.account_handlers"
+        profiles = ServiceFunction(
+            self,
+            "ListProfiles",
+            handler=f"{handlers}.list_profiles",
+            environment=ProfilesEnvironment(accounts_table=self._accounts.table_name),
+            description="GET /api/account/profiles",
+            limit=limit,
+        )
         devices = DevicesEnvironment(security_table=self._security.table_name)
         listing = ServiceFunction(
             self,
@@ -354,11 +376,13 @@ class PlaybackStack(ContextStack):
             ),
             description="DELETE /api/account/devices",
         )
+        self._read(profiles, self._accounts)
         self._read(listing, self._security)
         for function in (leaving, everywhere):
             self._read(function, self._security)
             allow(self._security, function, "dynamodb:PutItem")
         self.viewers.grant(everywhere, "cognito-idp:AdminUserGlobalSignOut")
+        self.api.route(apigateway.HttpMethod.GET, "/api/account/profiles", profiles)
         self.api.route(apigateway.HttpMethod.GET, "/api/account/devices", listing)
         self.api.route(apigateway.HttpMethod.DELETE, "/api/account/devices/{device_id}", leaving)
         self.api.route(apigateway.HttpMethod.DELETE, "/api/account/devices", everywhere)

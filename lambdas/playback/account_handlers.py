@@ -1,4 +1,4 @@
-"""The functions by which viewers look after their account: which devices it has, and signing them out."""
+"""The functions by which viewers look after their account: who watches, which devices it has, and signing them out."""
 
 from __future__ import annotations
 
@@ -16,10 +16,21 @@ from lambdas.common.rate_limiting import rate_limited
 from lambdas.playback.account_security import overview
 from lambdas.playback.account_security import sign_out_all as without_any
 from lambdas.playback.account_security import sign_out_device as without_device
-from lambdas.playback.environment import DevicesEnvironment, SignOutEnvironment
-from lambdas.playback.store import SecurityTable
+from lambdas.playback.answers import ListedProfiles
+from lambdas.playback.environment import DevicesEnvironment, ProfilesEnvironment, SignOutEnvironment
+from lambdas.playback.store import AccountTable, SecurityTable
 
 _TRIES = 8
+
+
+@entry_point
+@rate_limited
+@problem_documents
+def list_profiles(event: Payload, _context: LambdaContext) -> Answer:
+    """``GET /api/account/profiles``: who watches on the account, beside its holder. One read."""
+    table = AccountTable(ProfilesEnvironment.load().accounts_table)
+    account = table.get(signed_in(event).viewer_id)
+    return json_answer(ListedProfiles(profiles=account.profiles if account else ()))
 
 
 @entry_point

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from lambdas.common.media import Record, Slug, Tier
+from lambdas.playback.accounts import Profile
 
 
 class ManifestAddresses(Record):
@@ -50,6 +51,7 @@ class OpenedSession(Record):
     progress_interval_s: int
     heartbeat_url: str
     heartbeat_interval_s: int
+    telemetry_url: str = Field(description="where a player says how the film plays")
     expires_at: int
 
 
@@ -103,3 +105,9 @@ class ListedDevices(Record):
     devices: tuple[ListedDevice, ...] = Field(description="the latest first")
     stage: str = Field(description="how the account stands")
     reasons: tuple[str, ...]
+
+
+class ListedProfiles(Record):
+    """Answer of ``GET /api/account/profiles``: who watches on the account, beside its holder."""
+
+    profiles: tuple[Profile, ...]

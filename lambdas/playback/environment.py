@@ -121,6 +121,12 @@ class ProgressEnvironment(Environment):
     playable_table: str
 
 
+class ProfilesEnvironment(Environment):
+    """Of `list_profiles`."""
+
+    accounts_table: str
+
+
 class DevicesEnvironment(Environment):
     """Of `list_devices` and `sign_out_device`."""
 

@@ -19,6 +19,7 @@ from lambdas.playback import (
     leases,
     licences,
     manifests,
+    preference,
     revocation_store,
     revocations,
     selection,
@@ -39,6 +40,7 @@ from lambdas.playback.environment import (
     SessionEnvironment,
 )
 from lambdas.playback.models import (
+    Languages,
     LicenseQuery,
     LicenseRequest,
     ManifestQuery,
@@ -178,7 +180,9 @@ def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
     store.PlayableTable(environment.playable_table).get(session.title_id)
     key = manifests.key_of(session.manifests, kind)
     text = manifests.personal(
-        text=_manifest_for(environment.media_bucket, key, kind, selection.Selection.of(session)),
+        text=_preferred_for(
+            environment.media_bucket, key, kind, selection.Selection.of(session), languages=session.languages
+        ),
         kind=kind,
         key=key,
         token=mint(session=session, key=store.edge_key(environment.edge_secret_arn)),
@@ -269,6 +273,14 @@ def continue_watching(event: Payload, _context: LambdaContext) -> Answer:
 def _manifest_for(bucket: str, key: str, kind: manifests.Format, chosen: selection.Selection) -> str:
     """Return a version's manifest for a class of devices, made once a process: neither ever changes."""
     return selection.left(store.manifest_text(bucket=bucket, key=key), kind=kind, selection=chosen)
+
+
+@lru_cache(maxsize=_MANIFESTS)
+def _preferred_for(
+    bucket: str, key: str, kind: manifests.Format, chosen: selection.Selection, *, languages: Languages
+) -> str:
+    """Return that manifest with a viewer's languages first; most viewers of a place like the same ones."""
+    return preference.preferred(_manifest_for(bucket, key, kind, chosen), kind=kind, languages=languages)
 
 
 def _pause(attempts: int) -> None:

@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from lambdas.common.ladder import Codec
-from lambdas.common.media import Age, Manifests, Record, Rendition, RightsWindow, Slug, Tier
+from lambdas.common.media import Age, Language, Manifests, Record, Rendition, RightsWindow, Slug, Tier
 from lambdas.playback.accounts import AccountChange
 
 MAX_KEY_IDS = 32
+MAX_LANGUAGES = 8
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
@@ -33,6 +34,15 @@ class Playable(Record):
     revision: int = Field(description="the catalog's: of two events, the one with the higher is true")
 
 
+class Languages(Record):
+    """What a viewer likes to hear and read (BCP 47), the best first; none: what the title has by itself."""
+
+    audio: Annotated[tuple[Language, ...], Field(max_length=MAX_LANGUAGES)] = ()
+    text: Annotated[tuple[Language, ...], Field(max_length=MAX_LANGUAGES)] = Field(
+        default=(), description="of subtitles that are shown; none: there is nothing to read unless it is asked for"
+    )
+
+
 class Session(Record):
     """One viewer watching one version. A new publication does not change a film that is running."""
 
@@ -50,6 +60,7 @@ class Session(Record):
     most_pixels: int | None = Field(default=None, description="of a picture of its tiers; none: there is no limit")
     codecs: tuple[Codec, ...] | None = Field(default=None, description="that the device plays; none: it did not say")
     hdr: bool | None = Field(default=None, description="whether its display has it; none: it did not say")
+    languages: Languages = Languages()
     device: str | None = None
     offline_s: int = Field(default=0, description="how long a licence lasts that the device keeps; 0: there are none")
     leased: bool = Field(default=False, description="whether it lives by a lease; not: opened before there were any")
@@ -141,6 +152,7 @@ class SessionRequest(Request):
     title_id: Slug
     device: Device = Device()
     profile_id: Slug | None = None
+    languages: Languages = Languages()
 
 
 class ManifestQuery(Request):

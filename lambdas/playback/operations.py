@@ -6,7 +6,7 @@ from functools import partial
 from http import HTTPStatus
 
 from lambdas.common.operations import READ, WRITTEN, Operation
-from lambdas.playback.answers import BegunTitles, License, ListedDevices, OpenedSession
+from lambdas.playback.answers import BegunTitles, License, ListedDevices, ListedProfiles, OpenedSession
 from lambdas.playback.device_grant import (
     CodeForm,
     CodeResponse,
@@ -25,6 +25,7 @@ from lambdas.playback.models import (
     ProgressReport,
     SessionRequest,
 )
+from lambdas.playback.telemetry import TelemetryBatch
 
 _playback = partial(Operation, tag="Playback")
 _account = partial(Operation, tag="Account")
@@ -32,6 +33,7 @@ _devices = partial(Operation, tag="Devices")
 _HANDLERS = "lambdas.playback.handlers"
 _VENDOR_HANDLERS = "lambdas.playback.vendor_handlers"
 _ACCOUNT_HANDLERS = "lambdas.playback.account_handlers"
+_TELEMETRY_HANDLERS = "lambdas.playback.telemetry_handlers"
 _DEVICE_HANDLERS = "lambdas.playback.device_grant_handlers"
 _SESSION = "/api/playback/sessions/{session_id}"
 _LICENSE = "/api/playback/license"
@@ -120,6 +122,23 @@ OPERATIONS = (
         summary="List what the viewer may go on with",
         query=ProgressQuery,
         answer=BegunTitles,
+    ),
+    _playback(
+        method="POST",
+        path="/api/playback/telemetry",
+        handler=f"{_TELEMETRY_HANDLERS}.telemetry",
+        summary="Say how the film plays",
+        body=TelemetryBatch,
+        status=HTTPStatus.NO_CONTENT,
+        refusals=WRITTEN,
+    ),
+    _account(
+        method="GET",
+        path="/api/account/profiles",
+        handler=f"{_ACCOUNT_HANDLERS}.list_profiles",
+        summary="List who watches on the account",
+        answer=ListedProfiles,
+        refusals=(HTTPStatus.FORBIDDEN,),
     ),
     _account(
         method="GET",

@@ -16,7 +16,7 @@ from lambdas.common.media import Rendition, Tier
 from lambdas.playback.models import Session
 
 _CODECS = {"avc1": Codec.H264, "avc3": Codec.H264, "hvc1": Codec.H265, "hev1": Codec.H265, "av01": Codec.AV1}
-_SET = re.compile(r"[ \t]*<AdaptationSet\b[^>]*>.*?</AdaptationSet>[ \t]*\n?", re.DOTALL)
+ADAPTATION_SET = re.compile(r"[ \t]*<AdaptationSet\b[^>]*>.*?</AdaptationSet>[ \t]*\n?", re.DOTALL)
 _REPRESENTATION = re.compile(r"[ \t]*<Representation\b([^>]*?)(?:/>|>.*?</Representation>)[ \t]*\n?", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 # ITU-T H.273: 16 is PQ, 18 HLG.
@@ -28,7 +28,7 @@ _REFERENCE = re.compile(
 )
 _VARIANT = "#EXT-X-STREAM-INF:"
 _KEY_FRAMES = "#EXT-X-I-FRAME-STREAM-INF:"
-_HLS_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
+HLS_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 
 
 class NothingLeftError(MarqueeError):
@@ -81,7 +81,7 @@ def _dash(text: str, *, selection: Selection) -> str:
 
     def cut(found: re.Match[str]) -> str:
         whole = found[0]
-        start = _start(whole)
+        start = start_of(whole)
         if start.get("contentType") == "video":
             hdr = bool(_HDR_TRANSFER.search(whole))
             representations = list(_REPRESENTATION.finditer(whole))
@@ -92,15 +92,16 @@ def _dash(text: str, *, selection: Selection) -> str:
         kept.add(start.get("id", ""))
         return whole
 
-    text = _SET.sub(cut, text)
+    text = ADAPTATION_SET.sub(cut, text)
     # A set that only winds others goes with the last of them.
-    text = _SET.sub(lambda found: _references(found[0], kept=kept), text)
-    if not any(_start(found[0]).get("contentType") == "video" for found in _SET.finditer(text)):
+    text = ADAPTATION_SET.sub(lambda found: _references(found[0], kept=kept), text)
+    if not any(start_of(found[0]).get("contentType") == "video" for found in ADAPTATION_SET.finditer(text)):
         raise NothingLeftError("the stored DASH manifest has no picture that the session may play")
     return text
 
 
-def _start(whole: str) -> dict[str, str]:
+def start_of(whole: str) -> dict[str, str]:
+    """Return the attributes of an element's start tag."""
     return _attributes(whole[: whole.index(">")])
 
 
@@ -158,7 +159,7 @@ def _lines(lines: Iterable[str], *, selection: Selection) -> Iterator[str]:
 
 
 def _variant_admitted(line: str, *, selection: Selection) -> bool:
-    said = {name: value.strip('"') for name, value in _HLS_ATTRIBUTE.findall(line.partition(":")[2])}
+    said = {name: value.strip('"') for name, value in HLS_ATTRIBUTE.findall(line.partition(":")[2])}
     width, _, height = said.get("RESOLUTION", "").partition("x")
     pixels = int(width) * int(height) if height else None
     return selection.admits(

@@ -111,6 +111,7 @@ def create(
         most_pixels=selection.most_pixels(playable.renditions, tiers=opened),
         codecs=request.device.codecs,
         hdr=request.device.hdr,
+        languages=request.languages,
         device=request.device.name,
         offline_s=plan.offline_s,
         leased=True,
@@ -205,6 +206,7 @@ def answer(*, session: Session, progress: Progress | None, key: EdgeKey, heartbe
         progress_interval_s=PROGRESS_INTERVAL_S,
         heartbeat_url=f"{url}/heartbeat",
         heartbeat_interval_s=heartbeat_s,
+        telemetry_url="/api/playback/telemetry",
         expires_at=session.expires_at,
     )
 

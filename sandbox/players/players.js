@@ -2,7 +2,9 @@
 
 import { Api } from "/api.js";
 import { Auth } from "/auth.js";
+import { Languages } from "/languages.js";
 import { ManagedLogin } from "/oauth.js";
+import { Watcher } from "/profiles.js";
 
 const KEY_SYSTEM = "org.w3.clearkey";
 // When the rung changes, a player's word of it comes a moment before or after its picture.
@@ -94,7 +96,8 @@ function licences() {
 window.play = async (name, titleId, seconds) => {
   const { sign_in_domain: domain, client_id: clientId } = await (await fetch("/config.json")).json();
   const auth = new Auth({ issuer: new ManagedLogin({ domain, clientId }) });
-  const session = await new Api(auth).createSession(titleId);
+  const watcher = new Watcher();
+  const session = await new Api({ auth, watcher, languages: new Languages(watcher) }).createSession(titleId);
   // The API passes a body of an unnamed type on as binary.
   const signed = { Authorization: `Bearer ${await auth.idToken()}`, "Content-Type": "application/json" };
   const video = document.querySelector("video");

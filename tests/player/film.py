@@ -38,14 +38,18 @@ _SOUNDS = tuple(
     AudioTrack(
         name=name,
         streams=(0,),
-        language="en",
+        language=name[:2],
         recipe=f"{codec}-64",
         codec=codec,
         channels=1,
         bitrate_kbps=64,
         loudness=LoudnessTarget(integrated_lkfs=-27, true_peak_dbtp=-1),
     )
-    for name, codec in (("en_mono_64k", SoundCodec.AAC), ("en_eac3_mono_64k", SoundCodec.EAC3))
+    for name, codec in (
+        ("en_mono_64k", SoundCodec.AAC),
+        ("en_eac3_mono_64k", SoundCodec.EAC3),
+        ("de_mono_64k", SoundCodec.AAC),
+    )
 )
 _WORDS = ObjectRef(bucket="raw", key="example/d1/the-gradient.en.vtt")
 _TEXTS = tuple(

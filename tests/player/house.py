@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from lambdas.common.keys import VersionLayout
 from lambdas.playback.manifests import CONTENT_TYPES, personal
-from lambdas.playback.models import kid_of
+from lambdas.playback.models import Languages, SessionRequest, kid_of
+from lambdas.playback.preference import preferred
+from lambdas.playback.telemetry import TelemetryBatch
 from tests.player.film import DURATION_S, PUBLISHED, Film
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -73,6 +76,7 @@ class Seen:
     authorization: str | None
     body: Any
     method: str = "GET"
+    query: str = ""
 
 
 REVOKED = {"type": "urn:marquee:problem:revoked", "title": "Revoked", "status": 403}
@@ -88,16 +92,24 @@ class House:
     progress_interval_s: int = 30
     heartbeat_interval_s: int = 30
     license_refused: bool = False
+    renews_in_s: float | None = None
+    """When the page is to ask for the licence again; none: it is the session's last."""
+    licence_s: float = 3600
     revoked: bool = False
+    languages: Languages = field(default_factory=Languages)
+    """Of the session that was opened last."""
     playing: list[dict[str, Any]] = field(default_factory=list)
     """If somebody plays, there is no place left."""
     ended: bool = False
     """Whether the session is over by somebody else's doing."""
     begun: list[dict[str, Any]] = field(default_factory=list)
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
+    profiles: list[dict[str, Any]] = field(default_factory=list)
     devices: list[dict[str, Any]] = field(default_factory=lambda: [TELEVISION, LAPTOP])
     stage: str = "clear"
     reasons: list[str] = field(default_factory=list)
+    refusals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The problem document that a request is answered with, by method and path."""
     configured: bool = True
     edge_is_open: bool = False
     signed_out_everywhere: bool = False
@@ -206,7 +218,13 @@ class HouseHandler(BaseHTTPRequestHandler):
     def _answer(self, body: Any) -> None:
         path = urlsplit(self.path).path
         self.house.seen.append(
-            Seen(path=path, authorization=self.headers["Authorization"], body=body, method=self.command)
+            Seen(
+                path=path,
+                authorization=self.headers["Authorization"],
+                body=body,
+                method=self.command,
+                query=urlsplit(self.path).query,
+            )
         )
         match path.split("/")[1:]:
             case ["oauth2", _] | ["login"] | ["logout"]:
@@ -267,14 +285,20 @@ class HouseHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _api(self, path: list[str], body: Any) -> None:  # noqa: C901 - a case a route
+    def _api(self, path: list[str], body: Any) -> None:  # noqa: C901, PLR0912 - a case a route
         house = self.house
         if (self.headers["Authorization"] or "").split(".")[0] != f"Bearer {house.id_token}":
             self._json(401, {"message": "Unauthorized"})
             return
+        problem = house.refusals.get(f"{self.command} /api/{'/'.join(path)}")
+        if problem:
+            self._json(problem["status"], problem)
+            return
         match path, body:
             case ["catalog", "titles"], None:
                 self._json(200, {"titles": house.titles})
+            case ["account", "profiles"], None:
+                self._json(200, {"profiles": house.profiles})
             case ["device", "request"], None if f"user_code={DEVICE_CODE}" in self.path:
                 self._json(200, {"device": "Living <b>room</b>", "expires_at": 4_000_000_000})
             case ["device", "approve"], {"user_code": code, "decision": _} if code == DEVICE_CODE:
@@ -288,8 +312,12 @@ class HouseHandler(BaseHTTPRequestHandler):
             case ["playback", "license"], {"kids": _} if house.license_refused:
                 self._json(403, {"title": "Forbidden", "detail": "no licence for this session"})
             case ["playback", "license"], {"kids": kids, "type": "temporary"}:
-                terms = {"expires_at": 4_000_000_000, "renew_at": None}
+                renew_at = None if house.renews_in_s is None else time.time() + house.renews_in_s
+                terms = {"expires_at": time.time() + house.licence_s, "renew_at": renew_at}
                 self._json(200, {"keys": [self._jwk(kid) for kid in kids], "type": "temporary", **terms})
+            case ["playback", "telemetry"], batch:
+                TelemetryBatch.model_validate(batch)
+                self._send(204, "application/json", b"")
             case ["playback", "progress"], None:
                 self._json(200, {"titles": house.begun})
             case ["playback", "progress"], {"title_id": _, "position_s": _, "recorded_at": _}:
@@ -312,6 +340,7 @@ class HouseHandler(BaseHTTPRequestHandler):
                 refusal = {"reason": "stream-limit", "limit": 2, "playing": self.house.playing}
                 self._json(409, {"title": "Conflict", "instance": "request-1"} | refusal)
             case [], {"title_id": "the-gradient"}:
+                self.house.languages = SessionRequest.model_validate(body).languages
                 self._json(201, self._session())
             case ["s1", "manifest"], None:
                 self._manifest()
@@ -339,14 +368,16 @@ class HouseHandler(BaseHTTPRequestHandler):
             "progress_interval_s": self.house.progress_interval_s,
             "url": "/api/playback/sessions/s1",
             "heartbeat_url": "/api/playback/sessions/s1/heartbeat",
+            "telemetry_url": "/api/playback/telemetry",
             "heartbeat_interval_s": self.house.heartbeat_interval_s,
-            "expires_at": "2099-01-01T00:00:00Z",
+            "expires_at": int(time.time()) + 14_400,
         }
 
     def _manifest(self) -> None:
         [kind] = parse_qs(urlsplit(self.path).query)["format"]
         path = {"dash": VersionLayout.DASH, "hls": VersionLayout.HLS}[kind]
         text = (self.house.film.folder / path).read_text(encoding="utf-8")
+        text = preferred(text, kind=kind, languages=self.house.languages)
         text = personal(text=text, kind=kind, key=PUBLISHED.within(path), token=EDGE_TOKEN)
         self._send(200, CONTENT_TYPES[kind], text.encode())
 

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from tests.player.film import THUMBNAIL
-from tests.player.house import DEVICE_CODE, EDGE_TOKEN, PASSWORD, TITLE, USERNAME
+from tests.player.house import DEVICE_CODE, EDGE_TOKEN, PASSWORD, REVOKED, TITLE, USERNAME
 
 pytestmark = pytest.mark.browser
 
@@ -67,7 +67,7 @@ def test_a_sign_in_asks_for_a_code_and_takes_it_out_of_the_address(page, house):
     values = [asked[name] for name in ("state", "nonce", "code_challenge")] + [exchange.body["code_verifier"]]
     assert len(set(values)) == len(values)
     assert min(map(len, values)) >= 43
-    assert page.evaluate("Object.keys(sessionStorage)") == ["marquee.session"]
+    assert sorted(page.evaluate("Object.keys(sessionStorage)")) == ["marquee.profile", "marquee.session"]
 
 
 def test_two_sign_ins_have_nothing_in_common(page):
@@ -371,6 +371,35 @@ def test_a_code_that_no_device_shows_is_said(page):
     page.get_by_role("alert").get_by_text("No device waits with this code").wait_for()
 
 
+@pytest.mark.parametrize("reason", ["signed-out", "challenge"])
+def test_who_may_let_a_television_in_after_a_new_sign_in_is_led_there_and_back(page, house, reason):
+    detail = "unusual use of this account: sign in again to show that it is you"
+    house.refusals["POST /api/device/approve"] = {"status": 403, "reason": reason, "detail": detail}
+    sign_in(page, address="/activate")
+    page.get_by_label("The code on its screen").fill(DEVICE_CODE)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_role("alert").get_by_text("Unusual use of this account: sign in again").wait_for()
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Name").wait_for()
+    assert asked_for(page)["prompt"] == "login"
+    house.refusals.clear()
+    fill_in(page)
+    page.get_by_role("heading", name="Sign in a device").wait_for()
+    assert page.get_by_label("The code on its screen").input_value() == DEVICE_CODE
+
+
+@pytest.mark.parametrize("request_line", ["GET /api/device/request", "POST /api/device/approve"])
+def test_why_a_television_is_not_let_in_is_said_in_the_words_of_the_refusal(page, house, request_line):
+    house.refusals[request_line] = {"status": 403, "detail": "the account is blocked for now: write to support"}
+    sign_in(page, address=f"/activate?code={DEVICE_CODE}")
+    page.get_by_role("button", name="Continue").click()
+    if request_line.startswith("POST"):
+        page.get_by_role("button", name="Allow").click()
+    page.get_by_role("alert").get_by_text("The account is blocked for now: write to support.").wait_for()
+    assert page.get_by_text(USERNAME).is_visible()
+
+
 def test_devices_are_shown_and_signed_out(page, house):
     house.stage, house.reasons = "notice", ["other-households"]
     sign_in(page)
@@ -381,9 +410,36 @@ def test_devices_are_shown_and_signed_out(page, house):
     page.get_by_role("button", name="Sign out Laptop").click()
     page.get_by_role("heading", name="Laptop").wait_for(state="detached")
     assert [request.path for request in house.asked("/api/account/devices/")] == ["/api/account/devices/laptop%2F1"]
-    page.get_by_role("button", name="Sign out everywhere").click()
+    with page.expect_request("**/logout?*"):
+        page.get_by_role("button", name="Sign out everywhere").click()
     page.get_by_role("button", name="Sign in").wait_for()
     assert house.devices == []
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+@pytest.mark.parametrize(("button", "path"), [("Sign out Laptop", "/laptop%2F1"), ("Sign out everywhere", "")])
+def test_a_sign_out_that_fails_is_said_and_leaves_everything_as_it_is(page, house, button, path):
+    house.refusals[f"DELETE /api/account/devices{path}"] = {"status": 503, "title": "Try again"}
+    sign_in(page)
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("button", name=button).click()
+    page.get_by_role("alert").get_by_text("Something on our side went wrong. Try again.").wait_for()
+    assert page.get_by_role("heading", name="Laptop").is_visible()
+    assert page.get_by_text(USERNAME).is_visible()
+    house.refusals.clear()
+    page.get_by_role("button", name=button).click()
+    page.get_by_role("heading", name="Laptop").wait_for(state="detached")
+
+
+def test_a_device_that_is_gone_already_is_not_missed(page, house):
+    sign_in(page)
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("heading", name="Laptop").wait_for()
+    house.refusals["DELETE /api/account/devices/laptop%2F1"] = {"status": 404, "title": "Not found"}
+    del house.devices[1]
+    page.get_by_role("button", name="Sign out Laptop").click()
+    page.get_by_role("heading", name="Laptop").wait_for(state="detached")
+    assert page.get_by_role("heading", name="Television").is_visible()
 
 
 def sessions(house, *, method):
@@ -430,6 +486,53 @@ def test_a_session_that_is_revoked_while_it_plays_stops(page, house):
     assert page.evaluate("document.querySelector('video').paused")
 
 
+def licences(house):
+    """The key ids of each request for a licence."""
+    return [request.body["kids"] for request in house.asked("/api/playback/license")]
+
+
+def test_a_licence_is_asked_for_again_in_time_with_all_its_keys(page, house):
+    house.renews_in_s, house.licence_s = 1.5, 60
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    first = licences(house)
+    wait_until(page, lambda: len(licences(house)) >= len(first) + 2)
+    assert {frozenset(kids) for kids in licences(house)[len(first) :]} == {frozenset().union(*first)}
+    assert not page.evaluate("document.querySelector('video').paused")
+
+
+def test_a_licence_that_is_not_renewed_stops_the_film(page, house):
+    house.renews_in_s, house.licence_s = 1.5, 60
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    # The licence alone: heartbeats and segments know nothing of it.
+    house.refusals["POST /api/playback/license"] = REVOKED
+    page.get_by_role("alertdialog").get_by_text("This screening was stopped").wait_for()
+    assert page.evaluate("document.querySelector('video').paused")
+
+
+def test_a_renewal_that_fails_is_tried_again_before_the_licence_ends(page, house):
+    house.renews_in_s, house.licence_s = 1.5, 5
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    first = len(licences(house))
+    house.refusals["POST /api/playback/license"] = {"status": 503, "title": "Try again"}
+    wait_until(page, lambda: len(licences(house)) == first + 1)
+    house.refusals.clear()
+    wait_until(page, lambda: len(licences(house)) == first + 2)
+    assert page.get_by_role("alertdialog").is_hidden()
+
+
+@pytest.mark.parametrize(("renews_in_s", "said"), [(None, "This screening has ended"), (1.2, "The projector stopped")])
+def test_a_film_plays_no_longer_than_its_licence(page, house, renews_in_s, said):
+    house.renews_in_s, house.licence_s = renews_in_s, 4
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    house.refusals["POST /api/playback/license"] = {"status": 503, "title": "Try again"}
+    page.get_by_role("alertdialog").get_by_text(said).wait_for()
+    assert page.evaluate("document.querySelector('video').paused")
+
+
 def test_who_is_refused_a_seat_is_told_who_sits(page, house):
     house.playing = [
         {"device": "<b>Kitchen</b>", "title_id": "t", "since": 1_795_000_000, "held_until": 1_795_000_075},
@@ -460,3 +563,151 @@ def test_what_was_begun_stands_above_the_films_and_goes_on_at_a_click(page, hous
     assert row.get_by_role("progressbar").evaluate("(bar) => bar.position") == pytest.approx(5 / 8)
     row.get_by_role("link").click()
     wait_for_position(page, 5.1)
+
+
+ADA = {"profile_id": "ada", "name": "<b>Ada</b>", "max_age": None}
+KIDS = {"profile_id": "kids", "name": "Kids", "max_age": 7}
+
+
+def test_an_account_without_profiles_is_asked_nothing(page, house):
+    sign_in(page)
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    assert page.locator("#watching").is_hidden()
+    assert {seen.query for seen in house.asked("/api/catalog/titles")} == {""}
+
+
+def test_who_watches_is_asked_first_and_gets_films_places_and_progress_of_their_own(page, house):
+    house.profiles, house.progress_interval_s = [ADA, KIDS], 1
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    page.get_by_role("heading", name="Who watches?").wait_for()
+    assert house.asked("/api/catalog") == house.asked("/api/playback") == []
+    page.get_by_role("button", name="Kids Films up to 7").click()
+    # Whoever came for a film gets it.
+    wait_until(page, lambda: positions(house))
+    page.get_by_role("link", name="Marquee, all films").click()
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    wait_until(page, lambda: [seen for seen in house.asked("/api/playback/progress") if seen.method == "GET"])
+    assert {seen.query for seen in house.asked("/api/catalog/titles")} == {"max_age=7"}
+    [session] = [seen for seen in house.asked("/api/playback/sessions") if seen.body]
+    assert session.body["profile_id"] == "kids"
+    for seen in house.asked("/api/playback/progress"):
+        assert (seen.body or {"profile_id": seen.query.removeprefix("profile_id=")})["profile_id"] == "kids"
+
+
+def test_another_profile_is_chosen_at_any_time_and_holds_until_the_sign_out(page, house):
+    house.profiles = [ADA, KIDS]
+    sign_in(page)
+    page.get_by_role("button", name="Kids").click()
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    page.reload()
+    page.get_by_role("link", name="Kids").click()
+    page.get_by_role("button", name="<b>Ada</b>").click()
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    assert page.get_by_role("link", name="<b>Ada</b>").is_visible()
+    assert page.url == house.url
+    assert [seen.query for seen in house.asked("/api/catalog/titles")] == ["max_age=7", "max_age=7", ""]
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in").click()
+    fill_in(page)
+    page.get_by_role("heading", name="Who watches?").wait_for()
+    # Whose account it is watches under the address that signs in, and names no profile.
+    page.get_by_role("button", name=USERNAME).click()
+    page.get_by_role("listitem").get_by_role("link").click()
+    wait_for_position(page, 0.2)
+    [session] = [seen for seen in house.asked("/api/playback/sessions") if seen.body]
+    assert "profile_id" not in session.body
+
+
+def happenings(house):
+    """What the page said of how the film plays, without how long it took."""
+    told = [event for request in house.asked("/api/playback/telemetry") for event in request.body["events"]]
+    assert {request.body["session_id"] for request in house.asked("/api/playback/telemetry")} <= {"s1"}
+    return [(event["type"], event.get("code")) for event in told]
+
+
+def test_the_page_says_how_the_film_started_and_at_which_bit_rate(page, house):
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    page.get_by_role("link", name="Marquee, all films").click()
+    wait_until(page, lambda: happenings(house))
+    assert sorted(happenings(house)) == [("started", None), ("switched", None)]
+
+
+def test_a_film_that_stands_still_for_want_of_segments_is_told_and_a_seek_is_not(page, house):
+    sign_in(page, address="/")
+    page.get_by_role("heading", name=TITLE["name"]).wait_for()
+    # A request that is neither answered nor refused, until it is let go.
+    page.route("**/seg_4.m4s", lambda _route: None)
+    page.get_by_role("listitem").get_by_role("link").click()
+    wait_for_position(page, 0.2)
+    page.evaluate("document.querySelector('video').currentTime = 4.8")
+    wait_for_position(page, 5.5)
+    wait_until(page, "marquee.player.isBuffering()")
+    page.unroute("**/seg_4.m4s")
+    wait_for_position(page, 6.3)
+    page.goto("about:blank")
+    wait_until(page, lambda: happenings(house))
+    assert [kind for kind, _ in happenings(house) if kind == "stalled"] == ["stalled"]
+
+
+def test_why_a_film_stopped_is_told_without_the_request(page, house):
+    house.heartbeat_interval_s = 0.2
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    house.ended = True
+    wait_until(page, lambda: ("failed", "API 410") in happenings(house))
+
+
+def languages_are(page, *tags):
+    page.add_init_script(f"Object.defineProperty(navigator, 'languages', {{ get: () => {list(tags)} }})")
+
+
+def heard(page):
+    return page.evaluate("marquee.player.getVariantTracks().find(({ active }) => active).language")
+
+
+def read(page):
+    """What is read: the languages of the text that is shown, but for forced ones."""
+    shown = "marquee.player.getTextTracks().filter(({ active, forced }) => active && !forced)"
+    return page.evaluate(f"{shown}.map(({{ language }}) => language)")
+
+
+def asked_languages(house):
+    return [seen.body["languages"] for seen in house.asked("/api/playback/sessions") if seen.body]
+
+
+@pytest.mark.parametrize(("tags", "language"), [(["fr-FR", "de-AT"], "de"), (["en-GB", "de"], "en"), (["ja"], "en")])
+def test_the_sound_is_that_of_the_browsers_language_and_nothing_is_read_unasked(page, house, tags, language):
+    languages_are(page, *tags, "not_a_tag")
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    wait_for_position(page, 0.2)
+    assert (heard(page), read(page)) == (language, [])
+    assert asked_languages(house) == [{"audio": tags, "text": []}]
+
+
+def test_what_is_chosen_is_heard_and_read_the_next_time_by_the_same_profile_alone(page, house):
+    house.profiles = [ADA]
+    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    page.get_by_role("button", name="<b>Ada</b>").click()
+    wait_for_position(page, 0.2)
+    page.evaluate(
+        """() => {
+          const { player } = window.marquee;
+          player.selectTextTrack(player.getTextTracks().find(({ language }) => language === "ja"));
+          player.selectAudioTrack(player.getAudioTracks().find(({ language }) => language === "de"));
+        }"""
+    )
+    wait_until(page, "(localStorage.getItem('marquee.languages') ?? '').split(':').length === 4")
+    page.reload()
+    wait_for_position(page, 0.2)
+    assert (heard(page), read(page)) == ("de", ["ja"])
+    page.evaluate("marquee.player.selectTextTrack(null)")
+    wait_until(page, "!localStorage.getItem('marquee.languages').includes('ja')")
+    page.reload()
+    wait_for_position(page, 0.2)
+    assert (heard(page), read(page)) == ("de", [])
+    page.goto("/?view=profiles")
+    page.get_by_role("button", name=USERNAME).click()
+    page.get_by_role("listitem").get_by_role("link").click()
+    wait_for_position(page, 0.2)
+    assert heard(page) == "en"

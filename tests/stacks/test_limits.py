@@ -12,7 +12,7 @@ ASKER = "<playback-limits/RateLimiter/Functions.GroupId>"
 ENDPOINTS = {
     "catalog": {"catalog/ListTitles"},
     "playback": {"playback/CreateSession", "playback/GetManifest", "playback/License", "playback/Progress"},
-    "profile": {"playback/ListDevices", "playback/SignOutDevice"},
+    "profile": {"playback/ListProfiles", "playback/ListDevices", "playback/SignOutDevice"},
 }
 
 

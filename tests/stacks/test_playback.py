@@ -15,6 +15,8 @@ ROUTES = {
     "POST /api/device/token": "playback/DeviceToken",
     "GET /api/device/request": "playback/DeviceRequest",
     "POST /api/device/approve": "playback/ApproveDevice",
+    "POST /api/playback/telemetry": "playback/Telemetry",
+    "GET /api/account/profiles": "playback/ListProfiles",
     "GET /api/account/devices": "playback/ListDevices",
     "DELETE /api/account/devices/{device_id}": "playback/SignOutDevice",
     "DELETE /api/account/devices": "playback/SignOutEverywhere",

@@ -126,6 +126,7 @@ def aws(cloud, monkeypatch, edge_key):
     """The cloud with empty tables and a fresh secret, and functions that remember nothing."""
     revocation_store._read.clear()
     handlers._manifest_for.cache_clear()
+    handlers._preferred_for.cache_clear()
     for name, keys in TABLES.items():
         for item in client("dynamodb").scan(TableName=name)["Items"]:
             client("dynamodb").delete_item(TableName=name, Key={key: item[key] for key in keys})

@@ -232,6 +232,19 @@ def test_a_session_notes_its_device_and_the_viewer_sees_and_signs_it_out(publish
     assert (refused.status, refused.json["title"]) == (403, "Forbidden")
 
 
+def test_a_viewer_is_told_who_watches_on_the_account_and_on_no_other(aws, call, lambda_context):
+    change = {"profiles": [{"profile_id": "kids", "name": "Kids", "max_age": 7}, {"profile_id": "ada", "name": "Ada"}]}
+    handlers.account({"viewer_id": "viewer-1", "by": "arn:aws:iam::1:role/r", "change": change}, lambda_context)
+    assert call(account_handlers.list_profiles).json == {
+        "profiles": [
+            {"profile_id": "kids", "name": "Kids", "max_age": 7},
+            {"profile_id": "ada", "name": "Ada", "max_age": None},
+        ]
+    }
+    assert call(account_handlers.list_profiles, viewer="viewer-2").json == {"profiles": []}
+    assert call(account_handlers.list_profiles, viewer=None).status == 403
+
+
 def test_signing_out_everywhere_takes_back_the_refresh_tokens_too(published, call, monkeypatch):
     cognito = client("cognito-idp")
     pool = cognito.create_user_pool(PoolName="viewers")["UserPool"]["Id"]

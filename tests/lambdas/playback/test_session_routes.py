@@ -1,5 +1,6 @@
 """Opening, keeping and ending sessions, as the API's handlers do it, on moto."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from lambdas.common.errors import InvalidInputError
 from lambdas.common.media import RightsWindow, Tier
 from lambdas.playback import handlers, operator_handlers, revocation_store, store
 from lambdas.playback.accounts import Account, Profile
+from tests.lambdas.playback.conftest import DASH
 
 VIEWER = "viewer-1"
 
@@ -349,16 +351,38 @@ def test_a_device_that_plays_nothing_of_a_title_is_told_so_before_it_takes_a_pla
 
 def test_devices_of_one_class_share_what_is_left_of_a_manifest_and_no_token(account, ask, call, published):
     account("premium")
-    counted = handlers._manifest_for.cache_info
     texts = []
     for device in ({"codecs": ["h264", "av1"]}, {"codecs": ["av1", "h264"]}, {"hdr": False}):
-        session = ask(device=device).json
+        session = ask(device=device, languages={"audio": ["de"]}).json
         path, query = {"session_id": session["session_id"]}, {"format": "dash"}
         texts.append(call(handlers.get_manifest, path=path, query=query).text)
         assert session["edge"]["token"] in texts[-1]
 
     assert len(set(texts)) == 3
-    assert (counted().hits, counted().misses) == (1, 2)
+    counted = handlers._preferred_for.cache_info()
+    assert (counted.hits, counted.misses) == (1, 2)
+
+
+def test_viewers_of_other_languages_get_another_manifest_of_what_is_left_for_their_class(ask, call, published):
+    roles = '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="{}"/>'
+    sounds = "".join(
+        f'<AdaptationSet id="{lang}" contentType="audio" lang="{lang}">{roles.format(role)}</AdaptationSet>'
+        for lang, role in (("en", "main"), ("de", "alternate"))
+    )
+    text = DASH.replace("</Period>", f"{sounds}</Period>")
+    client("s3").put_object(Bucket="media", Key=published.manifests.dash, Body=text.encode())
+    main = {}
+    for language in ("en-GB", "de-AT"):
+        opened = ask(languages={"audio": [language]}).json
+        got = call(handlers.get_manifest, path={"session_id": opened["session_id"]}, query={"format": "dash"}).text
+        [main[language]] = re.findall(r'lang="(\w+)"><Role [^>]*value="main"', got)
+    assert main == {"en-GB": "en", "de-AT": "de"}
+    assert handlers._manifest_for.cache_info().misses == 1
+
+
+@pytest.mark.parametrize("languages", [{"audio": ["de_DE"]}, {"text": ["d" * 40]}, {"audio": ["de"] * 9}, ["de"]])
+def test_what_is_no_list_of_languages_is_refused(ask, languages):
+    assert ask(languages=languages).status == 422
 
 
 # --- what there is to continue
