@@ -13,6 +13,7 @@ from typing import Any
 from stacks.declared import Declared, Resource, Statement
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "generated" / "access.md"
+BY_HANDLER = PAGE.with_name("grants.json")
 _INTRINSICS = {"Ref", "Fn::GetAtt", "Fn::Join", "Fn::GetStackOutput"}
 
 _HEAD = """\
@@ -48,18 +49,33 @@ class Grant:
 def grants(declared: Declared) -> Iterator[Grant]:
     """Yield what every role of one configuration may do."""
     for role in declared.of("AWS::IAM::Role"):
-        for statement in (found for found in declared.granted(role) if found.effect == "Allow"):
-            condition = _condition(role, statement)
-            for resource in statement.resources:
-                yield Grant(
-                    path=role.path,
-                    resource=_alike(resource, declared),
-                    actions=tuple(sorted(statement.actions)),
-                    condition=_alike(condition, declared),
-                )
+        yield from grants_of(declared, role)
         for managed in role.properties.get("ManagedPolicyArns", ()):
             name = role.text(managed).rpartition("policy/")[2]
             yield Grant(path=role.path, resource="", actions=(f"managed policy {name}",), condition="")
+
+
+def grants_of(declared: Declared, role: Resource) -> Iterator[Grant]:
+    """Yield what the policies of one role allow."""
+    for statement in (found for found in declared.granted(role) if found.effect == "Allow"):
+        condition = _condition(role, statement)
+        for resource in statement.resources:
+            yield Grant(
+                path=role.path,
+                resource=_alike(resource, declared),
+                actions=tuple(sorted(statement.actions)),
+                condition=_alike(condition, declared),
+            )
+
+
+def by_handler(configurations: Iterable[Declared]) -> dict[str, list[str]]:
+    """Return the actions that each handler's role allows, in whichever configuration has them."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for declared in configurations:
+        for function in declared.functions():
+            for statement in declared.granted(declared.role_of(function)):
+                found[function["Handler"]] |= statement.actions
+    return {handler: sorted(found[handler]) for handler in sorted(found)}
 
 
 def page(configurations: Mapping[str, Iterable[Grant]]) -> str:

@@ -131,6 +131,10 @@ class Declared:
         """Return our own functions; CDK's, which run at deployment, are CDK's."""
         return [found for found in self.of("AWS::Lambda::Function") if found["Handler"].startswith(_CUSTOMERS_CODE)]
 
+    def role_of(self, function: Resource) -> Resource:
+        """Return the role that a function runs as."""
+        return self._by_logical_id[function.stack, function["Role"]["Fn::GetAtt"][0]]
+
     def granted(self, role: Resource) -> list[Statement]:
         """Return what the policies of a role allow."""
         return [

@@ -134,7 +134,8 @@ class DeliveryStack(ContextStack):
             timeout=Duration.minutes(1),
         )
         grant_secret(edge_secret, function.execution_role)
-        grant_objects(staging, function.execution_role, Access.REPLACE, prefix=EDGE_KEYS_PREFIX)
+        for access in (Access.SEND, Access.REMOVE):
+            grant_objects(staging, function.execution_role, access, prefix=EDGE_KEYS_PREFIX)
         published = CustomResource(
             self,
             "EdgeKeys",

@@ -144,7 +144,7 @@ class EncodingStack(ContextStack):
             description="Announces a packaged version, with what its check found.",
         )
         grant_objects(self._mezzanine, register.execution_role, Access.READ, prefix=WORK_PREFIX)
-        grant_objects(self._mezzanine, register.execution_role, Access.WRITE, prefix=MADE_PREFIX)
+        grant_objects(self._mezzanine, register.execution_role, Access.SEND, prefix=MADE_PREFIX)
         self._bus.grant_put_events_to(register)
 
         judge = ServiceFunction(
@@ -154,7 +154,8 @@ class EncodingStack(ContextStack):
             environment=JudgeEnvironment(work_bucket=self._mezzanine.bucket_name, event_bus=self._bus.event_bus_name),
             description="Lets a version be packaged, has chunks encoded again, or rejects it, by its scores.",
         )
-        grant_objects(self._mezzanine, judge.execution_role, Access.READ_WRITE, prefix=WORK_PREFIX)
+        for access in (Access.READ, Access.SEND):
+            grant_objects(self._mezzanine, judge.execution_role, access, prefix=WORK_PREFIX)
         self._bus.grant_put_events_to(judge)
 
         stock = ServiceFunction(
@@ -297,7 +298,7 @@ class EncodingStack(ContextStack):
         grant_objects(self._mezzanine, plan.execution_role, Access.READ, prefix=ANALYSIS_PREFIX)
         grant_objects(self._mezzanine, plan.execution_role, Access.READ, prefix=ANY_LADDER)
         self._mode.let_read(plan.execution_role)
-        grant_objects(self._mezzanine, plan.execution_role, Access.WRITE, prefix=WORK_PREFIX)
+        grant_objects(self._mezzanine, plan.execution_role, Access.SEND, prefix=WORK_PREFIX)
         choose = ServiceFunction(
             self,
             "ChooseLadder",
@@ -307,7 +308,7 @@ class EncodingStack(ContextStack):
         )
         for prefix in (ANY_PLAN, ANY_LADDER):
             grant_objects(self._mezzanine, choose.execution_role, Access.READ, prefix=prefix)
-        grant_objects(self._mezzanine, choose.execution_role, Access.WRITE, prefix=WORK_PREFIX)
+        grant_objects(self._mezzanine, choose.execution_role, Access.SEND, prefix=WORK_PREFIX)
         self._bus.grant_put_events_to(choose)
         plan_repackaging = ServiceFunction(
             self,
@@ -317,7 +318,7 @@ class EncodingStack(ContextStack):
             description="Plans a version that has the tracks of another, packaged anew.",
         )
         grant_objects(self._mezzanine, plan_repackaging.execution_role, Access.READ, prefix=MADE_PREFIX)
-        grant_objects(self._mezzanine, plan_repackaging.execution_role, Access.WRITE, prefix=WORK_PREFIX)
+        grant_objects(self._mezzanine, plan_repackaging.execution_role, Access.SEND, prefix=WORK_PREFIX)
         self._bus.grant_put_events_to(plan_repackaging)
         return plan, choose, plan_repackaging
 
@@ -374,7 +375,7 @@ class EncodingStack(ContextStack):
             grant_objects(self._mezzanine, role, Access.WRITE, prefix=prefix)
         # A package that the check finds at fault does not count any more.
         grant_objects(self._mezzanine, role, Access.REMOVE, prefix=ANY_PACKAGE)
-        grant_objects(self._mezzanine, role, Access.READ, prefix=ANY_THUMBNAIL)
+        grant_objects(self._mezzanine, role, Access.READ_VERSIONS, prefix=ANY_THUMBNAIL)
         grant_objects(self._media, role, Access.READ_WRITE)
         allow_content_keys(self._content_key, role, "kms:Decrypt")
         return role
@@ -387,8 +388,8 @@ class EncodingStack(ContextStack):
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
             description=description,
         )
-        grant_objects(self._raw, role, Access.READ)
-        grant_objects(self._mezzanine, role, Access.READ, prefix=WORK_PREFIX)
+        grant_objects(self._raw, role, Access.READ_VERSIONS)
+        grant_objects(self._mezzanine, role, Access.READ_VERSIONS, prefix=WORK_PREFIX)
         allow(self._jobs, role, "dynamodb:GetItem", "dynamodb:PutItem")
         return role
 

@@ -23,6 +23,8 @@ from stacks.constructs.service_function import REPOSITORY
 OPERATIONS: tuple[Operation, ...] = (*CATALOG, *PLAYBACK, *INGESTION)
 DOCUMENT = REPOSITORY / "docs" / "generated" / "openapi.json"
 
+_TOO_LARGE = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG)
+"""What the edge and the gateway let through is 10 MB of a body, and 8,192 bytes of an address: the answer is theirs."""
 _ANY_TIME = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
 _GATEWAY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -30,7 +32,8 @@ _ABOUT = (
     "What viewers and studios reach over HTTP, both at the distribution's address. Operations need the ID token "
     "of a signed-in user: of the viewers' pool, and below `/api/ingest` of the studios'. The two with which a "
     "television gets tokens need none, and answer errors as RFC 6749 has them. Any other error of a function is a "
-    'problem document (RFC 9457); API Gateway answers 401 and 429 itself, as `{"message": …}`.'
+    'problem document (RFC 9457); API Gateway answers 401 and 429 itself, as `{"message": …}`. What is larger than the '
+    "edge or the gateway lets through is answered there, with 413 or 414, and with no document."
 )
 Model = tuple[type[BaseModel], JsonSchemaMode]
 Schemas = Mapping[Any, dict[str, Any]]
@@ -88,7 +91,7 @@ def _described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         "operationId": operation.handler.rpartition(".")[2],
         "tags": [operation.tag],
         "summary": operation.summary,
-        "parameters": [*_in_path(operation.path), *_in_query(operation.query)],
+        "parameters": [*_in_path(operation), *_in_query(operation.query)],
         "responses": dict(_answers(operation, schemas)),
     }
     if operation.body:
@@ -115,6 +118,8 @@ def _answers(operation: Operation, schemas: Schemas) -> Iterator[tuple[str, Any]
             # Whoever asks too much of all viewers is stopped by the gateway; a viewer's own limit is counted behind it.
             said |= _content(schemas[Problem, "serialization"], kind=PROBLEM)
         yield str(int(status)), {"description": status.phrase, "content": said}
+    for status in _TOO_LARGE:
+        yield str(int(status)), {"description": status.phrase}
     for status in (*operation.refusals, *_ANY_TIME):
         problem = (
             _content(schemas[OAuthRefusal, "serialization"])
@@ -128,9 +133,11 @@ def _content(schema: dict[str, Any], *, kind: str = JSON) -> dict[str, Any]:
     return {kind: {"schema": schema}}
 
 
-def _in_path(path: str) -> Iterator[dict[str, Any]]:
-    for name in _PARAMETER.findall(path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+def _in_path(operation: Operation) -> Iterator[dict[str, Any]]:
+    for name in _PARAMETER.findall(operation.path):
+        choices = operation.choices.get(name)
+        schema = {"type": "string", **({"enum": list(choices)} if choices else {})}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _in_query(query: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
@@ -144,8 +151,16 @@ def _in_query(query: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
             "name": name,
             "in": "query",
             "required": name in schema.get("required", ()),
-            "schema": _inlined(whole),
+            "schema": _in_address(_inlined(whole)),
         }
+
+
+def _in_address(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what a parameter may be where it is given at all: an address has no null, and `null` would be a word."""
+    if {"type": "null"} not in schema.get("anyOf", ()):
+        return schema
+    [given] = [one for one in schema["anyOf"] if one != {"type": "null"}]
+    return {**given, **{key: value for key, value in schema.items() if key not in {"anyOf", "default"}}}
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:

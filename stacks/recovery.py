@@ -108,7 +108,7 @@ class RecoveryStack(ContextStack):
             description="Keeps which objects each version was made from.",
         )
         allow(self._sources, record, "dynamodb:PutItem")
-        grant_objects(self._storage.raw, record.execution_role, Access.READ)
+        grant_objects(self._storage.raw, record.execution_role, Access.READ_VERSIONS)
         new_versions = (SourceAccepted, ReencodeRequested, RepackageRequested)
         subscribe_to_any(self, "OnSourceAccepted", new_versions, bus=self._bus, function=record)
 
@@ -123,11 +123,11 @@ class RecoveryStack(ContextStack):
             description="Finds the objects that a version was made from, and where they lie.",
         )
         allow(self._sources, find, "dynamodb:Query")
-        grant_objects(raw, find.execution_role, Access.READ)
+        grant_objects(raw, find.execution_role, Access.READ_VERSIONS)
         request = self._step_function("RequestCopies", "request_copies", "Asks S3 for readable copies.")
         grant_objects(raw, request.execution_role, Access.RESTORE)
         look = self._step_function("LookForCopies", "look_for_copies", "Looks which copies have come.")
-        grant_objects(raw, look.execution_role, Access.READ)
+        grant_objects(raw, look.execution_role, Access.READ_VERSIONS)
         report = ServiceFunction(
             self,
             "ReportRestore",
@@ -135,7 +135,8 @@ class RecoveryStack(ContextStack):
             environment=ReportEnvironment(reports_bucket=reports.known_name, event_bus=self._bus.event_bus_name),
             description="Judges what was read of a restored source, and reports.",
         )
-        grant_objects(reports, report.execution_role, Access.READ_WRITE, prefix=RESTORES_PREFIX)
+        for access in (Access.READ, Access.SEND):
+            grant_objects(reports, report.execution_role, access, prefix=RESTORES_PREFIX)
         self._bus.grant_put_events_to(report)
 
         states = Construct(self, "States")
@@ -224,7 +225,7 @@ class RecoveryStack(ContextStack):
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
             description="Reads restored sources and writes what it read of each.",
         )
-        grant_objects(self._storage.raw, role, Access.READ)
+        grant_objects(self._storage.raw, role, Access.READ_VERSIONS)
         grant_objects(self._storage.reports, role, Access.WRITE, prefix=RESTORES_PREFIX)
         return role
 
@@ -287,7 +288,7 @@ class RecoveryStack(ContextStack):
             scratch=Size.gibibytes(10) if self.settings.production else None,
         )
         role = function.execution_role
-        grant_objects(reports, role, Access.WRITE, prefix=CHECKS_PREFIX)
+        grant_objects(reports, role, Access.SEND, prefix=CHECKS_PREFIX)
         for lists in (reports, *(replica.reports for replica in self._replicas)):
             grant_objects(lists, role, Access.READ, prefix=f"{INVENTORY_PREFIX}/")
         for name, source in (("raw", self._storage.raw), ("media", self._storage.media)):
@@ -296,7 +297,7 @@ class RecoveryStack(ContextStack):
                 grant_objects(source, role, Access.READ_TAGS)
                 continue
             for bucket in (source, *(replica.replicas[name] for replica in self._replicas)):
-                grant_objects(bucket, role, Access.READ)
+                grant_objects(bucket, role, Access.READ_VERSIONS)
         if self._second and not verifies:
             grant_objects(self._second.landing, role, Access.READ_TAGS)
         events.Rule(

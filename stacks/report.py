@@ -106,10 +106,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = {name: synthesise(settings, Path(folder, name)) for name, settings in CONFIGURATIONS.items()}
         accepted = {name: tuple(acknowledgements(synthesis)) for name, synthesis in made.items()}
-        granted = {name: tuple(access.grants(Declared(synthesis))) for name, synthesis in made.items()}
+        declared = {name: Declared(synthesis) for name, synthesis in made.items()}
+        granted = {name: tuple(access.grants(found)) for name, found in declared.items()}
+        allowed = access.by_handler(declared.values())
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(accepted))
     access.PAGE.write_text(access.page(granted))
+    access.BY_HANDLER.write_text(json.dumps(allowed, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ No function imports the records; they name the very models that the handlers par
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
 
@@ -69,6 +70,8 @@ class Operation:
         Under which heading it is described.
     body, query
         What its handler parses.
+    choices
+        What a parameter of the path may be, where that is known.
     challenge
         Whether its body is bytes that a DRM system makes.
     status
@@ -90,6 +93,7 @@ class Operation:
     summary: str
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     challenge: bool = False
     status: HTTPStatus = HTTPStatus.OK
     answer: type[BaseModel] | None = None

@@ -51,7 +51,7 @@ _PROBLEMS: dict[type[Exception], _Problem] = {
     ExpiredError: _Problem(HTTPStatus.GONE, "Expired"),
     InvalidInputError: _Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid input"),
     TooManyRequestsError: _Problem(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests"),
-    NotOfferedError: _Problem(HTTPStatus.NOT_IMPLEMENTED, "Not offered"),
+    NotOfferedError: _Problem(HTTPStatus.NOT_FOUND, "Not offered"),
     TransientError: _Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Try again"),
 }
 

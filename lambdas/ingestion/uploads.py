@@ -7,10 +7,10 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from lambdas.common.errors import ConflictError, FieldError, InvalidInputError
-from lambdas.common.keys import DeliveryLocation, delivery_of
+from lambdas.common.errors import ConflictError
+from lambdas.common.keys import DeliveryLocation
 from lambdas.common.media import Record
-from lambdas.ingestion.models import MAX_FILE_BYTES
+from lambdas.ingestion.models import MAX_FILE_BYTES, FileName
 from lambdas.ingestion.parts import MAX_PART_BYTES, MAX_PARTS, PartPlan
 
 CHECKSUM_ALGORITHM: Final = "CRC64NVME"
@@ -26,8 +26,8 @@ PartNumber = Annotated[int, Field(ge=1, le=MAX_PARTS)]
 class FileQuery(Record):
     """Which file of which delivery; the studio is the token's."""
 
-    delivery_id: str
-    name: str
+    delivery_id: FileName
+    name: FileName
 
 
 class SizedFileQuery(FileQuery):
@@ -150,24 +150,8 @@ class CompletedUpload(Record):
 
 
 def key_of(file: FileQuery, *, studio: str) -> str:
-    """Return the key of a studio's file.
-
-    Raises
-    ------
-    InvalidInputError
-        If the delivery or the file cannot have its name.
-    """
-    location = DeliveryLocation(studio=studio, delivery_id=file.delivery_id)
-    try:
-        delivery_of(location.manifest)
-    except ValueError as error:
-        raise InvalidInputError(
-            FieldError("delivery_id", "letters, digits, dots, hyphens and underscores only, at most 128")
-        ) from error
-    try:
-        return location.file(file.name)
-    except ValueError as error:
-        raise InvalidInputError(FieldError("name", str(error))) from error
+    """Return the key of a studio's file."""
+    return DeliveryLocation(studio=studio, delivery_id=file.delivery_id).file(file.name)
 
 
 def found(uploads: Sequence[OpenUpload], *, stored: StoredFile | None, plan: PartPlan) -> FoundUploads:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from hmac import compare_digest
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from lambdas.common.errors import MarqueeError
 from lambdas.common.media import Record
@@ -30,6 +30,8 @@ ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 _CODE_CHARS = 8
 _GROUP = _CODE_CHARS // 2
 _SECRET_BYTES = 32
+_TYPED = rf"^[ -]*([{ALPHABET}{ALPHABET.lower()}][ -]*){{{_CODE_CHARS}}}$"
+"""A user code, however it was typed."""
 _SEPARATOR = "."
 _ID_CHARS = 64
 
@@ -101,7 +103,10 @@ class Issued(NamedTuple):
 
 
 class _Form(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # No field is there twice (RFC 6749, 3.2), not even one that nobody knows.
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", json_schema_extra={"additionalProperties": {"type": "string"}}
+    )
 
 
 class CodeForm(_Form):
@@ -164,7 +169,12 @@ def normalised(user_code: str) -> str:
     return code
 
 
-UserCode = Annotated[str, Field(max_length=32), AfterValidator(normalised)]
+UserCode = Annotated[
+    str,
+    Field(max_length=32),
+    AfterValidator(normalised),
+    WithJsonSchema({"type": "string", "maxLength": 32, "pattern": _TYPED}, mode="validation"),
+]
 
 
 class RequestQuery(BaseModel):

@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from lambdas.common.ladder import Codec
 from lambdas.common.media import Age, Language, Manifests, Record, Rendition, RightsWindow, Slug, Tier
@@ -15,7 +15,7 @@ from lambdas.playback.accounts import AccountChange
 
 MAX_KEY_IDS = 32
 MAX_LANGUAGES = 8
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_KEY_ID = re.compile(r"^[A-Za-z0-9_-]{22}$")
 
 
 class Playable(Record):
@@ -196,8 +196,13 @@ def kid_of(key_id: str) -> str:
     return base64.urlsafe_b64encode(bytes.fromhex(key_id)).rstrip(b"=").decode()
 
 
+KeyId = Annotated[
+    str, BeforeValidator(_key_id), WithJsonSchema({"type": "string", "pattern": _KEY_ID.pattern}, mode="validation")
+]
+
+
 class LicenseRequest(Request):
     """A W3C ClearKey licence request. `kids` come as base64url and are kept as hexadecimal."""
 
-    kids: Annotated[tuple[Annotated[str, BeforeValidator(_key_id)], ...], Field(min_length=1, max_length=MAX_KEY_IDS)]
+    kids: Annotated[tuple[KeyId, ...], Field(min_length=1, max_length=MAX_KEY_IDS)]
     type: Literal["temporary", "persistent-license"] = "temporary"

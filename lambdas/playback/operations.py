@@ -26,6 +26,7 @@ from lambdas.playback.models import (
     SessionRequest,
 )
 from lambdas.playback.telemetry import TelemetryBatch
+from lambdas.playback.vendors import System
 
 _playback = partial(Operation, tag="Playback")
 _account = partial(Operation, tag="Account")
@@ -93,10 +94,11 @@ OPERATIONS = (
         path=f"{_LICENSE}/{{system}}",
         handler=f"{_VENDOR_HANDLERS}.vendor_license",
         summary="Get a licence of Widevine, PlayReady or FairPlay, where a vendor is configured",
+        choices={"system": tuple(System)},
         query=LicenseQuery,
         challenge=True,
         media=_BINARY,
-        refusals=(*WRITTEN, *_OF_A_SESSION, HTTPStatus.NOT_IMPLEMENTED),
+        refusals=(*WRITTEN, *_OF_A_SESSION),
     ),
     _playback(
         method="GET",
@@ -104,7 +106,7 @@ OPERATIONS = (
         handler=f"{_VENDOR_HANDLERS}.fairplay_certificate",
         summary="Get the FairPlay certificate, where there is one",
         media=_BINARY,
-        refusals=(HTTPStatus.NOT_IMPLEMENTED,),
+        refusals=(HTTPStatus.NOT_FOUND,),
     ),
     _playback(
         method="POST",

@@ -113,8 +113,7 @@ class FailureRecorder(Construct):
 
     def watch(self, machine: sfn.StateMachine) -> None:
         """Let `machine` keep what the function cannot, and record what no step can: that it was ended otherwise."""
-        # Not CDK's own grant, which lets it ask for the queue's attributes as well.
-        machine.add_to_role_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]))
+        machine.add_to_role_policy(self._sending())
         function = self._function(
             "RecordEnd",
             handler="record_end",
@@ -162,6 +161,10 @@ class FailureRecorder(Construct):
             timeout=Duration.seconds(30),
         )
 
+    def _sending(self) -> iam.PolicyStatement:
+        # Not CDK's own grant, which lets one ask for the queue's attributes as well.
+        return iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn])
+
     def _let_keep(self, function: ServiceFunction) -> None:
-        self.queue.grant_send_messages(function)
+        function.add_to_role_policy(self._sending())
         self._job_logs.grant(function, "logs:GetLogEvents")

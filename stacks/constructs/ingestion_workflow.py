@@ -155,7 +155,7 @@ class IngestionWorkflow(Construct):
             ),
             description="Parses a delivery's manifest.",
         )
-        grant_objects(self._raw, function.execution_role, Access.READ)
+        grant_objects(self._raw, function.execution_role, Access.READ_VERSIONS)
         self._bus.grant_put_events_to(function)
         return function
 
@@ -169,7 +169,7 @@ class IngestionWorkflow(Construct):
             ),
             description="Judges what the inspection of a delivery measured.",
         )
-        grant_objects(self._raw, function.execution_role, Access.READ)
+        grant_objects(self._raw, function.execution_role, Access.READ_VERSIONS)
         grant_objects(self._mezzanine, function.execution_role, Access.READ, prefix=WORK_PREFIX)
         allow(self._deliveries, function, "dynamodb:GetItem")
         return function
@@ -186,7 +186,8 @@ class IngestionWorkflow(Construct):
             ),
             description="Judges what the analysis of a feature measured.",
         )
-        grant_objects(self._mezzanine, function.execution_role, Access.READ_WRITE, prefix=ANALYSIS_PREFIX)
+        for access in (Access.READ, Access.SEND):
+            grant_objects(self._mezzanine, function.execution_role, access, prefix=ANALYSIS_PREFIX)
         self._bus.grant_put_events_to(function)
         return function
 
@@ -267,7 +268,7 @@ class IngestionWorkflow(Construct):
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
             description="Reads a delivery and writes the inspection's report.",
         )
-        grant_objects(self._raw, role, Access.READ)
+        grant_objects(self._raw, role, Access.READ_VERSIONS)
         grant_objects(self._mezzanine, role, Access.WRITE, prefix=WORK_PREFIX)
         return role
 
@@ -278,7 +279,7 @@ class IngestionWorkflow(Construct):
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
             description="Reads a delivery's feature and writes its analysis, unless that is there already.",
         )
-        grant_objects(self._raw, role, Access.READ)
+        grant_objects(self._raw, role, Access.READ_VERSIONS)
         grant_objects(self._mezzanine, role, Access.READ_WRITE, prefix=ANALYSIS_PREFIX)
         return role
 
@@ -292,7 +293,7 @@ class IngestionWorkflow(Construct):
             description="Keeps the labels that Rekognition found in a film.",
             timeout=Duration.minutes(5),
         )
-        grant_objects(self._mezzanine, collect.execution_role, Access.WRITE, prefix=ANALYSIS_PREFIX)
+        grant_objects(self._mezzanine, collect.execution_role, Access.SEND, prefix=ANALYSIS_PREFIX)
         collect.add_to_role_policy(iam.PolicyStatement(actions=["rekognition:GetLabelDetection"], resources=["*"]))
         starting = sfn.CustomState(
             self,
@@ -342,7 +343,7 @@ class IngestionWorkflow(Construct):
     def _let_it_label(self) -> None:
         """Rekognition reads the film with the rights of who asks, which is the state machine."""
         role = self.machine.role
-        grant_objects(self._raw, role, Access.READ)
+        grant_objects(self._raw, role, Access.READ_VERSIONS)
         self.machine.add_to_role_policy(
             iam.PolicyStatement(actions=["rekognition:StartLabelDetection"], resources=["*"])
         )

@@ -12,17 +12,21 @@ from stacks.constructs.media_bucket import MediaBucket
 
 
 class Access(Enum):
-    """What a role may do with the objects below a prefix."""
+    """What a role may do with the objects below a prefix.
 
-    READ = ("s3:GetObject", "s3:GetObjectVersion")
+    Who writes sends objects of any size, in parts; who only sends does so in one request, and learns of no object.
+    """
+
+    READ = ("s3:GetObject",)
+    READ_VERSIONS = (*READ, "s3:GetObjectVersion")
     WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
-    READ_WRITE = (*READ, *WRITE)
+    READ_WRITE = (*READ_VERSIONS, *WRITE)
     REMOVE = ("s3:DeleteObject",)
-    REPLACE = (*READ, *WRITE, *REMOVE)
-    RESTORE = (*READ, "s3:RestoreObject")
+    REPLACE = (*READ_VERSIONS, *WRITE, *REMOVE)
+    RESTORE = ("s3:RestoreObject",)
     READ_TAGS = ("s3:GetObjectVersionTagging",)
     TAG = ("s3:PutObjectTagging", "s3:PutObjectVersionTagging")
-    READ_AND_TAG = (*READ, *TAG)
+    READ_AND_TAG = (*READ_VERSIONS, *TAG)
     SEND = ("s3:PutObject",)
     LIST_PARTS = ("s3:ListMultipartUploadParts",)
     ABORT = ("s3:AbortMultipartUpload",)
@@ -30,6 +34,7 @@ class Access(Enum):
 
 _KEY_ACTIONS = {
     Access.READ: ("kms:Decrypt",),
+    Access.READ_VERSIONS: ("kms:Decrypt",),
     Access.WRITE: ("kms:Decrypt", "kms:GenerateDataKey"),
     Access.READ_WRITE: ("kms:Decrypt", "kms:GenerateDataKey"),
     Access.REPLACE: ("kms:Decrypt", "kms:GenerateDataKey"),

@@ -10,10 +10,12 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 def grant_secret(secret: secretsmanager.ISecret, role: iam.IRole) -> None:
     """Let `role` read `secret`, and decrypt with its key, but through Secrets Manager only.
 
-    CDK's own grant writes the decryption into the policy of the key, which it cannot do for a key known by its ARN;
-    it says nothing, and the reader is refused.
+    CDK's own grant lets it describe the secret as well; and it writes the decryption into the policy of the key, which
+    it cannot do for a key known by its ARN: it says nothing, and the reader is refused.
     """
-    secret.grant_read(role)
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[secret.secret_arn])
+    )
     if secret.encryption_key is not None:
         role.add_to_principal_policy(
             iam.PolicyStatement(

@@ -10,6 +10,7 @@ from lambdas.playback.environment import VendorEnvironment
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.revocations import Revocations
+from stacks.constructs.secret_access import grant_secret
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow
 
@@ -53,6 +54,6 @@ def vendor_licences(
     if secret_arn:
         secret = secretsmanager.Secret.from_secret_complete_arn(stack, "DrmVendors", secret_arn)
         for function in (license_, certificate):
-            secret.grant_read(function)
+            grant_secret(secret, function.execution_role)
     api.route(apigateway.HttpMethod.POST, f"{_LICENSE}/{{system}}", license_)
     api.route(apigateway.HttpMethod.GET, f"{_LICENSE}/fairplay/certificate", certificate)

@@ -4,7 +4,18 @@ import pytest
 from moto import mock_aws
 
 from lambdas.common.aws import client
+from tests.lambdas import calls
 from tests.lambdas.cloud import Bus
+
+calls.watch()
+
+
+@pytest.fixture(autouse=True)
+def no_call_without_a_grant():
+    """What a handler asks AWS for, its role allows: see `tests/lambdas/calls.py`."""
+    calls.RECORDER.begin()
+    yield
+    assert calls.RECORDER.ungranted() == []
 
 
 @pytest.fixture(autouse=True)

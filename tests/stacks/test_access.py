@@ -99,3 +99,8 @@ def test_the_page_names_a_grant_with_its_condition(production):
 def test_there_is_no_secret_in_a_template(declared):
     for name, template in declared.templates.items():
         assert not SECRETS.search(json.dumps(template)), name
+
+
+def test_the_list_of_what_each_handler_may_is_that_of_the_templates(configurations):
+    written = json.loads(access.BY_HANDLER.read_text())
+    assert written == access.by_handler(configurations.values()), "out of date: run python -m stacks.report"

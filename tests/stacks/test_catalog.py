@@ -70,7 +70,6 @@ def test_a_rollback_looks_for_manifests_and_for_nothing_else(declared):
     ]
     assert {action for statement in reads for action in statement.actions} == {
         "s3:GetObject",
-        "s3:GetObjectVersion",
         "s3:ListBucket",
     }
     objects = {resource for statement in reads for resource in statement.resources if "/" in resource}

@@ -14,7 +14,7 @@ ROUTES = {
     f"DELETE {UPLOADS}/{{upload_id}}": "AbortUpload",
 }
 SEND = {"s3:PutObject"}
-READ = {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"}
+READ = {"s3:GetObject", "s3:ListBucket"}
 LIST_PARTS = {"s3:ListMultipartUploadParts"}
 ALLOWED = {
     "CreateUpload": SEND,

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from lambdas.common.errors import InvalidInputError, TransientError
 from lambdas.delivery import edge_sessions, key_values, session_handlers, sigv4a
 from lambdas.delivery.edge_sessions import EndedSession
+from tests.lambdas.calls import asked
 
 ARN = "arn:aws:cloudfront::123456789012:key-value-store/f64a5c1c-0000"
 FAR = 4_000_000_000
@@ -35,6 +36,8 @@ def store(monkeypatch):
         state.requests.append(request)
         assert url.netloc == "123456789012.cloudfront-kvs.global.api.aws"
         assert unquote(url.path).startswith(f"/key-value-stores/{ARN}")
+        reading = "ListKeys" if url.path.endswith("/keys") else "DescribeKeyValueStore"
+        asked("cloudfront-keyvaluestore", "UpdateKeys" if request.method == "POST" else reading)
         if request.method == "POST":
             if state.conflicts:
                 state.conflicts -= 1

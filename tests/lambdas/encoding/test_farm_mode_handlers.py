@@ -18,6 +18,7 @@ from lambdas.encoding.farm_mode_store import (
     mode_in_appconfig,
     schema,
 )
+from tests.lambdas.calls import watched
 from tests.lambdas.encoding.appconfig import IDS, NORMAL_VERSION, AppConfig
 
 TABLE = "modes"
@@ -28,8 +29,10 @@ ASKED = {"do": "degrade", "hours": 12, "reason": "500 titles wait", "by": "arn:o
 @pytest.fixture
 def appconfig(monkeypatch):
     fake = AppConfig(initial_content().encode())
-    monkeypatch.setattr(farm_mode_store, "client", lambda name: fake if name == "appconfig" else client(name))
-    monkeypatch.setattr(farm_mode_store, "_data", lambda: fake)
+    monkeypatch.setattr(
+        farm_mode_store, "client", lambda name: watched(name, fake) if name == "appconfig" else client(name)
+    )
+    monkeypatch.setattr(farm_mode_store, "_data", lambda: watched("appconfigdata", fake))
     return fake
 
 

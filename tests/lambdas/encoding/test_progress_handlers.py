@@ -15,6 +15,7 @@ from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.job_store import JobStore
 from lambdas.encoding.progress import planned_jobs
 from tests.lambdas import samples
+from tests.lambdas.calls import watched
 from tests.lambdas.cloud import put
 from tests.lambdas.encoding.test_farm_handlers import attempt
 from tests.lambdas.encoding.test_job_store import TABLE, create_table
@@ -49,7 +50,7 @@ class Batch:
 @pytest.fixture
 def batch(monkeypatch):
     batch = Batch()
-    monkeypatch.setattr(farm_queues, "client", lambda service: {"batch": batch}[service])
+    monkeypatch.setattr(farm_queues, "client", lambda service: watched(service, {"batch": batch}[service]))
     return batch
 
 

@@ -6,6 +6,7 @@ from lambdas.encoding import farm_queues, spot_handlers
 from lambdas.encoding.environment import LeaveSpotEnvironment
 from lambdas.encoding.retries import FailureKind, cause_of
 from lambdas.encoding.spot_handlers import leave_spot
+from tests.lambdas.calls import watched
 
 QUEUE = "arn:of:the:encoding-queue"
 
@@ -57,7 +58,7 @@ def look(deployed, context, monkeypatch):
     def look(jobs):
         batch = jobs if isinstance(jobs, Batch) else Batch(jobs)
         for module in (spot_handlers, farm_queues):
-            monkeypatch.setattr(module, "client", lambda _: batch)
+            monkeypatch.setattr(module, "client", lambda service: watched(service, batch))
         return leave_spot({}, context)["moved"], batch.cancelled
 
     return look

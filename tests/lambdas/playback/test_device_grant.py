@@ -26,6 +26,7 @@ from lambdas.playback.device_grant_environment import ApproveEnvironment, Device
 from lambdas.playback.device_grant_store import DeviceGrants
 from lambdas.playback.enforcement import Stage, Standing
 from lambdas.playback.store import SecurityTable
+from tests.lambdas.calls import watched
 
 TABLE, SECURITY, TELEVISION, PAGE = "grants", "security", "television-1", "https://films.example/"
 START = 1_795_000_200  # the beginning of a window
@@ -316,7 +317,7 @@ def test_a_form_comes_as_base64_from_the_api(device, lambda_context):
 def test_the_page_is_where_the_pages_client_says(monkeypatch):
     described = {"UserPoolClient": {"DefaultRedirectURI": PAGE}}
     fake = SimpleNamespace(describe_user_pool_client=lambda **_: described)
-    monkeypatch.setattr(device_grant_store, "client", lambda _: fake)
+    monkeypatch.setattr(device_grant_store, "client", lambda service: watched(service, fake))
     assert device_grant_store.page_address(user_pool_id="p", client_id="c") == PAGE
 
 

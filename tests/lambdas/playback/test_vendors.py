@@ -136,13 +136,13 @@ def test_without_a_vendor_the_route_says_that_it_is_not_offered(aws, ask, monkey
 
     answer = ask()
 
-    assert (answer.status, answer.content["type"]) == (501, "urn:marquee:problem:not-offered")
+    assert (answer.status, answer.content["type"]) == (404, "urn:marquee:problem:not-offered")
 
 
 def test_a_system_that_no_vendor_has_is_not_offered_and_an_unknown_one_is_named(configure, ask, vendor):
     configure(vendor.url)
 
-    assert ask("fairplay").status == 501
+    assert ask("fairplay").status == 404
     assert ask("other").content["errors"][0]["field"] == "system"
     assert not vendor.asked
 
@@ -212,7 +212,7 @@ def test_the_certificate_is_apples_or_not_offered(configure, vendor, lambda_cont
     assert base64.b64decode(answer["body"]) == b"certificate"
 
     configure(vendor.url)
-    assert vendor_handlers.fairplay_certificate({}, lambda_context)["statusCode"] == 501
+    assert vendor_handlers.fairplay_certificate({}, lambda_context)["statusCode"] == 404
 
 
 class Moody:
