@@ -2,8 +2,8 @@
 
 Nothing is taken out. In DASH, the tracks in the language that suits best come first, which is what Shaka Player goes
 by, with the role ``main``, and with a higher ``selectionPriority``, which is what dash.js goes by (ISO/IEC 23009-1).
-HLS says ``DEFAULT=YES`` of them (RFC 8216, 4.3.4.1). Comments on the film, its description for the blind, captions for the
-deaf and forced subtitles are for those who choose them, and stay as they are.
+HLS says ``DEFAULT=YES`` of them (RFC 8216, 4.3.4.1). Comments on the film, its description for the blind, captions for
+the deaf and forced subtitles are for those who choose them, and stay as they are.
 """
 
 from __future__ import annotations
