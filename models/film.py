@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from lambdas.common.content_keys import ContentKey
 from lambdas.common.events import SourceAccepted
 from lambdas.common.keys import Analysis
 from lambdas.common.media import AudioFacts, MediaFacts, ObjectRef, Priority, Tier, TitleMetadata, VideoFacts
 from lambdas.encoding.cost import Prediction, predict
-from lambdas.encoding.models import ContentKey, EncodingPlan
+from lambdas.encoding.models import EncodingPlan
 from lambdas.encoding.planning import plan_of
 from lambdas.encoding.prices import PriceList
 from stacks.settings import EncodingSettings

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from models.idle_cost import DATED as PRICES_DATED
-from models.idle_cost import REGION, idle_cost, total
+from models.idle_cost import idle_cost, total
+from models.prices import DATED as PRICES_DATED
+from models.prices import REGION
 from stacks.assembly import Assembly, Resource
 from stacks.pack.classification import Class, holding_of
 from stacks.pack.diagrams import short

@@ -2,7 +2,7 @@ import pytest
 
 from lambdas.common.aws import client
 from lambdas.common.errors import NotFoundError
-from lambdas.playback import account_handlers, handlers
+from lambdas.playback import account_handlers, handlers, operator_handlers
 from lambdas.playback.account_security import (
     AccountSecurity,
     SignedOutError,
@@ -234,7 +234,8 @@ def test_a_session_notes_its_device_and_the_viewer_sees_and_signs_it_out(publish
 
 def test_a_viewer_is_told_who_watches_on_the_account_and_on_no_other(aws, call, lambda_context):
     change = {"profiles": [{"profile_id": "kids", "name": "Kids", "max_age": 7}, {"profile_id": "ada", "name": "Ada"}]}
-    handlers.account({"viewer_id": "viewer-1", "by": "arn:aws:iam::1:role/r", "change": change}, lambda_context)
+    asked = {"viewer_id": "viewer-1", "by": "arn:aws:iam::1:role/r", "change": change}
+    operator_handlers.account(asked, lambda_context)
     assert call(account_handlers.list_profiles).json == {
         "profiles": [
             {"profile_id": "kids", "name": "Kids", "max_age": 7},
