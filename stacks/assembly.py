@@ -33,15 +33,28 @@ class AssemblyUnreadableError(Exception):
 class AssemblyStack:
     """One stack of an assembly."""
 
-    name: str
+    id: str
+    """What it is called within its profile."""
+    stack_name: str
     """By which CloudFormation knows it."""
+    context: str
+    """The bounded context that it belongs to."""
     region: str
     template: Template
+
+    @property
+    def profile(self) -> str:
+        """The profile's name, with which every path begins."""
+        return next((self.path_of(name).partition("/")[0] for name in self.template["Resources"]), "")
 
     def path_of(self, logical_id: str) -> str:
         """Return the construct path of a resource; of one that CDK wrote without, its logical id."""
         metadata = self.template["Resources"][logical_id].get("Metadata", {})
-        return str(metadata.get(_PATH, f"{self.name}/{logical_id}")).removesuffix("/Resource").removesuffix("/Default")
+        return (
+            str(metadata.get(_PATH, f"{self.stack_name}/{logical_id}"))
+            .removesuffix("/Resource")
+            .removesuffix("/Default")
+        )
 
 
 @dataclass(frozen=True)
@@ -90,7 +103,7 @@ class Assembly:
     def resources(self) -> Mapping[tuple[str, str], Resource]:
         """Every resource, by construct path and type."""
         found = (
-            Resource(stack.path_of(logical_id), logical_id, body["Type"], stack.name, stack.region, body)
+            Resource(stack.path_of(logical_id), logical_id, body["Type"], stack.stack_name, stack.region, body)
             for stack in self.stacks
             for logical_id, body in stack.template["Resources"].items()
         )
@@ -169,7 +182,7 @@ class Assembly:
 
     @cached_property
     def _templates(self) -> Mapping[str, Template]:
-        return {stack.name: stack.template for stack in self.stacks}
+        return {stack.stack_name: stack.template for stack in self.stacks}
 
     @cached_property
     def _paths(self) -> Mapping[tuple[str, str], str]:
@@ -199,7 +212,9 @@ def read(folder: Path) -> Assembly:
         if artefact["type"] == "aws:cloudformation:stack":
             stacks.append(
                 AssemblyStack(
-                    name=properties.get("stackName", name),
+                    id=artefact.get("displayName", name).rpartition("/")[2],
+                    stack_name=properties.get("stackName", name),
+                    context=properties.get("tags", {}).get("context", ""),
                     region=artefact["environment"].rpartition("/")[2],
                     template=json.loads((folder / properties["templateFile"]).read_text()),
                 )

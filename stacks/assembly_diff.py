@@ -209,9 +209,9 @@ def _usd_a_month(stacks: Iterable[AssemblyStack]) -> Mapping[str, Decimal | None
     cost: dict[str, Decimal | None] = {}
     for stack in stacks:
         try:
-            cost[stack.name] = total(idle_cost([(stack.name, stack.template)]))
+            cost[stack.stack_name] = total(idle_cost([(stack.stack_name, stack.template)]))
         except UnclassifiedResourceError:
-            cost[stack.name] = None
+            cost[stack.stack_name] = None
     return cost
 
 

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stacks.settings import Settings
-from stacks.synthesis import Synthesis, Template
+
+if TYPE_CHECKING:
+    from stacks.assembly import Assembly, AssemblyStack, Template
+    from stacks.synthesis import Synthesis
 
 _CUSTOMERS_CODE = "lambdas."
 
@@ -67,16 +70,36 @@ class Resource:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A configuration that was synthesised before, as it lies on disk. Reading it needs no CDK."""
+
+    assembly: Assembly
+    directory: Path
+    settings: Settings
+    """By which it was synthesised."""
+
+    @cached_property
+    def templates(self) -> Mapping[str, Template]:
+        """The templates, by the id of their stack."""
+        return {stack.id: stack.template for stack in self.assembly.stacks}
+
+    @cached_property
+    def stacks(self) -> Mapping[str, AssemblyStack]:
+        """The stacks, by id."""
+        return {stack.id: stack for stack in self.assembly.stacks}
+
+
 @dataclass(frozen=True)
 class Declared:
     """The resources of every stack of one configuration."""
 
-    synthesis: Synthesis
+    synthesis: Synthesis | Written
 
     @property
     def settings(self) -> Settings:
         """Of the platform that was synthesised."""
-        return self.synthesis.platform.settings
+        return self.synthesis.settings
 
     @property
     def profile(self) -> str:

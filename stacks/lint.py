@@ -34,7 +34,9 @@ def findings(template: Template, *, region: str) -> list[str]:
 def main(assemblies: Sequence[str]) -> int:
     """Print what is found in the stacks of `assemblies`; return 0, if there are stacks and nothing is."""
     stacks = [stack for assembly in assemblies for stack in read(Path(assembly)).stacks]
-    found = [f"{stack.name}: {said}" for stack in stacks for said in findings(stack.template, region=stack.region)]
+    found = [
+        f"{stack.stack_name}: {said}" for stack in stacks for said in findings(stack.template, region=stack.region)
+    ]
     sys.stdout.writelines(f"{line}\n" for line in (*found, f"cfn-lint: {len(stacks)} stacks, {len(found)} findings"))
     return int(bool(found) or not stacks)
 

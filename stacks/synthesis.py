@@ -44,6 +44,11 @@ class Synthesis:
     directory: Path
     refusal: str | None
 
+    @property
+    def settings(self) -> Settings:
+        """The platform's."""
+        return self.platform.settings
+
     @cached_property
     def templates(self) -> Mapping[str, Template]:
         """The templates, by the id of their stack; each resource names its construct in its metadata."""

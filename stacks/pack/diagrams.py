@@ -50,20 +50,14 @@ def diagrams(assembly: Assembly) -> Iterator[tuple[str, str]]:
     yield "stacks", stacks(assembly)
     yield "events", events(assembly)
     for stack in assembly.stacks:
-        yield f"context-{short(stack)}", context(assembly, stack)
-
-
-def short(stack: AssemblyStack) -> str:
-    """Return what a stack is called within its profile."""
-    path = next(iter(stack.template["Resources"]), "")
-    return stack.path_of(path).split("/")[1] if path else stack.name
+        yield f"context-{stack.id}", context(assembly, stack)
 
 
 def stacks(assembly: Assembly) -> str:
     """Return how the stacks depend on each other: an arrow points to where a value comes from."""
-    named = {stack.name: short(stack) for stack in assembly.stacks}
+    named = {stack.stack_name: stack.id for stack in assembly.stacks}
     lines = [
-        _node(short(stack), f"{short(stack)}\n{len(stack.template['Resources'])} resources\n{stack.region}")
+        _node(stack.id, f"{stack.id}\n{len(stack.template['Resources'])} resources\n{stack.region}")
         for stack in assembly.stacks
     ]
     for stack in assembly.stacks:
@@ -72,7 +66,7 @@ def stacks(assembly: Assembly) -> str:
             outputs[found["StackName"]].add(found["OutputName"])
         for other, values in sorted(outputs.items()):
             said = f"{len(values)} value{'s' * (len(values) > 1)}"
-            lines.append(_edge(short(stack), named.get(other, other), said))
+            lines.append(_edge(stack.id, named.get(other, other), said))
     return _graph(lines, title="Stacks, and whose values they use")
 
 
@@ -101,7 +95,7 @@ def context(assembly: Assembly, stack: AssemblyStack) -> str:
         # Every function of a context has the same one.
         if not resource.path.endswith("/DeadLetters")
     }
-    mine = {path for path, resource in shown.items() if resource.stack == stack.name}
+    mine = {path for path, resource in shown.items() if resource.stack == stack.stack_name}
     edges = [
         (giver, taker, said)
         for giver, taker, said in _touches(assembly, shown)
@@ -115,7 +109,7 @@ def context(assembly: Assembly, stack: AssemblyStack) -> str:
         name = "/".join(parts[2:]) if path in mine else f"{parts[1]}: {'/'.join(parts[2:])}"
         lines.append(_node(path, f"{name}\n{what}", fill=colour, dashed=path not in mine))
     lines += [_edge(giver, taker, said) for giver, taker, said in edges]
-    return _graph(_once(lines), title=f"{short(stack)}: who touches what; dashed is another stack's")
+    return _graph(_once(lines), title=f"{stack.id}: who touches what; dashed is another stack's")
 
 
 def _touches(assembly: Assembly, shown: Mapping[str, Resource]) -> Iterator[tuple[str, str, str]]:

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from models.cost import WORKLOADS, figures_of
 from models.idle_cost import idle_cost, total
 from models.prices import DATED as PRICES_DATED
 from models.prices import REGION
 from stacks.assembly import Assembly, Resource
+from stacks.declared import Declared, Written
 from stacks.pack.classification import Class, holding_of
-from stacks.pack.diagrams import short
 from stacks.pack.quotas import DATED, QUOTAS
+from stacks.settings import profile
 
 _ACKNOWLEDGED = "aws:cdk:acknowledged-rules"
 _STORES = {
@@ -36,7 +38,7 @@ def sheets(assembly: Assembly, folder: Path) -> Iterator[tuple[str, str]]:
     yield "inventory", inventory(assembly)
     yield "access", access(assembly)
     yield "findings", findings(folder)
-    yield "cost", cost(assembly)
+    yield "cost", cost(assembly, folder)
     yield "quotas", quotas(assembly)
     yield "data", data(assembly)
 
@@ -44,8 +46,7 @@ def sheets(assembly: Assembly, folder: Path) -> Iterator[tuple[str, str]]:
 def inventory(assembly: Assembly) -> str:
     """Return how many of what each stack has, and all of them by name."""
     counts = {
-        short(stack): Counter(body["Type"] for body in stack.template["Resources"].values())
-        for stack in assembly.stacks
+        stack.id: Counter(body["Type"] for body in stack.template["Resources"].values()) for stack in assembly.stacks
     }
     types = sorted({kind for count in counts.values() for kind in count})
     text = "# Resource inventory\n\n" + table(
@@ -60,9 +61,9 @@ def inventory(assembly: Assembly) -> str:
         ),
     )
     for stack in assembly.stacks:
-        text += f"\n## {short(stack)}\n\n`{stack.name}`, {stack.region}\n\n"
+        text += f"\n## {stack.id}\n\n`{stack.stack_name}`, {stack.region}\n\n"
         mine = sorted(
-            (one.path, one.type, one.logical_id) for one in assembly.resources.values() if one.stack == stack.name
+            (one.path, one.type, one.logical_id) for one in assembly.resources.values() if one.stack == stack.stack_name
         )
         text += table(
             ("Construct", "Type", "Logical id"), ((f"`{below(path)}`", kind, f"`{name}`") for path, kind, name in mine)
@@ -110,16 +111,26 @@ def findings(folder: Path) -> str:
     return text + "\n## Acknowledged\n\n" + table(("Construct", "Rule", "Why it is safe"), accepted)
 
 
-def cost(assembly: Assembly) -> str:
-    """Return what bills while nobody uses the platform."""
+def cost(assembly: Assembly, folder: Path) -> str:
+    """Return what the platform bills while nobody uses it, and what its use adds, by the profile's default workload."""
     items = sorted(
-        idle_cost((short(stack), stack.template) for stack in assembly.stacks),
-        key=lambda item: (item.context, item.price),
+        idle_cost((stack.id, stack.template) for stack in assembly.stacks), key=lambda item: (item.context, item.price)
     )
     rows = [(item.context, item.price, str(item.quantity), f"{item.usd_a_month:,.2f}") for item in items]
     rows.append(("**all**", "", "", f"**{total(items):,.2f}**"))
-    head = f"# Cost while idle\n\nUSD a month, list prices of {REGION} as of {PRICES_DATED}.\n\n"
-    return head + table(("Stack", "What bills", "Number", "USD a month"), rows)
+    name = assembly.stacks[0].profile
+    declared = Declared(Written(assembly=assembly, directory=folder, settings=profile(name)))
+    used = figures_of(declared, WORKLOADS[name])
+    adds = ("thousand_hours_usd", "title_usd", "month_usd", "budget_usd")
+    return (
+        f"# Cost\n\nUSD, list prices of {REGION} as of {PRICES_DATED}.\n\n## While idle\n\n"
+        + table(("Stack", "What bills", "Number", "USD a month"), rows)
+        + f"\n## In use\n\nBy the workload of `{name}` that `marquee model cost` has by default.\n\n"
+        + table(
+            ("What", "USD", "Is"),
+            ((key, f"{used[key].value:,.2f}", f"{used[key].unit}: {used[key].what}") for key in adds),
+        )
+    )
 
 
 def quotas(assembly: Assembly) -> str:

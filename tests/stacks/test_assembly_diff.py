@@ -12,7 +12,13 @@ def resource(kind, path, *, policy=None, **properties):
 
 
 def stack(**resources):
-    return Assembly((AssemblyStack(name="marquee", region="us-east-1", template={"Resources": resources}),))
+    return Assembly(
+        (
+            AssemblyStack(
+                id="s", stack_name="marquee", context="s", region="us-east-1", template={"Resources": resources}
+            ),
+        )
+    )
 
 
 def told(before, after):

@@ -1,6 +1,5 @@
 """What a reviewer is given beside the templates: of a small assembly what it says, of real ones that it is whole."""
 
-import json
 import os
 import xml.etree.ElementTree as ET
 
@@ -20,7 +19,7 @@ def resource(kind, path, **properties):
 
 def stack(name, outputs=None, **resources):
     template = {"Resources": resources, "Outputs": outputs or {}}
-    return AssemblyStack(name=f"marquee-{name}", region="us-east-1", template=template)
+    return AssemblyStack(id=name, stack_name=f"marquee-{name}", context=name, region="us-east-1", template=template)
 
 
 def from_stack(name, output):
@@ -124,10 +123,7 @@ def test_the_pack_is_written_beside_the_templates_and_its_pictures_are_pictures(
     assert all(f"({path.name})" in index for path in folder.iterdir() if path.name != "README.md")
 
 
-def test_without_what_draws_the_pictures_the_remedy_is_told(tmp_path, monkeypatch):
-    inner = {"artifacts": {}}
-    (tmp_path / "manifest.json").write_text(json.dumps(inner))
-    (tmp_path / "validation-report.json").write_text(json.dumps({"pluginReports": []}))
+def test_without_what_draws_the_pictures_the_remedy_is_told(sandbox, tmp_path, monkeypatch):
     monkeypatch.setitem(os.environ, "PATH", str(tmp_path))
     with pytest.raises(PackError, match="make setup"):
-        write_pack(tmp_path)
+        write_pack(sandbox.directory)
