@@ -1,4 +1,4 @@
-"""Write ``docs/generated``: every policy finding that is accepted, where, and why; and who may do what to what.
+"""Write ``docs/generated``: every policy finding that is accepted, and why; who may do what to what; two diagrams.
 
 Run as ``python -m stacks.report``; ``make docs`` does.
 """
@@ -16,12 +16,17 @@ from pathlib import Path
 from aws_cdk import Validations
 
 from stacks import access
+from stacks.assembly import read
 from stacks.declared import Declared
+from stacks.pack.diagrams import diagrams
+from stacks.pack.write import draw
 from stacks.synthesis import CONFIGURATIONS, Synthesis, synthesise
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "generated" / "acknowledgements.md"
 PRODUCTION_ONLY = "NIST.800.53.R5-"
 """How the rules of the pack begin that is in force in production only."""
+_DRAWN = {"stacks", "events"}
+"""The diagrams that the documentation shows, of production."""
 _KEY = Validations.ACKNOWLEDGED_RULES_METADATA_KEY
 _NAMESPACE = "Annotation::"
 """CDK writes it before each rule's id."""
@@ -107,6 +112,8 @@ def main() -> None:
         made = {name: synthesise(settings, Path(folder, name)) for name, settings in CONFIGURATIONS.items()}
         accepted = {name: tuple(acknowledgements(synthesis)) for name, synthesis in made.items()}
         declared = {name: Declared(synthesis) for name, synthesis in made.items()}
+        production = read(made["production"].directory)
+        draw({name: graph for name, graph in diagrams(production) if name in _DRAWN}, folder=PAGE.parent)
         granted = {name: tuple(access.grants(found)) for name, found in declared.items()}
         allowed = access.by_handler(declared.values())
     PAGE.parent.mkdir(parents=True, exist_ok=True)

