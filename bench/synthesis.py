@@ -32,8 +32,9 @@ def rows() -> Iterator[Row]:
                 profile=profile, folder=folder / profile, context={}, log=folder / "logs" / f"{profile}.log"
             )
             ours = time.monotonic() - started
+            each_ms = 1000 * ours / assembly.resources
             yield Row(
-                what=f"synthesise {profile}: {assembly.stacks} stacks, {assembly.resources} resources",
+                what=f"synthesise {profile}: {assembly.stacks} stacks, {assembly.resources} resources, {each_ms:.0f} ms each",
                 ours_s=ours,
                 peer=f"an empty app with {assembly.stacks} stacks",
                 peer_s=_empty(folder, stacks=assembly.stacks),
