@@ -34,7 +34,7 @@ def rows() -> Iterator[Row]:
             ours = time.monotonic() - started
             each_ms = 1000 * ours / assembly.resources
             yield Row(
-                what=f"synthesise {profile}: {assembly.stacks} stacks, {assembly.resources} resources, {each_ms:.0f} ms each",
+                what=f"{profile}: {assembly.stacks} stacks, {assembly.resources} resources, {each_ms:.0f} ms each",
                 ours_s=ours,
                 peer=f"an empty app with {assembly.stacks} stacks",
                 peer_s=_empty(folder, stacks=assembly.stacks),

@@ -409,8 +409,10 @@ def recoveries(declared: Declared, practice: Practice | None = None) -> tuple[Re
         Recovery(
             failure="the primary region, for films",
             lost_minutes=_lag_minutes(media),
-            away_minutes=practice.notice_minutes + practice.deploy_minutes if _lag_minutes(media) < inf else inf,
-            why="replicated; playback is deployed into one region only, so it has to be deployed anew",
+            away_minutes=practice.notice_minutes + practice.deploy_minutes
+            if copied and _lag_minutes(media) < inf
+            else inf,
+            why="the bytes are replicated; without the tables of content keys and of what can be played no copy opens",
         ),
         Recovery(
             failure="the primary region, for accounts, progress and content keys",

@@ -218,8 +218,11 @@ def appliances(audience: Audience, site: Site) -> int:
 
 
 def cloudfront_usd_m_a_month(audience: Audience, tiers: Tiers) -> float:
-    """Return what CloudFront's share costs, in millions of USD a month, at list price, without a commitment."""
-    return PRICES["CloudFront"].cost_usd(audience.eb_a_month * tiers.cloudfront * _PB_A_EB * GB_A_PB) / 1e6
+    """Return what CloudFront sends costs, in millions of USD a month, at list price, without a commitment.
+
+    What it takes from the origin it sends as well: all that no appliance does.
+    """
+    return PRICES["CloudFront"].cost_usd(audience.eb_a_month * (1 - tiers.appliances) * _PB_A_EB * GB_A_PB) / 1e6
 
 
 SWUNG = (

@@ -5,7 +5,8 @@ lifecycles and replicas, compute environments, tags, the budget. How much it is 
 the source document's figures and say so; prices are in `models.prices`, `models.use_prices`, `models.idle_cost` and
 ``lambdas/encoding/prices.json``. List prices, no free tier, no contract: a bill of this size is negotiated.
 
-Not counted: appliances and what they are connected by, people, support, tax, vendors of DRM; requests to S3 (few:
+Not counted: appliances and what they are connected by, people, support, tax, vendors of DRM; logs of the gateway, the
+web ACL and the edge; telemetry; Valkey's requests; requests to S3 (few:
 objects are segments that caches keep), alarms' messages, what operators and studios ask of their APIs.
 """
 
@@ -25,6 +26,7 @@ from models.figures import Figure
 from models.idle_cost import PRICES as IDLE_PRICES
 from models.idle_cost import idle_cost
 from models.prices import GB_A_PB, PRICES, Rate, Step
+from models.storage import Catalog
 from models.use_prices import USE_PRICES
 from stacks.settings import Settings
 
@@ -47,6 +49,10 @@ _CLASSES = {
     # Mostly nobody reads what comes there: its infrequent tier.
     "INTELLIGENT_TIERING": "S3 Standard-IA",
 }
+
+
+def _catalog_pb(kind: str) -> float:
+    return fsum(one.pb for one in Catalog().kinds if one.name.startswith(kind))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +83,9 @@ class Workload:
     """Of deliveries, those by SFTP and not by the upload API. Assumption."""
     media_gb_a_title: float = 40.0
     """Of what is packaged: two hours of production's fixed ladder are 30 GB of 1080 lines and 60 of 2160."""
-    raw_pb: float = 100.0
-    """Assumption, of the source document's 175 PB in all; the rest is `media_pb`."""
-    media_pb: float = 75.0
+    raw_pb: float = field(default_factory=lambda: _catalog_pb("sources"))
+    """Of the source document's 175 PB, by what a film of it takes of each kind: as `models.storage` has it."""
+    media_pb: float = field(default_factory=lambda: _catalog_pb("encodes"))
     catalog_years: float = 5.0
     """In which what is stored has come, evenly. Assumption: lifecycles go by age."""
     call_s: float = 0.05
@@ -472,9 +478,9 @@ def _viewers_functions(workload: Workload, settings: Settings) -> dict[str, _Cal
         "playback/CreateSession": _Calls(count=sessions, reads=5, writes=4),
         "playback/GetManifest": _Calls(count=sessions, reads=2),
         "playback/License": _Calls(count=sessions, reads=3, kms=1),
-        "playback/Heartbeat": _Calls(count=watched_s / settings.playback.heartbeat_s, reads=1, writes=1),
+        "playback/Heartbeat": _Calls(count=watched_s / settings.playback.heartbeat_s, writes=1),
         "playback/Progress": _Calls(count=watched_s / workload.progress_s, writes=1),
-        "playback/EndSession": _Calls(count=sessions, reads=1, writes=2),
+        "playback/EndSession": _Calls(count=sessions, writes=1),
     }
 
 

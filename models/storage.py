@@ -417,7 +417,7 @@ class ArchiveRisk:
     region_loss: float = 1e-5
     """A year: a region's data gone for good. An assumption; it has not happened."""
     mistake: float = 1e-3
-    """A year: everything that one can reach is deleted, by a mistake or an attacker. An assumption."""
+    """A year: everything that one can reach is deleted by mistake. Assumed; whoever has the account reaches all."""
     reachable_copies: int = 1
     """Of the copies, how many one mistake reaches. Deletions are not replicated here."""
 

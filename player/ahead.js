@@ -6,6 +6,8 @@
  */
 
 const SCHEME = "ahead";
+// Shaka sends its own request then: a connection may be dead without anybody having said so.
+const PATIENCE_MS = 5000;
 
 /** @typedef {{given: {keys: {kid: string}[]}, date: string | null}} Licence */
 
@@ -30,7 +32,7 @@ export class LicenceAhead {
   ask(session) {
     const asked = session.key_ids.length > 0 ? this.#api.licence(session, session.key_ids) : Promise.resolve(null);
     // If it is refused, or lost, Shaka's own request is sent, and says what is wrong.
-    this.#licence = asked.catch(() => null);
+    this.#licence = Promise.race([asked.catch(() => null), inVain()]);
     return `${SCHEME}:${new URL(session.license_url, location.href).href}`;
   }
 
@@ -62,4 +64,11 @@ export class LicenceAhead {
  */
 export function beyond(uri) {
   return uri.startsWith(`${SCHEME}:`) ? uri.slice(SCHEME.length + 1) : uri;
+}
+
+/** @returns {Promise<null>}  when it was waited long enough */
+function inVain() {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(null), PATIENCE_MS);
+  });
 }

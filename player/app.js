@@ -139,20 +139,25 @@ async function main() {
   /**
    * Add what was begun to the catalog, which is shown already and good without.
    *
-   * @param {string} address
+   * @param {() => boolean} isCurrent  whether it is still what is to be shown
    */
-  async function addBegun(address) {
+  async function addBegun(isCurrent) {
     const begun = await api.begun().catch((error) => {
       if (error instanceof SignedOutError) throw error;
       return [];
     });
-    if (address === location.href) showBegun(byId("catalog"), titles, begun);
+    if (isCurrent()) showBegun(byId("catalog"), titles, begun);
   }
+
+  let turns = 0;
 
   /** Show what the address asks for. */
   async function route() {
     const askedAt = performance.now();
     const address = location.href;
+    const turn = ++turns;
+    // The address alone does not tell: two profiles have the same catalog's.
+    const isCurrent = () => turn === turns && address === location.href;
     await playback.stop();
     byId("account").hidden = !auth.username;
     byId("who").textContent = auth.username ?? "";
@@ -179,7 +184,7 @@ async function main() {
       }
       if (!watcher.chosen || isChoosing()) {
         const profiles = await api.profiles();
-        if (address !== location.href) return;
+        if (!isCurrent()) return;
         if (profiles.length > 0) {
           askWhoWatches(profiles);
           return;
@@ -190,8 +195,9 @@ async function main() {
       if (!wanted()) {
         show("catalog");
         showLoading(byId("catalog"));
-        titles = await api.titles();
-        if (address !== location.href) return;
+        const found = await api.titles();
+        if (!isCurrent()) return;
+        titles = found;
       }
       const title = wanted();
       if (title) {
@@ -203,7 +209,7 @@ async function main() {
         showNotice(byId("catalog"), "This film is not showing", "It may have left the catalog. Choose another one.");
       } else {
         showTitles(byId("catalog"), titles);
-        await addBegun(address);
+        await addBegun(isCurrent);
       }
     } catch (error) {
       if (error instanceof SignedOutError) return;

@@ -8,6 +8,7 @@
 import { ApiError } from "./api.js";
 
 const LEAST_WAIT_MS = 1000;
+const OUR_PROBLEMS = "urn:marquee:problem:";
 
 /** The licence's time is over, and it was the session's last. */
 export class LicenceEndedError extends Error {
@@ -113,5 +114,7 @@ export class Licence {
  * @returns {boolean}  whether the service has said no, and would say so again
  */
 function isRefusal(error) {
-  return error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429;
+  if (!(error instanceof ApiError) || error.status === 429) return false;
+  // What stands before the service, a web ACL for one, says no to an address, and not for long.
+  return error.status >= 400 && error.status < 500 && error.type.startsWith(OUR_PROBLEMS);
 }

@@ -30,6 +30,8 @@ export class Playback extends EventTarget {
   #ahead;
   /** The language that is heard; empty: no film is loaded. */
   #heard = "";
+  /** @type {string | undefined}  the language that is read */
+  #read;
   /** @type {ProgressReporter | null} */
   #progress = null;
   /** @type {Presence | null} */
@@ -113,6 +115,8 @@ export class Playback extends EventTarget {
       // The manifest has chosen already: by its roles.
       const read = this.player.getTextTracks().find(({ primary }) => primary);
       if (read) this.player.selectTextTrack(read);
+      // Shaka says later that it was selected: that is no viewer's choice.
+      this.#read = read?.language;
       this.#heard = this.#active()?.language ?? "";
       this.#progress = new ProgressReporter({
         video: this.#video, api: this.#api, title, intervalS: session.progress_interval_s, metrics,
@@ -216,7 +220,10 @@ export class Playback extends EventTarget {
     if (!this.#heard) return;
     const track = this.player.getTextTracks().find(({ active }) => active);
     // Forced ones are nobody's choice.
-    this.#languages.remember({ text: track && !track.forced ? track.language : undefined });
+    const language = track && !track.forced ? track.language : undefined;
+    if (language === this.#read) return;
+    this.#read = language;
+    this.#languages.remember({ text: language });
   }
 
   #describePicture() {

@@ -2,6 +2,8 @@
 
 const INTERVAL_MS = 30_000;
 const MOST_EVENTS = 50;
+// As the API has it.
+const MOST_MS = 600_000;
 
 /**
  * What happened, as the API takes it.
@@ -21,6 +23,7 @@ export class Telemetry {
   #hasStarted = false;
   /** @type {number | null} */
   #stalledAt = null;
+  #wasHidden = document.hidden;
   #over = new AbortController();
 
   /**
@@ -32,13 +35,16 @@ export class Telemetry {
     this.#api = api;
     this.#session = session;
     this.#timer = setInterval(() => this.#send(), INTERVAL_MS);
+    document.addEventListener("visibilitychange", () => { this.#wasHidden ||= document.hidden; }, { signal: this.#over.signal });
     window.addEventListener("pagehide", () => this.#send(), { signal: this.#over.signal });
   }
 
   /** @param {number} startUpMs  from the click to the first frame */
   started(startUpMs) {
     this.#hasStarted = true;
-    this.#note({ type: "started", start_up_ms: Math.round(startUpMs) });
+    // No frame is drawn while nobody looks.
+    if (this.#wasHidden) return;
+    this.#note({ type: "started", start_up_ms: milliseconds(startUpMs) });
   }
 
   /**
@@ -51,9 +57,8 @@ export class Telemetry {
   buffering(isWaiting, isSeeking) {
     if (isWaiting) {
       this.#stalledAt = this.#hasStarted && !isSeeking ? performance.now() : null;
-    } else if (this.#stalledAt !== null) {
-      this.#note({ type: "stalled", duration_ms: Math.round(performance.now() - this.#stalledAt) });
-      this.#stalledAt = null;
+    } else {
+      this.#endStall();
     }
   }
 
@@ -70,11 +75,18 @@ export class Telemetry {
     this.#note({ type: "failed", code: code.split(" ").slice(0, 2).join(" ") });
   }
 
-  /** Send what is left, and stop. */
+  /** Send what is left, and stop: a stall that the viewer ends by leaving is one. */
   end() {
+    this.#endStall();
     this.#send();
     clearInterval(this.#timer);
     this.#over.abort();
+  }
+
+  #endStall() {
+    if (this.#stalledAt === null) return;
+    this.#note({ type: "stalled", duration_ms: milliseconds(performance.now() - this.#stalledAt) });
+    this.#stalledAt = null;
   }
 
   /** @param {Happening} event */
@@ -88,4 +100,12 @@ export class Telemetry {
     this.#api.reportTelemetry(this.#session, this.#events).catch(() => {});
     this.#events = [];
   }
+}
+
+/**
+ * @param {number} duration
+ * @returns {number}  whole, and not more than the API takes: a computer may have slept meanwhile
+ */
+function milliseconds(duration) {
+  return Math.min(Math.round(duration), MOST_MS);
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -20,6 +20,7 @@ POLICIES = {
     "AWS::SQS::QueuePolicy": "PolicyDocument",
     "AWS::SNS::TopicPolicy": "PolicyDocument",
     "AWS::KMS::Key": "KeyPolicy",
+    "AWS::KMS::ReplicaKey": "KeyPolicy",
 }
 _OWN = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
 """Whose policies say nothing of who: it is the roles that they are attached to."""
@@ -118,28 +119,50 @@ class Assembly:
         for resource in self.resources.values():
             if resource.type == "AWS::Lambda::Permission":
                 yield self._permission(resource)
-            if resource.type not in POLICIES:
-                continue
-            owners = [resource.path]
-            if resource.type in _OWN:
-                owners = [self.text(role, resource.stack) for role in resource.properties.get("Roles", ())] or owners
-            for statement in resource.properties.get(POLICIES[resource.type], {}).get("Statement", ()):
-                condition = statement.get("Condition")
-                for owner, action, on, who in product(
-                    owners,
-                    list_of(statement.get("Action", f"all but {statement.get('NotAction')}")),
-                    list_of(statement.get("Resource", "")),
-                    principals_of(statement) or [""],
-                ):
-                    yield Statement(
-                        owner=owner,
-                        path=resource.path,
-                        effect=statement["Effect"],
-                        action=action,
-                        resource=self.text(on, resource.stack),
-                        principal=self.text(who, resource.stack),
-                        condition=self.text(condition, resource.stack) if condition else "",
-                    )
+            if resource.type == "AWS::IAM::Role":
+                yield from self._of_role(resource)
+            if resource.type in POLICIES:
+                owners = [resource.path]
+                if resource.type in _OWN:
+                    roles = (self.text(role, resource.stack) for role in resource.properties.get("Roles", ()))
+                    owners = list(roles) or owners
+                yield from self._said(resource.properties.get(POLICIES[resource.type], {}), resource, owners)
+
+    def _of_role(self, role: Resource) -> Iterator[Statement]:
+        """Yield what is attached to a role, and what is written into it."""
+        owner = f"<{role.path}>"
+        for policy in role.properties.get("ManagedPolicyArns", ()):
+            named = self.text(policy, role.stack).rpartition("policy/")[2]
+            yield Statement(
+                owner=owner,
+                path=role.path,
+                effect="Allow",
+                action=f"all of the managed policy {named}",
+                resource="what it names",
+                principal="",
+                condition="",
+            )
+        for inline in role.properties.get("Policies", ()):
+            yield from self._said(inline["PolicyDocument"], role, [owner])
+
+    def _said(self, document: Mapping[str, Any], resource: Resource, owners: Iterable[str]) -> Iterator[Statement]:
+        for statement in document.get("Statement", ()):
+            condition = statement.get("Condition")
+            for owner, action, on, who in product(
+                owners,
+                list_of(statement.get("Action", f"all but {statement.get('NotAction')}")),
+                list_of(statement.get("Resource", "")),
+                principals_of(statement) or [""],
+            ):
+                yield Statement(
+                    owner=owner,
+                    path=resource.path,
+                    effect=statement["Effect"],
+                    action=action,
+                    resource=self.text(on, resource.stack),
+                    principal=self.text(who, resource.stack),
+                    condition=self.text(condition, resource.stack) if condition else "",
+                )
 
     def _permission(self, resource: Resource) -> Statement:
         said = resource.properties

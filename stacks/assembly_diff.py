@@ -24,20 +24,42 @@ _ANYWHERE = {"0.0.0.0/0", "::/0"}
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 _HOLDS = frozenset(
     {
-        "AWS::Cognito::UserPool",
+        "AWS::ApiGatewayV2::Api",
+        "AWS::CloudFront::Distribution",
         "AWS::CloudFront::KeyValueStore",
+        "AWS::Cognito::UserPool",
+        "AWS::Cognito::UserPoolClient",
+        "AWS::Cognito::UserPoolDomain",
         "AWS::DynamoDB::GlobalTable",
         "AWS::DynamoDB::Table",
         "AWS::KMS::Key",
         "AWS::KMS::ReplicaKey",
         "AWS::Logs::LogGroup",
+        "AWS::Route53::HostedZone",
         "AWS::S3::Bucket",
         "AWS::SecretsManager::Secret",
+        "AWS::SNS::Topic",
         "AWS::SQS::Queue",
         "AWS::Transfer::Server",
     }
 )
 """What holds data, or an address that others know."""
+
+
+_KEPT_BY = frozenset(
+    {
+        "BucketEncryption",
+        "LifecycleConfiguration",
+        "Replicas",
+        "ReplicationConfiguration",
+        "SSESpecification",
+        "TimeToLiveSpecification",
+        "VersioningConfiguration",
+    }
+)
+"""How what holds data keeps it."""
+_ON_REMOVAL, _ON_REPLACEMENT = "DeletionPolicy", "UpdateReplacePolicy"
+_SAFE = frozenset({"Retain", "RetainExceptOnCreate", "Snapshot"})
 
 
 class Kind(StrEnum):
@@ -84,21 +106,35 @@ def _replaced(old: Resources, new: Resources) -> Iterator[Change]:
     for key, resource in old.items():
         now = new.get(key)
         if now is None:
-            yield _lost(resource, "is removed")
+            yield _lost(resource, "is removed", by=_ON_REMOVAL)
         elif now.logical_id != resource.logical_id or now.stack != resource.stack:
-            yield _lost(resource, "is made anew, under another logical id")
+            yield _lost(resource, "is made anew, under another logical id", by=_ON_REMOVAL)
         else:
             fixed = _fixed(now.type, now.region)
             changed = {name for name in fixed if _at(resource.properties, name) != _at(now.properties, name)}
             if changed:
                 may = "is" if any(fixed[name] for name in changed) else "may be"
-                yield _lost(resource, f"{may} replaced: {', '.join(sorted(changed))}")
+                yield _lost(resource, f"{may} replaced: {', '.join(sorted(changed))}", by=_ON_REPLACEMENT)
+            yield from _unprotected(resource, now)
 
 
-def _lost(resource: Resource, what: str) -> Change:
+def _unprotected(was: Resource, now: Resource) -> Iterator[Change]:
+    """Yield that what becomes of a resource's data, when it goes one day, is another thing from now on."""
+    for name in (_ON_REMOVAL, _ON_REPLACEMENT):
+        before, after = was.body.get(name), now.body.get(name)
+        if before != after:
+            yield Change(
+                kind=Kind.REPLACED,
+                construct=now.path,
+                what=f"{name}: {before} becomes {after}",
+                grave=now.type in _HOLDS and before in _SAFE and after not in _SAFE,
+            )
+
+
+def _lost(resource: Resource, what: str, *, by: str) -> Change:
     """Return the change by which a resource goes; it is grave where it holds anything that does not come again."""
     holds = resource.type in _HOLDS
-    kept = resource.body.get("DeletionPolicy") in {"Retain", "RetainExceptOnCreate", "Snapshot"}
+    kept = resource.body.get(by) in _SAFE
     then = f"; what it holds {'stays behind' if kept else 'is lost'}" if holds else ""
     return Change(kind=Kind.REPLACED, construct=resource.path, what=f"{resource.type} {what}{then}", grave=holds)
 
@@ -181,6 +217,14 @@ def _exposures(resource: Resource) -> Iterator[str]:
             yield f"a route that asks for no token: {said['RouteKey']}"
         case _:
             pass
+    for behaviour in said.get("DistributionConfig", {}).get("CacheBehaviors", ()):
+        if behaviour["PathPattern"].startswith("/media") and not behaviour.get("FunctionAssociations"):
+            yield f"{behaviour['PathPattern']} without the check of tokens"
+    yield from _open_policy(resource)
+
+
+def _open_policy(resource: Resource) -> Iterator[str]:
+    said = resource.properties
     for statement in said.get(POLICIES.get(resource.type, ""), {}).get("Statement", ()):
         everybody = "*" in principals_of(statement)
         if everybody and statement["Effect"] == "Allow" and not statement.get("Condition"):
@@ -224,4 +268,6 @@ def _others(old: Resources, new: Resources) -> Iterator[Change]:
         names = {name for name in {*before, *resource.properties} if before.get(name) != resource.properties.get(name)}
         if names and old[key].logical_id == resource.logical_id:
             what = f"{resource.type} changes: {', '.join(sorted(names))}"
-            yield Change(kind=Kind.OTHER, construct=resource.path, what=what)
+            # Who keeps less loses what nobody has removed.
+            grave = resource.type in _HOLDS and bool(names & _KEPT_BY)
+            yield Change(kind=Kind.OTHER, construct=resource.path, what=what, grave=grave)

@@ -47,6 +47,12 @@ def check(*, playable: Playable, account: Account, profile: Profile | None, now:
         raise NotEntitledError("rating", message)
 
 
+def rights_until(playable: Playable, *, territory: str, now: datetime) -> datetime | None:
+    """Return when the rights end by which a title is shown in a territory now; none, if they do not."""
+    ends = [window.ends_at for window in _windows(playable.rights, territory=territory) if _covers(window, now)]
+    return max((end for end in ends if end), default=None) if None not in ends else None
+
+
 def check_playable(playable: Playable, *, tiers: Collection[Tier], codecs: Collection[Codec] | None) -> None:
     """Pass if the title has a picture that the device plays, among those of the tiers that it may have.
 
@@ -63,8 +69,8 @@ def check_playable(playable: Playable, *, tiers: Collection[Tier], codecs: Colle
 
 
 def _check_rights(rights: Sequence[RightsWindow], *, territory: str, now: datetime) -> None:
-    there = [window for window in rights if territory in window.territories or WORLD in window.territories]
-    if any(window.starts_at <= now and (window.ends_at is None or now < window.ends_at) for window in there):
+    there = _windows(rights, territory=territory)
+    if any(_covers(window, now) for window in there):
         return
     if not there:
         raise NotEntitledError("territory", f"the title may not be shown in {territory}, where the account is at home")
@@ -72,3 +78,11 @@ def _check_rights(rights: Sequence[RightsWindow], *, territory: str, now: dateti
     if coming:
         raise NotEntitledError("not-yet", f"the title may be shown in {territory} from {min(coming).isoformat()} on")
     raise NotEntitledError("no-longer", f"the title may not be shown in {territory} any more")
+
+
+def _windows(rights: Sequence[RightsWindow], *, territory: str) -> list[RightsWindow]:
+    return [window for window in rights if territory in window.territories or WORLD in window.territories]
+
+
+def _covers(window: RightsWindow, now: datetime) -> bool:
+    return window.starts_at <= now and (window.ends_at is None or now < window.ends_at)

@@ -219,7 +219,8 @@ def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - 
         now=now(),
     )
     # The number only: what the licence holds belongs in no log.
-    logger.info("licence granted", extra={"session_id": session.session_id, "keys": len(licence.keys)})
+    extra = {"session_id": session.session_id, "keys": len(licence.keys), "type": licence.type}
+    logger.info("licence granted", extra=extra)
     return json_answer(licence)
 
 

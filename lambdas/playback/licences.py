@@ -68,10 +68,13 @@ def grant(
 
 
 def _terms(session: Session, *, now: datetime, kept: bool) -> tuple[int, int | None]:
-    """Return when a licence ends, and when a player asks for the next. Only one that is kept outlives its session."""
+    """Return when a licence ends, and when a player asks for the next.
+
+    Only one that is kept outlives its session, and none that is kept outlives the title's rights.
+    """
     ends = int(now.timestamp()) + (session.offline_s if kept else LICENCE_S)
     if kept:
-        return ends, None
+        return min(ends, session.rights_until or ends), None
     return (ends, ends - RENEW_BEFORE_S) if ends < session.expires_at else (session.expires_at, None)
 
 

@@ -44,7 +44,12 @@ class Languages(Record):
 
 
 class Session(Record):
-    """One viewer watching one version. A new publication does not change a film that is running."""
+    """One viewer watching one version. A new publication does not change a film that is running.
+
+    What a newer release has added is passed over: sessions outlive deployments, and rollbacks.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     session_id: str
     viewer_id: str
@@ -63,6 +68,9 @@ class Session(Record):
     languages: Languages = Languages()
     device: str | None = None
     offline_s: int = Field(default=0, description="how long a licence lasts that the device keeps; 0: there are none")
+    rights_until: int | None = Field(
+        default=None, description="when the title's rights end, seconds since the epoch; none: no end is known"
+    )
     leased: bool = Field(default=False, description="whether it lives by a lease; not: opened before there were any")
     created_at: int = Field(description="seconds since the epoch")
     expires_at: int = Field(description="seconds since the epoch; also the table's TTL attribute")

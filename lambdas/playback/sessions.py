@@ -98,6 +98,7 @@ def create(
     opened = capability.opened_by(best.tier)
     entitlement.check_playable(playable, tiers=opened, codecs=request.device.codecs)
     created_at = int(now.timestamp())
+    rights_end = entitlement.rights_until(playable, territory=account.territory, now=now)
     return Session(
         session_id=session_id,
         viewer_id=account.viewer_id,
@@ -114,6 +115,7 @@ def create(
         languages=request.languages,
         device=request.device.name,
         offline_s=plan.offline_s,
+        rights_until=int(rights_end.timestamp()) if rights_end else None,
         leased=True,
         created_at=created_at,
         expires_at=created_at + terms.ttl_s,

@@ -64,6 +64,10 @@ class WebAcl(Construct):
             self,
             "Logging",
             resource_arn=acl.attr_arn,
+            # A viewer's token is good for an hour, and the log is kept for longer.
+            redacted_fields=[
+                wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": "authorization"})
+            ],
             log_destination_configs=[
                 stack.format_arn(
                     service="logs",

@@ -34,7 +34,9 @@ class Holding(NamedTuple):
 
 
 _CLASSES: Mapping[str, Holding] = {
-    "AccessLogs": Holding(Class.PERSONAL, "who asked for which object, by address"),
+    "AccessLogs": Holding(
+        Class.PERSONAL, "who asked for which object, by address; edge tokens stand in the paths, good for hours"
+    ),
     "AccountSecurity": Holding(
         Class.PERSONAL, "devices, networks and places of an account's use, hashed where it can be"
     ),
@@ -47,14 +49,14 @@ _CLASSES: Mapping[str, Holding] = {
     "DeviceGrants": Holding(Class.SECRET, "sign-ins of televisions, their codes hashed"),
     "EdgeKey": Holding(Class.SECRET, "the key that edge tokens are signed with"),
     "EdgeKeyStore": Holding(Class.SECRET, "the edge's copy of that key, and sessions that were ended"),
-    "FailedJobs": Holding(Class.INTERNAL, "executions that failed"),
+    "FailedJobs": Holding(Class.CONFIDENTIAL, "executions that failed, with their input and last lines"),
     "FarmJobs": Holding(Class.INTERNAL, "the farm's jobs, their tries and prices"),
     "FarmModes": Holding(Class.INTERNAL, "in which mode the farm was, and who changed it"),
     "Landing": Holding(Class.CONFIDENTIAL, "deliveries as they arrive"),
     "Leases": Holding(Class.PERSONAL, "which of an account's devices play what"),
     "Media": Holding(Class.CONFIDENTIAL, "packaged versions, encrypted by content keys"),
     "MediaReplica": Holding(Class.CONFIDENTIAL, "packaged versions, encrypted by content keys"),
-    "Mezzanine": Holding(Class.CONFIDENTIAL, "chunks between encoding and packaging"),
+    "Mezzanine": Holding(Class.CONFIDENTIAL, "work of encoding, which goes, and analyses with stills, which stay"),
     "Playable": Holding(Class.INTERNAL, "what can be played"),
     "ProgressTable": Holding(Class.PERSONAL, "how far viewers came in which film"),
     "Raw": Holding(Class.CONFIDENTIAL, "delivered films, as studios sent them"),
@@ -65,7 +67,7 @@ _CLASSES: Mapping[str, Holding] = {
     "Sources": Holding(Class.CONFIDENTIAL, "where each title's source lies, and its checksum"),
     "StateChanges": Holding(Class.INTERNAL, "that jobs moved"),
     "Studios": Holding(Class.PERSONAL, "studios' users: names and addresses"),
-    "Titles": Holding(Class.INTERNAL, "the catalog, its versions, and who changed it"),
+    "Titles": Holding(Class.CONFIDENTIAL, "the catalog, also of what is not published, its versions, who changed it"),
     "Topic": Holding(Class.CONFIDENTIAL, "what becomes of deliveries"),
     "Valkey": Holding(Class.PERSONAL, "when a viewer asked in the last minute"),
     "Viewers": Holding(Class.PERSONAL, "viewers: names and addresses"),

@@ -6,11 +6,13 @@ Defaults as AWS documents them (`DATED`); those that an account may raise say by
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import NamedTuple
 
 from stacks.assembly import Assembly
 
 DATED = "2026-11"
+_CALL_S = 0.05
 
 
 class Quota(NamedTuple):
@@ -56,6 +58,12 @@ def _longest_policies(assembly: Assembly) -> int:
     return max(sizes.values(), default=0)
 
 
+def _requests(assembly: Assembly) -> int:
+    """Requests a second that the stages of one Region's APIs let through together."""
+    stages = (stage["DefaultRouteSettings"] for stage in assembly.of("AWS::ApiGatewayV2::Stage"))
+    return sum(int(settings["ThrottlingRateLimit"]) for settings in stages)
+
+
 QUOTAS: tuple[Quota, ...] = (
     Quota("EC2", "vCPUs of standard Spot instances", "L-34B43A08", 5, _vcpus(spot=True), "the encoding farm, full"),
     Quota(
@@ -64,8 +72,10 @@ QUOTAS: tuple[Quota, ...] = (
     ),
     Quota("EC2", "Elastic IP addresses a Region", "L-0263D0A3", 5, _count("AWS::EC2::EIP"), "NAT gateways"),
     Quota("VPC", "VPCs a Region", "L-F678F1CE", 5, _count("AWS::EC2::VPC"), "the farm's, and the rate limiter's"),
-    Quota("Lambda", "concurrent executions", "L-B99A9384", 1_000, lambda _: 1_000,
-          "new accounts may have 10; the API's stage is throttled below it"),
+    Quota(
+        "Lambda", "concurrent executions", "L-B99A9384", 1_000, lambda assembly: ceil(_requests(assembly) * _CALL_S),
+        "every route at its throttle, at 50 ms a call (assumed; a cold start takes 350); new accounts may have 10",
+    ),
     Quota("CloudFormation", "resources in a stack", "", 500, _most_in_a_stack, "the largest stack"),
     Quota("IAM", "roles in an account", "L-FE177D64", 1_000, _count("AWS::IAM::Role"), "one a function"),
     Quota("IAM", "characters of a role's inline policies", "", 10_240, _longest_policies, "the role that may do most"),
@@ -74,8 +84,9 @@ QUOTAS: tuple[Quota, ...] = (
     Quota("DynamoDB", "tables a Region", "L-F98FE922", 2_500, _count("AWS::DynamoDB::GlobalTable"), ""),
     Quota("Batch", "compute environments", "L-144F0CA5", 50, _count("AWS::Batch::ComputeEnvironment"), ""),
     Quota("Batch", "job queues", "", 50, _count("AWS::Batch::JobQueue"), ""),
-    Quota("CloudFront", "distributions in an account", "L-24B04930", 200, _count("AWS::CloudFront::Distribution"), ""),
-    Quota("API Gateway", "requests a second, an account and Region", "L-8A5B8E43", 10_000, lambda _: 10_000,
-          "the wall behind WAF and the viewer's own limit"),
+    Quota("CloudFront", "distributions in an account", "L-24B04930", 500, _count("AWS::CloudFront::Distribution"), ""),
+    Quota(
+        "API Gateway", "requests a second, all APIs", "L-8A5B8E43", 10_000, _requests, "all stages' throttles together"
+    ),
     Quota("CloudWatch", "alarms a Region", "", 5_000, _count("AWS::CloudWatch::Alarm"), "one a function and queue"),
 )  # fmt: skip

@@ -31,6 +31,11 @@ _STORES = {
 }
 _AWS_KEY = "AWS's own key"
 _RAISE = 0.8
+_NOT_IN_IT = (
+    "What templates say of roles and of resources. Not in it: what AWS's managed policies hold, what a network's "
+    "endpoints admit, and what the administrators of the account may."
+)
+_AUDIENCE = "What an audience needs of CloudFront and of DynamoDB stands in the models."
 
 
 def sheets(assembly: Assembly, folder: Path) -> Iterator[tuple[str, str]]:
@@ -77,7 +82,7 @@ def access(assembly: Assembly) -> str:
     for one in assembly.statements():
         who = one.owner if not one.principal else f"{one.principal} (policy of {below(one.path)})"
         grouped[one.effect, who, one.resource, one.condition, one.path.split("/")[1]].add(one.action)
-    text = "# Who may do what\n\nWhoever is not in this list may not.\n"
+    text = f"# Who may do what\n\n{_NOT_IN_IT}\n"
     for effect in ("Allow", "Deny"):
         rows = sorted(
             (where, who, ", ".join(sorted(actions)), resource, condition)
@@ -143,7 +148,7 @@ def quotas(assembly: Assembly) -> str:
          f"`{quota.code}`" if quota.code else "", quota.why)
         for quota, needs in needed
     )  # fmt: skip
-    head = f"# Quotas\n\nNeeded by the templates, beside a new account's default as of {DATED}.\n\n"
+    head = f"# Quotas\n\nWhat the templates ask for, beside a new account's default as of {DATED}. {_AUDIENCE}\n\n"
     return head + table(("Service", "Quota", "Needs", "Default", "", "Code", "For"), rows)
 
 
@@ -199,6 +204,8 @@ def _transport(resource: Resource, secure: set[str]) -> str:
         return (
             "TLS, or refused" if any(resource.path in one or one in resource.path for one in secure) else "TLS offered"
         )
+    if resource.type == "AWS::DynamoDB::GlobalTable":
+        return "TLS offered, and used by the SDK"
     return "TLS only"
 
 

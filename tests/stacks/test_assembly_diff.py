@@ -100,6 +100,47 @@ def test_a_condition_that_goes_and_a_refusal_that_goes_are_more():
     assert freed[2] == "is no longer refused: s3:* on *"
 
 
+def test_a_bucket_that_is_no_longer_retained_and_one_that_keeps_no_versions_have_to_be_agreed_to():
+    def bucket(policy, **properties):
+        return stack(Raw=resource("AWS::S3::Bucket", "p/s/Raw", policy=policy, **properties))
+
+    versions = {"PublicAccessBlockConfiguration": PRIVATE, "VersioningConfiguration": {"Status": "Enabled"}}
+    without = {"PublicAccessBlockConfiguration": PRIVATE}
+
+    [change] = told(bucket("Retain", **versions), bucket("Delete", **versions))
+    assert change == (Kind.REPLACED, "p/s/Raw", "DeletionPolicy: Retain becomes Delete", True)
+    assert [change[3] for change in told(bucket("Retain", **versions), bucket("Retain", **without))] == [True]
+    assert not any(change[3] for change in told(bucket("Delete", **versions), bucket("Retain", **versions)))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"ManagedPolicyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"]},
+        {"Policies": [{"PolicyDocument": {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}}]},
+    ],
+    ids=["managed", "inline"],
+)
+def test_a_role_that_becomes_an_administrator_is_named(more):
+    def role(**properties):
+        trust = {"AssumeRolePolicyDocument": {"Statement": []}}
+        return stack(Role=resource("AWS::IAM::Role", "p/s/Role", **trust, **properties))
+
+    [wider] = [change for change in told(role(), role(**more)) if change[0] is Kind.WIDENED]
+    assert wider[1] == "<p/s/Role>"
+    assert wider[3]
+
+
+def test_media_without_the_check_of_tokens_is_reached_by_everybody():
+    def distribution(**behaviour):
+        behaviours = {"CacheBehaviors": [{"PathPattern": "/media/*", **behaviour}]}
+        return stack(One=resource("AWS::CloudFront::Distribution", "p/s/One", DistributionConfig=behaviours))
+
+    checked = distribution(FunctionAssociations=[{"EventType": "viewer-request"}])
+    assert any(change[0] is Kind.EXPOSED and change[3] for change in told(checked, distribution()))
+    assert not any(change[0] is Kind.EXPOSED for change in told(distribution(), checked))
+
+
 @pytest.mark.parametrize(
     ("kind", "closed", "opened"),
     [

@@ -86,7 +86,7 @@ def test_who_may_do_what_is_told_with_the_resource_that_another_stack_has():
 
 
 def test_a_store_is_told_with_its_class_and_how_it_is_kept():
-    assert f"| catalog/Titles | table | {Class.INTERNAL} |" in sheets.data(SMALL)
+    assert f"| catalog/Titles | table | {Class.CONFIDENTIAL} |" in sheets.data(SMALL)
     assert "restorable to the second" in sheets.data(SMALL)
 
 

@@ -96,3 +96,27 @@ def test_what_an_operator_leaves_out_stays():
 def test_an_account_that_cannot_be_is_refused(change):
     with pytest.raises(InvalidInputError):
         changed(ACCOUNT, change=AccountChange(**change), plans=PLANS)
+
+
+@pytest.mark.parametrize(
+    ("windows", "until"),
+    [
+        ([(("WORLD",), -1, None)], None),
+        ([(("WORLD",), -1, 2), (("US",), -3, 5)], 5),
+        ([(("US",), -1, 2), (("US",), -1, None)], None),
+        ([(("US",), -1, 2), (("US",), 1, 9), (("FR",), -1, None)], 2),
+        ([], None),
+    ],
+    ids=["for ever", "the later end", "one for ever", "neither to come nor elsewhere", "not told"],
+)
+def test_the_rights_end_with_the_last_window_that_covers_home_and_now(playable, windows, until):
+    rights = tuple(
+        RightsWindow(
+            territories=territories,
+            starts_at=NOW + timedelta(days=starts),
+            ends_at=None if ends is None else NOW + timedelta(days=ends),
+        )
+        for territories, starts, ends in windows
+    )
+    found = entitlement.rights_until(playable.model_copy(update={"rights": rights}), territory="US", now=NOW)
+    assert found == (None if until is None else NOW + timedelta(days=until))

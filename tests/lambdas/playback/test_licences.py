@@ -41,7 +41,7 @@ def unwrap(of):
 def grant(playable, key_ids, keys):
     """Grant a licence for `kids`, in a session that ends in four hours."""
 
-    def grant(*kids, kind="temporary", unwrap=unwrap, ends_in_s=4 * 3600, tier=None, offline_s=0):
+    def grant(*kids, kind="temporary", unwrap=unwrap, ends_in_s=4 * 3600, tier=None, offline_s=0, rights_end_in_s=None):
         session = Session(
             session_id="s",
             viewer_id="viewer-1",
@@ -50,6 +50,7 @@ def grant(playable, key_ids, keys):
             manifests=playable.manifests,
             tier=tier,
             offline_s=offline_s,
+            rights_until=rights_end_in_s and NOW + rights_end_in_s,
             created_at=NOW,
             expires_at=NOW + ends_in_s,
         )
@@ -117,6 +118,13 @@ def test_a_licence_to_keep_is_refused_unless_the_plan_has_them_and_then_has_its_
 
     assert licence["type"] == "persistent-license"
     assert terms(licence) == (NOW + 7 * 86_400, None)
+
+
+def test_a_licence_that_is_kept_ends_with_the_titles_rights(grant):
+    kept = grant("a" * 32, kind="persistent-license", offline_s=48 * 3600, rights_end_in_s=600)
+    assert (kept["expires_at"], kept["renew_at"]) == (NOW + 600, None)
+    later = grant("a" * 32, kind="persistent-license", offline_s=3600, rights_end_in_s=86_400)
+    assert later["expires_at"] == NOW + 3600
 
 
 def terms(licence):
