@@ -359,11 +359,10 @@ def _code(names: Sequence[str]) -> list[str]:
 
 
 def main() -> None:
-    """Fill the markers of every page, and write the trace."""
+    """Fill the markers of every page, the models' own among them, and write the trace."""
     rows = index()
-    for section in SECTIONS:
-        if section.page.exists():
-            section.page.write_text(filled(section.page.read_text(encoding="utf-8"), rows=rows), encoding="utf-8")
+    for page in (*(section.page for section in SECTIONS if section.page.exists()), DOCS / "models.md"):
+        page.write_text(filled(page.read_text(encoding="utf-8"), rows=rows), encoding="utf-8")
     TRACE.write_text(trace(rows), encoding="utf-8")
 
 

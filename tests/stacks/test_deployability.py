@@ -42,7 +42,7 @@ def test_each_stack_of_an_assembly_is_linted_for_its_region(production, monkeypa
     assert lint.main([str(production.directory / "assembly-production")]) == 1
     told = capsys.readouterr().out
     for stack in production.synthesis.stacks.values():
-        assert f"{stack.artifact_id}: is in {stack.region}\n" in told
+        assert f"{stack.stack_name}: is in {stack.region}\n" in told
     monkeypatch.setattr(lint, "findings", lambda _, **__: [])
     assert lint.main([str(production.directory / "assembly-production")]) == 0
     assert lint.main([]) == 1, "nothing was linted"
