@@ -511,12 +511,14 @@ def test_a_licence_that_is_not_renewed_stops_the_film(page, house):
     assert page.evaluate("document.querySelector('video').paused")
 
 
-def test_a_renewal_that_fails_is_tried_again_before_the_licence_ends(page, house):
+# The second is what a web ACL says, of an address and not of a licence.
+@pytest.mark.parametrize("refusal", [{"status": 503, "title": "Try again"}, {"status": 403, "title": "Forbidden"}])
+def test_a_renewal_that_fails_is_tried_again_before_the_licence_ends(page, house, refusal):
     house.renews_in_s, house.licence_s = 1.5, 5
     sign_in(page, address=f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     first = len(licences(house))
-    house.refusals["POST /api/playback/license"] = {"status": 503, "title": "Try again"}
+    house.refusals["POST /api/playback/license"] = refusal
     wait_until(page, lambda: len(licences(house)) == first + 1)
     house.refusals.clear()
     wait_until(page, lambda: len(licences(house)) == first + 2)
