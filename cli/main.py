@@ -10,9 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli import catalog, common, farm, modes, revocation
-from cli import operations as _operations  # noqa: F401 - its commands register themselves on `marquee model`
-from cli import sizing as _sizing  # noqa: F401 - its commands register themselves on `marquee model`
+from cli import catalog, common, farm, modes, operations, revocation, sizing
 from cli.account import app as accounts
 from cli.audit import audit
 from cli.common import EXPECTED, console, embedded_cloud, fail, platform
@@ -66,6 +64,8 @@ modes.farm.command()(reclaim)
 app.add_typer(modes.farm, name="farm")
 app.add_typer(modes.campaign, name="campaign")
 app.add_typer(reviews, name="review")
+models.add_typer(sizing.app)
+models.add_typer(operations.app)
 app.add_typer(models, name="model")
 app.command()(audit)
 app.add_typer(studios, name="studio")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +14,8 @@ from lambdas.playback.enforcement import Stage
 from models.account_sharing import DAYS, SEED, false_positive_rate, simulate
 
 app = typer.Typer(help="Compute the figures that the documents quote.", no_args_is_help=True)
+Picture = Annotated[Path | None, typer.Option(help="Draw it into this SVG file as well.", dir_okay=False)]
+"""What every model has: ``--picture FILE``."""
 _SHOWN = (Stage.NOTICE, Stage.CHALLENGE, Stage.BLOCK)
 
 
@@ -36,3 +40,10 @@ def account_sharing(
     table.add_section()
     table.add_row("false positives", "of all that do not share", "", *found)
     console.print(table)
+
+
+def draw(path: Path | None, picture: Callable[[], str]) -> None:
+    """Draw a picture, if a file is named for it."""
+    if path is not None:
+        path.write_text(picture(), encoding="utf-8")
+        console.print(f"Drawn: {path}", highlight=False)

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import isinf
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from cli.common import console
-from cli.model import app
+from cli.model import Picture, draw
 from lambdas.common.media import Priority
-from models import availability, farm, picture
+from models import availability, farm
+from models import picture as pictures
 from models.cost import WORKLOADS, bill, budget, by_context, by_price, by_tag, declared_of, remedies, total
 from models.farm import Demand, Farming, Result, fleet_of
+from stacks.declared import Declared
 from stacks.settings import PRODUCTION, PROFILES
 
 _DEMAND, _FLEET = Demand(), fleet_of(PRODUCTION.encoding)
 _MOST_ROWS = 12
+_MILLION = 1e6
+_SMALL_MINUTES = 300.0
+app = typer.Typer()
 
 
 @app.command("farm")
@@ -40,13 +44,12 @@ def encoding_farm(
     plans: Annotated[
         bool, typer.Option("--plans", help="Compare what can be done about 500 titles that wait.")
     ] = False,
-    to: Annotated[Path | None, typer.Option("--picture", help="Write the plans as a picture (SVG), too.")] = None,
+    picture: Picture = None,
 ) -> None:
     """Simulate production's encoding farm: how long titles wait, how many are in time, and what they cost."""
-    if plans or to:
+    if plans or picture:
         results: Mapping[str, Result] = farm.plans()
-        if to:
-            to.write_text(_plans_picture(results))
+        draw(picture, lambda: _plans_picture(results))
     else:
         demand = Demand(
             titles_a_day=titles_a_day, days=days, minutes=minutes, uhd_share=uhd_share, backlog_titles=backlog
@@ -89,11 +92,10 @@ def bill_of_materials(
     ] = None,
     titles_a_day: Annotated[float | None, typer.Option(min=0, help="Encoded; the profile's own by default.")] = None,
     tag: Annotated[str, typer.Option(help="A chargeback by this tag.")] = "context",
-    to: Annotated[Path | None, typer.Option("--picture", help="Write a picture (SVG) to this file, too.")] = None,
+    picture: Picture = None,
 ) -> None:
     """Say what a month costs, from the templates: by context, price and tag, what if, and held against the budget."""
-    if profile not in WORKLOADS:
-        raise typer.BadParameter(f"there is no profile {profile!r}: choose one of {', '.join(WORKLOADS)}")
+    declared = _declared(profile)
     workload = WORKLOADS[profile]
     demand = replace(
         workload.demand, titles_a_day=workload.demand.titles_a_day if titles_a_day is None else titles_a_day
@@ -104,7 +106,6 @@ def bill_of_materials(
         appliance_share=workload.appliance_share if appliance_share is None else appliance_share,
         demand=demand,
     )
-    declared = declared_of(profile)
     lines = bill(declared, workload)
     spent, held = total(lines), budget(declared, lines)
     for title, sums in (
@@ -121,11 +122,7 @@ def bill_of_materials(
         table.add_row(name, remedy.what, f"{total(bill(declared, remedy.workload, remedy.terms)) - spent:,.2f}")
     console.print(table)
     console.print(f"Budget {held.limit_usd:,.0f} USD: {held.share:.1%} of it is spent, {held.verdict}.")
-    if to:
-        million = spent > 1e6  # noqa: PLR2004 - a million
-        scale, unit = (1e6, "million USD a month") if million else (1.0, "USD a month")
-        columns = {name: {"list prices": usd / scale} for name, usd in by_context(lines).items() if usd > spent / 1e4}
-        to.write_text(picture.bars(columns, title=f"{profile}: what a month costs", y=picture.Axis(label=unit)))
+    draw(picture, lambda: _bill_picture(by_context(lines), title=f"{profile}: what a month costs"))
 
 
 @app.command("availability")
@@ -134,12 +131,10 @@ def availability_and_recovery(
     profile: Annotated[str, typer.Option(help=f"One of {', '.join(PROFILES)}.")] = "production",
     years: Annotated[int, typer.Option(min=1, help="That are simulated.")] = 2000,
     seed: Annotated[int, typer.Option(help="What outages are drawn from.")] = availability.SEED,
-    to: Annotated[Path | None, typer.Option("--picture", help="Write a picture (SVG) to this file, too.")] = None,
+    picture: Picture = None,
 ) -> None:
     """Say how available journeys are promised to be, by the templates, and what each kind of failure costs."""
-    if profile not in WORKLOADS:
-        raise typer.BadParameter(f"there is no profile {profile!r}: choose one of {', '.join(WORKLOADS)}")
-    declared = declared_of(profile)
+    declared = _declared(profile)
     table = Table("journey", "needs", "promised", "minutes a year", "simulated, mean", "95 of 100 years", title=profile)
     columns: dict[str, dict[str, float]] = {}
     for journey in availability.offered(declared):
@@ -160,10 +155,26 @@ def availability_and_recovery(
     for recovery in availability.recoveries(declared):
         table.add_row(recovery.failure, _minutes(recovery.lost_minutes), _minutes(recovery.away_minutes), recovery.why)
     console.print(table)
-    if to:
-        largest = {name: dict(sorted(parts.items(), key=lambda pair: -pair[1])) for name, parts in columns.items()}
-        axis = picture.Axis(label="minutes a year that agreements leave out")
-        to.write_text(picture.bars(_few(largest), title=f"{profile}: what each journey may lose", y=axis))
+    draw(picture, lambda: _lost_picture(columns, title=f"{profile}: what each journey may lose"))
+
+
+def _declared(profile: str) -> Declared:
+    if profile not in WORKLOADS:
+        raise typer.BadParameter(f"there is no profile {profile!r}: choose one of {', '.join(WORKLOADS)}")
+    return declared_of(profile)
+
+
+def _bill_picture(sums: Mapping[str, float], *, title: str) -> str:
+    """Return the bill by context; what is a ten-thousandth of it and less is not seen."""
+    spent = sum(sums.values())
+    scale, unit = (_MILLION, "million USD a month") if spent > _MILLION else (1.0, "USD a month")
+    columns = {name: {"list prices": usd / scale} for name, usd in sums.items() if usd > spent / 1e4}
+    return pictures.bars(columns, title=title, y=pictures.Axis(label=unit))
+
+
+def _lost_picture(columns: Mapping[str, Mapping[str, float]], *, title: str) -> str:
+    largest = {name: dict(sorted(parts.items(), key=lambda pair: -pair[1])) for name, parts in columns.items()}
+    return pictures.bars(_few(largest), title=title, y=pictures.Axis(label="minutes a year that agreements leave out"))
 
 
 def _plans_picture(results: Mapping[str, Result]) -> str:
@@ -176,11 +187,11 @@ def _plans_picture(results: Mapping[str, Result]) -> str:
         ]
         for name, found in results.items()
     }
-    return picture.lines(
+    return pictures.lines(
         {name: [(at, float(count)) for at, count in points] for name, points in done.items()},
         title="500 titles wait: how many of them are done",
-        x=picture.Axis(label="hours"),
-        y=picture.Axis(label="titles"),
+        x=pictures.Axis(label="hours"),
+        y=pictures.Axis(label="titles"),
     )
 
 
@@ -193,9 +204,6 @@ def _few(columns: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, floa
         }
         for name, parts in columns.items()
     }
-
-
-_SMALL_MINUTES = 300.0
 
 
 def _hours(hours: float) -> str:

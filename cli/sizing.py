@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from cli.common import console, fail
-from cli.model import app
+from cli.model import Picture, draw
 from models import av1_migration, bandwidth, country_launch, mars, startup, storage
 from models.av1_migration import Migration
 from models.bandwidth import Audience, Site, Tiers, UnreachablePeakError
@@ -21,7 +20,7 @@ from models.mars import Mission
 from models.startup import Population, Spread, Viewers
 from models.storage import ArchiveRisk, Catalog
 
-Picture = Annotated[Path | None, typer.Option(help="Draw it into this SVG file as well.", dir_okay=False)]
+app = typer.Typer()
 _AUDIENCE, _SITE, _TIERS, _CATALOG, _RISK = Audience(), Site(), Tiers(), Catalog(), ArchiveRisk()
 _MIGRATION, _LAUNCH, _MISSION, _PEOPLE = Migration(), Launch(), Mission(), Population()
 _POSITIVE = 1e-9
@@ -78,7 +77,7 @@ def bandwidth_command(
             peaks, counts = swing.peak_tbps, swing.appliances
             swings.add_row(swing.name, f"{peaks[0]:,.0f} to {peaks[1]:,.0f}", f"{counts[0]:,} to {counts[1]:,}")
         console.print(swings)
-        _draw(picture, lambda: bandwidth.picture(inputs))
+        draw(picture, lambda: bandwidth.picture(inputs))
     except UnreachablePeakError as error:
         fail(error)
 
@@ -129,7 +128,7 @@ def storage_command(
     for kind in catalog.kinds:
         policies.add_row(kind.name, f"{kind.pb:,.1f}", storage.rules(ours[kind.name]), storage.rules(best[kind.name]))
     console.print(policies)
-    _draw(picture, lambda: storage.picture(inputs))
+    draw(picture, lambda: storage.picture(inputs))
 
 
 @app.command("startup")
@@ -175,7 +174,7 @@ def startup_command(
         cells = (f"{startup.percentile_ms(times, share):,.0f}" for share in (0.5, 0.95, 0.99))
         after.add_row(name, *cells, f"{(times > startup.SLOW_MS).mean():.1%}")
     console.print(after)
-    _draw(picture, lambda: startup.picture(drawn))
+    draw(picture, lambda: startup.picture(drawn))
 
 
 @app.command("av1-migration")
@@ -201,7 +200,7 @@ def av1_migration_command(
         saved_share=saved_share,
     )
     _tell("av1-migration", av1_migration.figures(migration))
-    _draw(picture, lambda: av1_migration.picture(migration))
+    draw(picture, lambda: av1_migration.picture(migration))
 
 
 @app.command("country-launch")
@@ -245,7 +244,7 @@ def country_launch_command(
             launch.phase(month.month).what,
         )
     console.print(rows)
-    _draw(picture, lambda: country_launch.picture(launch))
+    draw(picture, lambda: country_launch.picture(launch))
 
 
 @app.command("mars")
@@ -271,7 +270,7 @@ def mars_command(
         window_months=window_months,
     )
     _tell("mars", mars.figures(mission))
-    _draw(picture, lambda: mars.picture(mission))
+    draw(picture, lambda: mars.picture(mission))
 
 
 def _tell(name: str, figures: Mapping[str, Figure]) -> None:
@@ -286,9 +285,3 @@ def _tell(name: str, figures: Mapping[str, Figure]) -> None:
 def _written(value: float) -> str:
     whole = abs(value) >= 1000 or value == round(value)  # noqa: PLR2004 - thousands need no decimals
     return f"{value:,.0f}" if whole else f"{value:.4g}"
-
-
-def _draw(path: Path | None, picture: Callable[[], str]) -> None:
-    if path is not None:
-        path.write_text(picture(), encoding="utf-8")
-        console.print(f"Drawn: {path}", highlight=False)

@@ -26,6 +26,7 @@ MEASURED_BITS = ((65.4, 63.9), (84.1, 67.8), (71.9, 64.6), (95.8, 81.9), (66.7, 
 _FILM_S = 2 * 3600
 _FRAMES_A_S = 24
 _SECONDS_AN_HOUR = 3600
+_MOST_HOURS = 0.8
 _KBITS_A_GB = 8_000_000
 
 
@@ -165,7 +166,7 @@ def figures(migration: Migration | None = None) -> Mapping[str, Figure]:
             100 * covered(0.2), "%", "of the hours, when a fifth of the titles is done"
         ),
         "days_to_80_pct_of_viewing": Figure(
-            next(day for day in range(int(migration.days) + 2) if progress(migration, day)[1] >= 0.8),  # noqa: PLR2004
+            next(day for day in range(int(migration.days) + 2) if progress(migration, day)[1] >= _MOST_HOURS),
             "days",
             "until titles with 80 % of the hours are done, the most watched first",
         ),

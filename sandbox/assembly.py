@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.toolchain import run_cdk, tool_environment
+from stacks.assembly import findings_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +41,7 @@ class Assembly:
     @property
     def findings(self) -> int:
         """How many findings of the policy packs nobody has acknowledged."""
-        report = json.loads((self.folder / "validation-report.json").read_text())
-        return sum(
-            len(violation["violatingConstructs"])
-            for plugin in report["pluginReports"]
-            if plugin["conclusion"] != "success"
-            for violation in plugin["violations"]
-        )
+        return sum(finding.stops for finding in findings_of(self.folder))
 
 
 def synthesise(*, profile: str, folder: Path, context: Mapping[str, str], log: Path) -> Assembly:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Template = dict[str, Any]
 _PATH = "aws:cdk:path"
@@ -28,6 +28,16 @@ _OWN = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
 
 class AssemblyUnreadableError(Exception):
     """A folder holds no cloud assembly; the message names it and the remedy."""
+
+
+class Finding(NamedTuple):
+    """What a rule pack found, and nobody has acknowledged."""
+
+    pack: str
+    rule: str
+    construct: str
+    stops: bool
+    """Whether its pack lets the synthesis fail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +253,22 @@ def read(folder: Path) -> Assembly:
                 )
             )
     return Assembly(tuple(stacks))
+
+
+def findings_of(folder: Path) -> tuple[Finding, ...]:
+    """Return what the rule packs, and CDK's own checks, found in an assembly and nobody has acknowledged."""
+    report = json.loads((folder / "validation-report.json").read_text())
+    return tuple(
+        Finding(
+            pack=plugin.get("pluginName", ""),
+            rule=violation.get("ruleName", ""),
+            construct=construct.get("constructPath", ""),
+            stops=plugin["conclusion"] != "success",
+        )
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    )
 
 
 def principals_of(statement: Mapping[str, Any]) -> list[Any]:

@@ -44,8 +44,6 @@ _HOLDS = frozenset(
     }
 )
 """What holds data, or an address that others know."""
-
-
 _KEPT_BY = frozenset(
     {
         "BucketEncryption",
@@ -161,14 +159,14 @@ def _at(properties: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - what
 
 
 def _widened(old: Assembly, new: Assembly) -> Iterator[Change]:
-    allowed, denied = ({_terms(one) for one in old.statements() if one.effect == effect} for effect in _EFFECTS)
-    wider = [one for one in new.statements() if one.effect == "Allow" and _terms(one) not in allowed]
+    before, after = tuple(old.statements()), tuple(new.statements())
+    known, now = ({(one.effect, _terms(one)) for one in statements} for statements in (before, after))
+    wider = [one for one in after if one.effect == "Allow" and ("Allow", _terms(one)) not in known]
     yield from _may(wider, "may now {}")
-    still = {_terms(one) for one in new.statements() if one.effect == "Deny"}
     owners = {path for path, _ in new.resources}
     # What was removed with its resource refuses nobody any more, and there is nothing left to refuse.
-    freed = [one for one in old.statements() if one.effect == "Deny" and _terms(one) in denied - still]
-    yield from _may([one for one in freed if one.path in owners], "is no longer refused: {}")
+    freed = [one for one in before if one.effect == "Deny" and one.path in owners and ("Deny", _terms(one)) not in now]
+    yield from _may(freed, "is no longer refused: {}")
 
 
 def _may(statements: Iterable[Statement], what: str) -> Iterator[Change]:
@@ -180,9 +178,6 @@ def _may(statements: Iterable[Statement], what: str) -> Iterator[Change]:
         by, where = f" by {principal}" if principal else "", f", if {condition}" if condition else ""
         told = f"{', '.join(sorted(named))} on {resource or 'itself'}{by}{where}"
         yield Change(kind=Kind.WIDENED, construct=owner, what=what.format(told), grave=True)
-
-
-_EFFECTS = ("Allow", "Deny")
 
 
 def _terms(one: Statement) -> tuple[str, str, str, str, str]:

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from aws_cdk import App
 
+from stacks.assembly import Template, findings_of
 from stacks.constructs.context_stack import ContextStack
 from stacks.platform import Marquee, enforce_policy
 from stacks.settings import OPT_INS, Settings, profile
-
-Template = dict[str, Any]
 
 CONFIGURATIONS: Mapping[str, Settings] = {
     "sandbox": profile("sandbox"),
@@ -62,13 +60,7 @@ class Synthesis:
     @cached_property
     def findings(self) -> tuple[tuple[str, str], ...]:
         """What the rule packs and CDK's own checks found, and nobody has acknowledged: rule, construct path."""
-        report = json.loads((self.directory / "validation-report.json").read_text())
-        return tuple(
-            (violation["ruleName"], construct["constructPath"])
-            for plugin in report["pluginReports"]
-            for violation in plugin["violations"]
-            for construct in violation["violatingConstructs"]
-        )
+        return tuple((finding.rule, finding.construct) for finding in findings_of(self.directory))
 
     def _read(self, name: str) -> Template:
         template: Template = json.loads((self.directory / f"assembly-{self.platform.node.id}" / name).read_text())

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from lambdas.common.events import Event
-from stacks.assembly import Assembly, AssemblyStack, Resource, list_of
+from stacks.assembly import Assembly, AssemblyStack, Resource
 
 _STYLE = (
     'graph [rankdir=LR, fontname="Helvetica", fontsize=12, bgcolor="white", nodesep=0.25, ranksep=0.9, pad=0.3];\n'
@@ -40,7 +40,7 @@ _REFERENCE = re.compile(r"<([^<>]+?)(?:\.\w+)?>")
 # Every function has them, and a picture of everything shows nothing.
 _EVERYWHERE = ("logs:", "xray:", "ec2:")
 _WRITES = re.compile(
-    r":(Put|Update|Delete|Write|Send|Start|Publish|Create|Invoke|Batch(Write)|Submit|Terminate|Generate|Encrypt|Restore)"
+    r":(Put|Update|Delete|Write|Send|Start|Publish|Create|Invoke|BatchWrite|Submit|Terminate|Generate|Encrypt|Restore)"
 )
 _OUTPUT = "Fn::GetStackOutput"
 
@@ -163,7 +163,7 @@ def _outputs(value: object) -> Iterator[Mapping[str, str]]:
         for one in value.values():
             yield from _outputs(one)
     elif isinstance(value, list):
-        for one in list_of(value):
+        for one in value:
             yield from _outputs(one)
 
 

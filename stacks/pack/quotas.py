@@ -9,10 +9,10 @@ from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple
 
+from models.cost import Workload
 from stacks.assembly import Assembly
 
 DATED = "2026-11"
-_CALL_S = 0.05
 
 
 class Quota(NamedTuple):
@@ -64,6 +64,11 @@ def _requests(assembly: Assembly) -> int:
     return sum(int(settings["ThrottlingRateLimit"]) for settings in stages)
 
 
+def _at_once(assembly: Assembly) -> int:
+    """Calls that work at the same time, where every API has as many requests as it lets through."""
+    return ceil(_requests(assembly) * Workload().call_s)
+
+
 QUOTAS: tuple[Quota, ...] = (
     Quota("EC2", "vCPUs of standard Spot instances", "L-34B43A08", 5, _vcpus(spot=True), "the encoding farm, full"),
     Quota(
@@ -73,7 +78,7 @@ QUOTAS: tuple[Quota, ...] = (
     Quota("EC2", "Elastic IP addresses a Region", "L-0263D0A3", 5, _count("AWS::EC2::EIP"), "NAT gateways"),
     Quota("VPC", "VPCs a Region", "L-F678F1CE", 5, _count("AWS::EC2::VPC"), "the farm's, and the rate limiter's"),
     Quota(
-        "Lambda", "concurrent executions", "L-B99A9384", 1_000, lambda assembly: ceil(_requests(assembly) * _CALL_S),
+        "Lambda", "concurrent executions", "L-B99A9384", 1_000, _at_once,
         "every route at its throttle, at 50 ms a call (assumed; a cold start takes 350); new accounts may have 10",
     ),
     Quota("CloudFormation", "resources in a stack", "", 500, _most_in_a_stack, "the largest stack"),

@@ -12,7 +12,7 @@ from models.cost import WORKLOADS, figures_of
 from models.idle_cost import idle_cost, total
 from models.prices import DATED as PRICES_DATED
 from models.prices import REGION
-from stacks.assembly import Assembly, Resource
+from stacks.assembly import Assembly, Resource, findings_of
 from stacks.declared import Declared, Written
 from stacks.pack.classification import Class, holding_of
 from stacks.pack.quotas import DATED, QUOTAS
@@ -95,13 +95,7 @@ def access(assembly: Assembly) -> str:
 
 def findings(folder: Path) -> str:
     """Return what the rule packs found and nobody has acknowledged, and what was acknowledged, with its reason."""
-    report = json.loads((folder / "validation-report.json").read_text())
-    open_ones = [
-        (plugin["pluginName"], violation["ruleName"], construct["constructPath"])
-        for plugin in report["pluginReports"]
-        for violation in plugin["violations"]
-        for construct in violation["violatingConstructs"]
-    ]
+    open_ones = [(found.pack, found.rule, found.construct) for found in findings_of(folder)]
     accepted = sorted(
         (path.removeprefix("/"), rule.removeprefix("Annotation::"), reason)
         for metadata in folder.glob("assembly-*/*.metadata.json")

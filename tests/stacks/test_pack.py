@@ -98,7 +98,9 @@ def test_a_store_that_nobody_has_classified_is_an_error_that_names_it():
 def test_of_every_configuration_each_sheet_can_be_written(declared):
     assembly = read(declared.directory)
     written = dict(sheets.sheets(assembly, declared.directory))
-    assert {"0 open" in written["findings"], "raise it" in written["quotas"]} == {True}
+    assert "\n0 open" in written["findings"]
+    # The farm's machines are more than a new account may have, in every configuration.
+    assert "raise it" in written["quotas"]
     # What is not there cannot be told of.
     paths = {one.path.partition("/")[2] for one in assembly.of("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable")}
     assert all(f"| {path} |" in written["data"] for path in paths)
