@@ -21,7 +21,8 @@ settings.register_profile("marquee", settings.get_profile("explore"), derandomiz
 settings.load_profile("marquee")
 
 # Folders whose tests share something dear: an embedded cloud, a synthesis, rendered clips. One worker has it.
-_TOGETHER = {"platform", "stacks", "sandbox", "player", "edge", "encoder", "hostile"}
+# The longest is first: what is short comes last, and whoever has nothing left to do takes it.
+_TOGETHER = ("platform", "encoder", "player", "stacks", "sandbox", "hostile", "edge")
 
 
 def _group(node_id):
@@ -45,4 +46,5 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(config, items):
     """Where several workers share the tests, let the longest way begin first."""
     if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not item.nodeid.startswith("tests/platform/"))
+        places = {folder: place for place, folder in enumerate(_TOGETHER)}
+        items.sort(key=lambda item: places.get(_group(item.nodeid), len(places)))

@@ -143,6 +143,6 @@ def test_the_commands_print_what_was_found_and_draw_it(sandbox, model, says, mon
     target = tmp_path / "model.svg"
     commands = {"cost": operations.bill_of_materials, "availability": operations.availability_and_recovery}
     more = {"tag": "cost-centre"} if model == "cost" else {"years": 50}
-    commands[model](profile="sandbox", to=target, **more)
+    commands[model](profile="sandbox", picture=target, **more)
     assert [word for word in says if word not in shown.getvalue()] == []
     assert "sandbox" in target.read_text()
