@@ -139,7 +139,7 @@ def _round(client: _Client, *, title_id: str, position_s: float) -> None:
     client.ask("licence", "POST", session["license_url"], status=200, body=wanted)
     client.ask("heartbeat", "POST", session["heartbeat_url"], status=204)
     beat = {"title_id": title_id, "position_s": position_s, "recorded_at": datetime.now(UTC).isoformat()}
-    client.ask("progress", "POST", "/api/playback/progress", status=204, body=beat)
+    client.ask("progress", "POST", "/api/playback/progress", status=200, body=beat)
     client.ask("end of a session", "DELETE", session["url"], status=204)
 
 

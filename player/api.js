@@ -46,6 +46,14 @@ export class ApiError extends Error {
  * @property {number} duration_s
  * @property {string} version_id
  * @property {string} poster      a path at the edge
+ * @property {Place | null} series  of which it is an episode
+ */
+
+/**
+ * @typedef {object} Place
+ * @property {string} name  the series'
+ * @property {number} season
+ * @property {number} episode
  */
 
 /**
@@ -86,6 +94,7 @@ export class ApiError extends Error {
  * @property {string} title_id
  * @property {number} position_s
  * @property {number | null} duration_s
+ * @property {string | null} next_title_id  the episode that stands in its place, because it was seen to its end
  */
 
 /** Sends requests as whoever is signed in. */
@@ -275,10 +284,12 @@ export class Api {
    * @param {string} beat.title_id
    * @param {number} beat.position_s
    * @param {string} beat.recorded_at
+   * @returns {Promise<string | null>}  the title that may be watched next, if this was the end of an episode
    */
   async reportProgress(beat) {
     // keepalive: the last beat is sent while the page goes away.
     const sent = { ...this.#whoWatches(), ...beat, sent_at: new Date().toISOString() };
-    await this.#client.send("POST", "/api/playback/progress", sent, { keepalive: true });
+    const answer = await this.#client.send("POST", "/api/playback/progress", sent, { keepalive: true });
+    return (await answer.json()).next_title_id;
   }
 }

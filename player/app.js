@@ -70,7 +70,10 @@ async function main() {
   /** @type {HTMLVideoElement} */
   const video = byId("video");
   const playback = new Playback({ video, stage: byId("stage"), api, auth, languages });
-  const watch = wireWatch({ playback, video, onLeave: () => go("/") });
+  /** @type {import("./api.js").Title[]} */
+  let titles = [];
+  const titleOf = (/** @type {string | null} */ id) => titles.find(({ title_id }) => title_id === id);
+  const watch = wireWatch({ playback, video, titleOf, onLeave: () => go("/") });
   const activate = wireActivation({ api, auth });
   const askToSignIn = wireSignIn({ begin: (again) => login.begin(location.pathname + location.search, again) });
   // What the demo's check and the browser tests look at.
@@ -80,9 +83,6 @@ async function main() {
       return playback.metrics;
     },
   };
-
-  /** @type {import("./api.js").Title[]} */
-  let titles = [];
 
   /** @param {string} url */
   function go(url) {
@@ -176,7 +176,7 @@ async function main() {
       return;
     }
     const titleId = searchParams.get("title");
-    const wanted = () => titles.find(({ title_id }) => title_id === titleId);
+    const wanted = () => titleOf(titleId);
     try {
       if (searchParams.get("view") === "devices") {
         await openDevices();

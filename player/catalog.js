@@ -47,8 +47,8 @@ export function showTitles(root, titles) {
  */
 export function showBegun(root, titles, begun) {
   const cards = begun.flatMap((one) => {
-    const title = titles.find(({ title_id }) => title_id === one.title_id);
-    return title ? [begunCard(title, one.position_s)] : [];
+    const title = titles.find(({ title_id }) => title_id === (one.next_title_id ?? one.title_id));
+    return title ? [begunCard(title, one.next_title_id ? 0 : one.position_s)] : [];
   });
   if (cards.length === 0) return;
   root.querySelector(".shelf")?.before(
@@ -83,16 +83,34 @@ export function showNotice(root, heading, advice, code = "") {
 }
 
 /**
- * Return what stands under a film's name: year and running time.
+ * Return what stands under a film's name: its place in its series, year and running time.
  *
  * @param {Title} title
  */
 export function metaLine(title) {
-  return [title.year, runningTime(title.duration_s)].filter(Boolean).join(" · ");
+  return [title.series?.name, placeOf(title), title.year, runningTime(title.duration_s)].filter(Boolean).join(" · ");
+}
+
+/**
+ * Return what an episode is called where its series is known: "S1 E2 · The Bridge".
+ *
+ * @param {Title} title
+ */
+export function episodeName(title) {
+  return [placeOf(title), title.name].filter(Boolean).join(" · ");
 }
 
 /** @param {Title} title */
-function watchUrl(title) {
+function placeOf({ series }) {
+  return series ? `S${series.season} E${series.episode}` : "";
+}
+
+/**
+ * Return the address under which a title plays.
+ *
+ * @param {Title} title
+ */
+export function watchUrl(title) {
   return `/?title=${encodeURIComponent(title.title_id)}`;
 }
 
@@ -138,9 +156,10 @@ function card(title) {
 
 /**
  * @param {Title} title
- * @param {number} position  seconds
+ * @param {number} position  seconds; 0: it is the next episode, and was not begun
  */
 function begunCard(title, position) {
+  const left = position ? `${runningTime(title.duration_s - position)} left` : "Next episode";
   return el(
     "li",
     {},
@@ -152,15 +171,16 @@ function begunCard(title, position) {
         { class: "frame" },
         el("img", { src: title.poster, alt: "", loading: "lazy", decoding: "async" }),
         el("span", { class: "disc" }, playIcon()),
-        el("progress", { class: "seen", max: title.duration_s, value: position, "aria-label": "Watched" }),
+        position ? el("progress", { class: "seen", max: title.duration_s, value: position, "aria-label": "Watched" }) : "",
       ),
       el("span", { class: "name" }, title.name),
-      el("span", { class: "meta" }, `${runningTime(title.duration_s - position)} left`),
+      el("span", { class: "meta" }, [placeOf(title), left].filter(Boolean).join(" · ")),
     ),
   );
 }
 
-function playIcon() {
+/** Return the triangle that stands on whatever plays a film. */
+export function playIcon() {
   const namespace = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(namespace, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");

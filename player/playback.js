@@ -4,12 +4,10 @@ import { LicenceAhead, beyond } from "./ahead.js";
 import { describe } from "./faults.js";
 import { Licence } from "./licence.js";
 import { Presence } from "./presence.js";
-import { ProgressReporter } from "./progress.js";
+import { COMPLETED, ProgressReporter } from "./progress.js";
 import { Telemetry } from "./telemetry.js";
 
 const KEY_SYSTEM = "org.w3.clearkey";
-// Someone who has seen this share of a film starts it anew.
-const COMPLETED = 0.98;
 
 /**
  * @typedef {object} Metrics
@@ -20,7 +18,10 @@ const COMPLETED = 0.98;
  * @property {number} beats_lost
  */
 
-/** Owns the Shaka player. Emits "fault" (detail: the error) and "picture" (detail: what is being shown). */
+/**
+ * Owns the Shaka player. Emits "fault" (detail: the error), "picture" (detail: what is being shown) and "next" (detail:
+ * the id of the title that may be watched next, or null).
+ */
 export class Playback extends EventTarget {
   #video;
   #api;
@@ -120,6 +121,7 @@ export class Playback extends EventTarget {
       this.#heard = this.#active()?.language ?? "";
       this.#progress = new ProgressReporter({
         video: this.#video, api: this.#api, title, intervalS: session.progress_interval_s, metrics,
+        onNext: (titleId) => this.dispatchEvent(new CustomEvent("next", { detail: titleId })),
       });
       await this.#play();
       // Not before the film has begun: they would share its network.
@@ -238,6 +240,8 @@ export class Playback extends EventTarget {
 }
 
 /**
+ * Return where to go on; who has seen a film starts it anew.
+ *
  * @param {number} position  seconds
  * @param {number} duration  seconds
  * @returns {number | null}  null: from the start

@@ -1,6 +1,6 @@
 /** The page around the player: what the film is, what is being shown, and what went wrong. */
 
-import { metaLine } from "./catalog.js";
+import { episodeName, metaLine, playIcon, watchUrl } from "./catalog.js";
 import { byId, el } from "./dom.js";
 import { describe } from "./faults.js";
 
@@ -10,13 +10,17 @@ import { describe } from "./faults.js";
  * @param {object} options
  * @param {import("./playback.js").Playback} options.playback
  * @param {HTMLVideoElement} options.video
+ * @param {(titleId: string) => import("./api.js").Title | undefined} options.titleOf
  * @param {() => void} options.onLeave
  * @returns {(title: import("./api.js").Title, clickedAt: number) => Promise<void>}  shows and plays a title
  */
-export function wireWatch({ playback, video, onLeave }) {
+export function wireWatch({ playback, video, titleOf, onLeave }) {
   const trouble = byId("trouble");
+  const next = byId("next");
   /** @type {import("./api.js").Title} */
   let current;
+  /** @type {import("./api.js").Title | undefined} */
+  let offered;
 
   /**
    * @param {import("./api.js").Title} title
@@ -25,6 +29,7 @@ export function wireWatch({ playback, video, onLeave }) {
   async function watch(title, clickedAt) {
     current = title;
     trouble.hidden = true;
+    offerNext(undefined);
     video.poster = title.poster;
     byId("watch-name").textContent = title.name;
     byId("watch-meta").textContent = metaLine(title);
@@ -34,6 +39,25 @@ export function wireWatch({ playback, video, onLeave }) {
     byId("picture").textContent = "Starting";
     await playback.start(title, clickedAt);
   }
+
+  /** @param {import("./api.js").Title | undefined} title */
+  function offerNext(title) {
+    // Drawn anew it would be told anew, and lose the focus.
+    if (title === offered) return;
+    offered = title;
+    next.replaceChildren(...(title ? offer(title) : []));
+    focusNext();
+  }
+
+  /** What follows a film that has ended is an Enter away. */
+  function focusNext() {
+    if (video.ended) next.querySelector("a")?.focus();
+  }
+
+  playback.addEventListener("next", (/** @type {any} */ event) => {
+    offerNext(event.detail ? titleOf(event.detail) : undefined);
+  });
+  video.addEventListener("ended", focusNext);
 
   playback.addEventListener("picture", (/** @type {any} */ event) => {
     byId("picture").textContent = event.detail;
@@ -55,4 +79,12 @@ export function wireWatch({ playback, video, onLeave }) {
   byId("retry").addEventListener("click", () => watch(current, performance.now()));
   byId("give-up").addEventListener("click", onLeave);
   return watch;
+}
+
+/** @param {import("./api.js").Title} title */
+function offer(title) {
+  return [
+    el("p", { class: "eyebrow" }, "Next episode"),
+    el("a", { class: "primary", href: watchUrl(title) }, playIcon(), episodeName(title)),
+  ];
 }

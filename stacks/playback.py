@@ -17,7 +17,6 @@ from lambdas.common.environment import Environment
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.playback.environment import (
     AccountEnvironment,
-    ContinueEnvironment,
     DevicesEnvironment,
     EndEnvironment,
     HeartbeatEnvironment,
@@ -30,6 +29,7 @@ from lambdas.playback.environment import (
     SessionEnvironment,
     SignOutEnvironment,
 )
+from lambdas.playback.series import INDEX as EPISODES_INDEX
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.bus_subscription import subscribe
@@ -106,6 +106,12 @@ class PlaybackStack(ContextStack):
         self._leases = table(self, "Leases", partition_key="viewer_id", expires_at="expires_at")
         self._accounts = table(self, "Accounts", partition_key="viewer_id")
         self._playable = table(self, "Playable", partition_key="title_id")
+        # Sparse: a title of no series has neither attribute.
+        self._playable.add_global_secondary_index(
+            index_name=EPISODES_INDEX,
+            partition_key=dynamodb.Attribute(name="series", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="episode", type=dynamodb.AttributeType.STRING),
+        )
         self._progress = table(self, "ProgressTable", partition_key="viewer_id", sort_key="title_id")
         self._security = table(self, "AccountSecurity", partition_key="viewer_id", expires_at="expires_at")
         self._content_keys = table(self, "ContentKeys", partition_key="title_id", sort_key="tier")
@@ -303,13 +309,17 @@ class PlaybackStack(ContextStack):
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/license", function)
 
     def _progress_routes(self) -> None:
+        environment = ProgressEnvironment(
+            progress_table=self._progress.table_name,
+            playable_table=self._playable.table_name,
+            accounts_table=self._accounts.table_name,
+            plans=self.settings.playback.plans.model_dump_json(),
+        )
         function = ServiceFunction(
             self,
             "Progress",
             handler=f"{HANDLERS}.progress",
-            environment=ProgressEnvironment(
-                progress_table=self._progress.table_name, playable_table=self._playable.table_name
-            ),
+            environment=environment,
             description="POST /api/playback/progress",
             limit=self._limit,
         )
@@ -320,11 +330,15 @@ class PlaybackStack(ContextStack):
             self,
             "ContinueWatching",
             handler=f"{HANDLERS}.continue_watching",
-            environment=ContinueEnvironment(progress_table=self._progress.table_name),
+            environment=environment,
             description="GET /api/playback/progress",
             limit=self._limit,
         )
         allow(self._progress, continued, "dynamodb:Query")
+        # What is offered after an episode depends on who watches.
+        for offering in (function, continued):
+            self._read(offering, self._accounts)
+            allow(self._playable, offering, "dynamodb:Query", index=EPISODES_INDEX)
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/progress", continued)
 
     def _telemetry_route(self) -> None:

@@ -16,6 +16,7 @@ from lambdas.common.media import (
     Priority,
     Record,
     RightsWindow,
+    SeriesPlace,
     Slug,
     SubtitleSource,
     TitleMetadata,
@@ -221,6 +222,7 @@ class ListedTitle(Stored):
     year: int | None
     credit: str
     min_age: int | None = Field(default=None, description="its rating, in years; none: it is not rated")
+    series: SeriesPlace | None = Field(default=None, description="of which it is an episode; none: of none")
     duration_s: float
     version_id: str
     poster: str

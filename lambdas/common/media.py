@@ -7,7 +7,7 @@ import unicodedata
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Slug = Annotated[
     str,
@@ -209,6 +209,33 @@ class MediaFacts(Record):
     audio: tuple[AudioFacts, ...] = ()
 
 
+def _one_readable_line(name: str) -> str:
+    if not name.strip() or any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in name):
+        message = "a name is one line that can be read: no line breaks or control characters, and not only spaces"
+        raise ValueError(message)
+    return name
+
+
+Name = Annotated[str, AfterValidator(_one_readable_line), Field(min_length=1, max_length=200)]
+LAST_NUMBER = 9999
+"""Of a season and of an episode: what sorts as text needs a number of digits."""
+
+
+class SeriesPlace(Record):
+    """A title's place in a series of its studio."""
+
+    series_id: Annotated[
+        Slug,
+        Field(
+            description="the same in every episode of the series: lower case letters, digits and hyphens, at most 63; "
+            "the same id of another studio is another series"
+        ),
+    ]
+    name: Annotated[Name, Field(description="the series', as viewers read it, in any script: 1 to 200 characters")]
+    season: Annotated[int, Field(ge=1, le=LAST_NUMBER, description="1 to 9999; 1 where there are no seasons")]
+    episode: Annotated[int, Field(ge=1, le=LAST_NUMBER, description="within the season: 1 to 9999")]
+
+
 class TitleMetadata(Record):
     """What a studio says of a title."""
 
@@ -219,9 +246,7 @@ class TitleMetadata(Record):
             "the same id is the same title, and a new delivery of it a new version"
         ),
     ]
-    name: Annotated[
-        str, Field(min_length=1, max_length=200, description="as viewers read it, in any script: 1 to 200 characters")
-    ]
+    name: Annotated[Name, Field(description="as viewers read it, in any script: 1 to 200 characters")]
     synopsis: Annotated[str, Field(max_length=2000, description="at most 2,000 characters")] = ""
     year: Annotated[int, Field(ge=1888, le=2100)] | None = Field(
         default=None, description="of the first showing, 1888 to 2100"
@@ -231,14 +256,9 @@ class TitleMetadata(Record):
         default=None,
         description="its rating: from which age it may be seen, 0 to 21; left out: not rated, and kept from children",
     )
-
-    @field_validator("name")
-    @classmethod
-    def _one_readable_line(cls, name: str) -> str:
-        if not name.strip() or any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in name):
-            message = "a name is one line that can be read: no line breaks or control characters, and not only spaces"
-            raise ValueError(message)
-        return name
+    series: SeriesPlace | None = Field(
+        default=None, description="of which series it is an episode, and which one; left out: of none"
+    )
 
 
 WORLD = "WORLD"

@@ -39,6 +39,8 @@ def described(path: tuple[int | str, ...]) -> str | None:
 def _nodes(path: tuple[int | str, ...]) -> Iterator[dict[str, Any]]:
     node = _schema()
     for part in path:
+        # What may be left out is one of two: the object, or null.
+        node = next((choice for choice in node.get("anyOf", ()) if "$ref" in choice), node)
         node = _schema()["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
         if isinstance(part, int) and "items" in node:
             node = node["items"]

@@ -72,6 +72,14 @@ class License(Record):
     renew_at: int | None = Field(description="when a player asks for the next; none: it is the session's last")
 
 
+class Reported(Record):
+    """Answer of ``POST /api/playback/progress``."""
+
+    next_title_id: Slug | None = Field(
+        description="the next episode that whoever watches may see, told at the end of one; none: there is none"
+    )
+
+
 class BegunTitle(Record):
     """A title that the viewer has begun."""
 
@@ -79,7 +87,9 @@ class BegunTitle(Record):
     position_s: float
     duration_s: float | None
     recorded_at_ms: int
-    next_title_id: str | None = Field(default=None, description="always null: the catalog knows no series")
+    next_title_id: Slug | None = Field(
+        description="the next episode, which stands in its place: it was seen to its end; none: it was not"
+    )
 
 
 class BegunTitles(Record):

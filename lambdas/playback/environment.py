@@ -114,8 +114,8 @@ class RevokeEnvironment(Environment):
     edge_function_arn: str
 
 
-class ProgressEnvironment(Environment):
-    """Of `progress`."""
+class ProgressEnvironment(AccountEnvironment):
+    """Of `progress` and `continue_watching`."""
 
     progress_table: str
     playable_table: str
@@ -138,9 +138,3 @@ class SignOutEnvironment(Environment):
 
     security_table: str
     user_pool_id: str
-
-
-class ContinueEnvironment(Environment):
-    """Of `continue_watching`."""
-
-    progress_table: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from http import HTTPStatus
 
@@ -23,15 +24,15 @@ from lambdas.playback import (
     revocation_store,
     revocations,
     selection,
+    series,
     sessions,
     store,
 )
 from lambdas.playback import progress as progress_reports
 from lambdas.playback.account_security import AccountSecurity, admit, refusal
 from lambdas.playback.accounts import account_of
-from lambdas.playback.answers import BegunTitles
+from lambdas.playback.answers import BegunTitles, Reported
 from lambdas.playback.environment import (
-    ContinueEnvironment,
     EndEnvironment,
     HeartbeatEnvironment,
     LicenseEnvironment,
@@ -44,6 +45,7 @@ from lambdas.playback.models import (
     LicenseQuery,
     LicenseRequest,
     ManifestQuery,
+    Progress,
     ProgressQuery,
     ProgressReport,
     SessionRequest,
@@ -228,7 +230,10 @@ def license(event: Payload, _context: LambdaContext) -> Answer:  # noqa: A001 - 
 @rate_limited
 @problem_documents
 def progress(event: Payload, _context: LambdaContext) -> Answer:
-    """``POST /api/playback/progress``: remember how far the viewer came, unless a newer report is known."""
+    """``POST /api/playback/progress``: remember how far the viewer came, unless a newer report is known.
+
+    One read of the title and one write; at the end of an episode, what follows it is read after that.
+    """
     environment = ProgressEnvironment.load()
     viewer_id = signed_in(event).viewer_id
     report = parse_body(event, ProgressReport)
@@ -236,7 +241,13 @@ def progress(event: Payload, _context: LambdaContext) -> Answer:
     reported = progress_reports.accept(report=report, viewer_id=viewer_id, playable=playable, now=now())
     # An older report than the known one is no error: it was true when it was sent.
     store.ProgressTable(environment.progress_table).put_if_newer(reported)
-    return {"statusCode": int(HTTPStatus.NO_CONTENT)}
+    following = _following(
+        [reported] if reported.completed else [],
+        environment=environment,
+        viewer_id=viewer_id,
+        profile_id=report.profile_id,
+    )
+    return json_answer(Reported(next_title_id=following.get(reported.title_id)))
 
 
 class _Admission:
@@ -263,11 +274,35 @@ class _Admission:
 @rate_limited
 @problem_documents
 def continue_watching(event: Payload, _context: LambdaContext) -> Answer:
-    """``GET /api/playback/progress``: what the viewer may go on with, the latest first. One read."""
-    environment = ContinueEnvironment.load()
-    watcher = progress_reports.watcher(signed_in(event).viewer_id, parse_query(event, ProgressQuery).profile_id)
-    known = store.ProgressTable(environment.progress_table).of(watcher)
-    return json_answer(BegunTitles(titles=progress_reports.continued(known)))
+    """``GET /api/playback/progress``: what the viewer may go on with, the latest first.
+
+    One read; and where the end of an episode was the last that was seen of a series, the account, and one a series.
+    """
+    environment = ProgressEnvironment.load()
+    viewer_id, profile_id = signed_in(event).viewer_id, parse_query(event, ProgressQuery).profile_id
+    known = store.ProgressTable(environment.progress_table).of(progress_reports.watcher(viewer_id, profile_id))
+    following = _following(
+        progress_reports.seen_last(known), environment=environment, viewer_id=viewer_id, profile_id=profile_id
+    )
+    return json_answer(BegunTitles(titles=progress_reports.continued(known, following=following)))
+
+
+def _following(
+    seen: Iterable[Progress], *, environment: ProgressEnvironment, viewer_id: str, profile_id: str | None
+) -> dict[str, str | None]:
+    """Return what whoever watches is offered after each of some titles, by title; of no series, nothing is read."""
+    places = {one.title_id: (one.series, one.episode) for one in seen if one.series and one.episode}
+    if not places:
+        return {}
+    kept = store.AccountTable(environment.accounts_table).get(viewer_id)
+    account = account_of(viewer_id, kept=kept, plans=environment.all_plans)
+    table = store.PlayableTable(environment.playable_table)
+    return {
+        title_id: series.offered(
+            table.following(series=of, episode=episode), account=account, profile_id=profile_id, now=now()
+        )
+        for title_id, (of, episode) in places.items()
+    }
 
 
 @lru_cache(maxsize=_MANIFESTS)

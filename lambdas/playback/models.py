@@ -31,6 +31,8 @@ class Playable(Record):
     key_ids: dict[Tier, str]
     rights: tuple[RightsWindow, ...] = Field(default=(), description="none: published before they were told")
     min_age: Age | None = Field(default=None, description="its rating; none: it is not rated")
+    series: str | None = Field(default=None, description="its studio's series, as the index of episodes has it")
+    episode: str | None = Field(default=None, description="its place there, as that index sorts it")
     revision: int = Field(description="the catalog's: of two events, the one with the higher is true")
 
 
@@ -85,6 +87,8 @@ class Progress(Record):
     duration_s: float | None = Field(default=None, description="none: reported before it was kept")
     completed: bool
     recorded_at_ms: int = Field(description="milliseconds since the epoch: a write wins only if it is newer")
+    series: str | None = Field(default=None, description="of the title, when it was reported; see `Playable`")
+    episode: str | None = None
 
     @property
     def resume_position_s(self) -> float:

@@ -6,7 +6,7 @@ from functools import partial
 from http import HTTPStatus
 
 from lambdas.common.operations import READ, WRITTEN, Operation
-from lambdas.playback.answers import BegunTitles, License, ListedDevices, ListedProfiles, OpenedSession
+from lambdas.playback.answers import BegunTitles, License, ListedDevices, ListedProfiles, OpenedSession, Reported
 from lambdas.playback.device_grant import (
     CodeForm,
     CodeResponse,
@@ -114,7 +114,7 @@ OPERATIONS = (
         handler=f"{_HANDLERS}.progress",
         summary="Say how far the viewer came",
         body=ProgressReport,
-        status=HTTPStatus.NO_CONTENT,
+        answer=Reported,
         refusals=(*WRITTEN, HTTPStatus.NOT_FOUND),
     ),
     _playback(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from lambdas.common.errors import FieldError, InvalidInputError
@@ -12,6 +12,8 @@ from lambdas.playback.models import Playable, Progress, ProgressReport
 COMPLETED_SHARE = 0.98
 CONTINUED = 20
 """How many titles are offered to go on with."""
+SERIES = 5
+"""Of how many series, those that were watched last, the next episode is looked for."""
 # A player may report the end of its last audio frame, which lies a little behind that of the picture.
 POSITION_TOLERANCE_S = 1.0
 # A report from the future would win against every later one, so a player's clock may be only a little ahead.
@@ -54,6 +56,8 @@ def accept(*, report: ProgressReport, viewer_id: str, playable: Playable, now: d
         duration_s=playable.duration_s,
         completed=position_s >= COMPLETED_SHARE * playable.duration_s,
         recorded_at_ms=round(recorded_at.timestamp() * 1000),
+        series=playable.series,
+        episode=playable.episode,
     )
 
 
@@ -66,23 +70,41 @@ def merged(one: Progress, other: Progress) -> Progress:
     return max(one, other, key=_order)
 
 
-def _order(progress: Progress) -> tuple[int, float, float]:
-    # The last one only so that no two different records are equal: durations differ between versions.
-    return progress.recorded_at_ms, progress.position_s, progress.duration_s or 0.0
+def _order(progress: Progress) -> tuple[int, float, float, str, str]:
+    # The last ones only so that no two different records are equal: they differ between versions.
+    varying = (progress.duration_s or 0.0, progress.series or "", progress.episode or "")
+    return progress.recorded_at_ms, progress.position_s, *varying
 
 
-def continued(known: Iterable[Progress]) -> tuple[BegunTitle, ...]:
-    """Return what a viewer may go on with, the latest first: begun, and not seen to its end.
+def seen_last(known: Iterable[Progress]) -> tuple[Progress, ...]:
+    """Return the episodes after which the next one may be offered, the latest first.
 
-    What follows a title that was seen to its end is not offered: the catalog knows no series.
+    They were seen to their end, and nothing else of their series was watched since; of `SERIES` series at most.
     """
-    begun = sorted((one for one in known if not one.completed), key=_order, reverse=True)
+    latest: dict[str, Progress] = {}
+    for one in sorted(known, key=_order):
+        if one.series:
+            latest[one.series] = one
+    seen = sorted((one for one in latest.values() if one.completed), key=_order, reverse=True)
+    return tuple(seen[:SERIES])
+
+
+def continued(known: Collection[Progress], *, following: Mapping[str, str | None]) -> tuple[BegunTitle, ...]:
+    """Return what a viewer may go on with, the latest first.
+
+    That is what was begun and not seen to its end, and what was seen to its end and has a next episode that was not
+    begun: `following` says which, by title.
+    """
+    unfinished = {one.title_id for one in known if not one.completed}
+    nexts = {title_id: after for title_id, after in following.items() if after and after not in unfinished}
+    begun = sorted((one for one in known if not one.completed or one.title_id in nexts), key=_order, reverse=True)
     return tuple(
         BegunTitle(
             title_id=one.title_id,
             position_s=one.position_s,
             duration_s=one.duration_s,
             recorded_at_ms=one.recorded_at_ms,
+            next_title_id=nexts.get(one.title_id),
         )
         for one in begun[:CONTINUED]
     )

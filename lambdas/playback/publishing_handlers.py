@@ -13,6 +13,7 @@ from lambdas.common.parsing import parse
 from lambdas.playback import content_key_store, keys, store
 from lambdas.playback.environment import KeyServiceEnvironment, PlayableEnvironment
 from lambdas.playback.models import KeyRequest, Playable
+from lambdas.playback.series import episode_key, series_key
 
 
 @entry_point
@@ -64,6 +65,8 @@ def on_title_published(event: Payload, _context: LambdaContext) -> None:
         key_ids=published.key_ids,
         rights=published.rights,
         min_age=published.title.min_age,
+        series=series_key(published.title.series, studio=published.studio),
+        episode=episode_key(published.title.series, title_id=published.title.title_id),
         revision=published.revision,
     )
     kept = store.PlayableTable(environment.playable_table).put_if_newer(playable)

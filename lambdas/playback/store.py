@@ -18,6 +18,7 @@ from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.accounts import Account
 from lambdas.playback.leases import Claim, Held, Lease, Outcome
 from lambdas.playback.models import EdgeKey, Playable, Progress, Session
+from lambdas.playback.series import FOLLOWING, INDEX
 from lambdas.playback.table import RecordT, Table
 
 _MANIFEST_LIMIT = 4 * 2**20
@@ -160,6 +161,18 @@ class PlayableTable(Table):
             If there is no such title, or it is not published.
         """
         return _published(self._get(Playable, title_id=title_id), title_id=title_id)
+
+    @transient_errors()
+    def following(self, *, series: str, episode: str) -> tuple[Playable, ...]:
+        """Return the next `FOLLOWING` episodes of a series, as the index has them: a moment late at most."""
+        answer = client("dynamodb").query(
+            TableName=self._name,
+            IndexName=INDEX,
+            KeyConditionExpression="series = :series AND episode > :episode",
+            ExpressionAttributeValues=to_dynamodb({":series": series, ":episode": episode}),
+            Limit=FOLLOWING,
+        )
+        return tuple(Playable.model_validate(from_dynamodb(item)) for item in answer["Items"])
 
 
 class ProgressTable(Table):

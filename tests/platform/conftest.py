@@ -65,7 +65,9 @@ def small(platform, clips, tmp_path_factory):
     from tests.platform.studio import FEATURE, manifest_of, send  # noqa: PLC0415
 
     files, folder = {FEATURE: clips.short}, tmp_path_factory.mktemp("small")
-    send(platform.up, name="small", files=files, manifest=manifest_of("small", files), folder=folder)
+    manifest = manifest_of("small", files)
+    manifest["title"]["series"] = {"series_id": "clips", "name": "Clips", "season": 1, "episode": 1}
+    send(platform.up, name="small", files=files, manifest=manifest, folder=folder)
     accepted = platform.bus.event("SourceAccepted", delivery_id="small")
     platform.playable("small", version_id=accepted["version_id"])
     return accepted

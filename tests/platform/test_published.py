@@ -327,7 +327,7 @@ def test_who_has_as_many_sessions_as_the_plan_allows_gets_no_other(stranger):
 
 def test_progress_is_where_the_next_session_resumes(viewer):
     report = {"title_id": TITLE, "position_s": 7.5, "recorded_at": datetime.now(UTC).isoformat()}
-    assert viewer.post("/api/playback/progress", report).status == 204
+    assert viewer.post("/api/playback/progress", report).status == 200
     assert viewer.watch(TITLE)["resume_position_s"] == 7.5
     [begun] = [one for one in viewer.get("/api/playback/progress").json["titles"] if one["title_id"] == TITLE]
     assert (begun["position_s"], begun["next_title_id"]) == (7.5, None)
@@ -337,7 +337,7 @@ def test_a_late_report_of_progress_does_not_win(viewer):
     now = datetime.now(UTC)
     for position, at in ((6.0, now), (2.0, now.replace(year=now.year - 1))):
         report = {"title_id": TITLE, "position_s": position, "recorded_at": at.isoformat()}
-        assert viewer.post("/api/playback/progress", report).status == 204
+        assert viewer.post("/api/playback/progress", report).status == 200
     assert viewer.watch(TITLE)["resume_position_s"] == 6.0
 
 

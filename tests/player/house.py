@@ -18,6 +18,7 @@ from lambdas.common.keys import VersionLayout
 from lambdas.playback.manifests import CONTENT_TYPES, personal
 from lambdas.playback.models import Languages, SessionRequest, kid_of
 from lambdas.playback.preference import preferred
+from lambdas.playback.progress import COMPLETED_SHARE
 from lambdas.playback.telemetry import TelemetryBatch
 from tests.player.film import DURATION_S, PUBLISHED, Film
 
@@ -37,6 +38,7 @@ CONFIGURATION = {
     "region": "eu-west-1",
     "environment": "test",
 }
+SERIES = {"series_id": "skies", "name": "Skies"}
 TITLE = {
     "title_id": "the-gradient",
     "name": "The Gradient",
@@ -46,7 +48,13 @@ TITLE = {
     "duration_s": float(DURATION_S),
     "version_id": "v1",
     "poster": "/art/the-gradient/v1/poster.jpg",
+    "series": None,
 }
+EPISODES = [
+    TITLE | {"title_id": title_id, "name": name, "series": SERIES | {"season": 1, "episode": number}}
+    for number, (title_id, name) in enumerate((("the-gradient", "The Gradient"), ("the-dusk", "The <b>Dusk")), start=1)
+]
+"""Of a series; both play the same film."""
 TELEVISION = {
     "device_id": "tv",
     "name": "Television",
@@ -103,6 +111,8 @@ class House:
     ended: bool = False
     """Whether the session is over by somebody else's doing."""
     begun: list[dict[str, Any]] = field(default_factory=list)
+    next_title_id: str | None = None
+    """What may be watched after the film was seen to its end."""
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
     profiles: list[dict[str, Any]] = field(default_factory=list)
     devices: list[dict[str, Any]] = field(default_factory=lambda: [TELEVISION, LAPTOP])
@@ -322,8 +332,9 @@ class HouseHandler(BaseHTTPRequestHandler):
                 self._send(204, "application/json", b"")
             case ["playback", "progress"], None:
                 self._json(200, {"titles": house.begun})
-            case ["playback", "progress"], {"title_id": _, "position_s": _, "recorded_at": _}:
-                self._send(204, "application/json", b"")
+            case ["playback", "progress"], {"title_id": _, "position_s": position_s, "recorded_at": _}:
+                completed = position_s >= COMPLETED_SHARE * DURATION_S
+                self._json(200, {"next_title_id": house.next_title_id if completed else None})
             case _:
                 self._json(404, {"title": "Not found", "detail": "/".join(path), "instance": "request-1"})
 
@@ -341,9 +352,9 @@ class HouseHandler(BaseHTTPRequestHandler):
             case [], _ if self.house.playing:
                 refusal = {"reason": "stream-limit", "limit": 2, "playing": self.house.playing}
                 self._json(409, {"title": "Conflict", "instance": "request-1"} | refusal)
-            case [], {"title_id": "the-gradient"}:
+            case [], {"title_id": ("the-gradient" | "the-dusk") as title_id}:
                 self.house.languages = SessionRequest.model_validate(body).languages
-                self._json(201, self._session())
+                self._json(201, self._session(title_id))
             case ["s1", "manifest"], None:
                 self._manifest()
             case ["s1", "heartbeat"], None if self.house.revoked:
@@ -355,11 +366,11 @@ class HouseHandler(BaseHTTPRequestHandler):
             case _:
                 self._json(404, {"title": "Not found", "detail": "/".join(path), "instance": "request-1"})
 
-    def _session(self) -> dict[str, Any]:
+    def _session(self, title_id: str) -> dict[str, Any]:
         manifest = "/api/playback/sessions/s1/manifest?format="
         return {
             "session_id": "s1",
-            "title_id": "the-gradient",
+            "title_id": title_id,
             "version_id": "v1",
             "manifests": {"dash": f"{manifest}dash", "hls": f"{manifest}hls"},
             "license_url": "/api/playback/license?session_id=s1",

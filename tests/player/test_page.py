@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from tests.player.film import THUMBNAIL
-from tests.player.house import DEVICE_CODE, EDGE_TOKEN, PASSWORD, REVOKED, TITLE, USERNAME
+from tests.player.house import DEVICE_CODE, EDGE_TOKEN, EPISODES, PASSWORD, REVOKED, TITLE, USERNAME
 
 pytestmark = pytest.mark.browser
 
@@ -565,6 +565,73 @@ def test_what_was_begun_stands_above_the_films_and_goes_on_at_a_click(page, hous
     assert row.get_by_role("progressbar").evaluate("(bar) => bar.position") == pytest.approx(5 / 8)
     row.get_by_role("link").click()
     wait_for_position(page, 5.1)
+
+
+def test_the_next_episode_stands_among_what_was_begun_and_begins_at_a_click(page, house):
+    house.titles = EPISODES
+    seen = {"title_id": "the-gradient", "position_s": 7.9, "duration_s": 8.0, "recorded_at_ms": 1}
+    house.begun = [seen | {"next_title_id": next_title_id} for next_title_id in ("the-dusk", "not-in-the-catalog")]
+    sign_in(page)
+    page.get_by_role("article").get_by_text("Skies · S1 E1 · 2026 · 8 s").wait_for()
+    row = page.get_by_role("list", name="Continue watching").get_by_role("listitem")
+    row.get_by_text("S1 E2 · Next episode").wait_for()
+    assert (row.count(), row.get_by_role("progressbar").count()) == (1, 0)
+    row.get_by_role("link", name="The <b>Dusk").click()
+    wait_for_position(page, 0.2)
+    assert watched(house) == ["the-dusk"]
+
+
+def watched(house):
+    return [seen.body["title_id"] for seen in house.asked("/api/playback/sessions") if seen.body]
+
+
+NEXT = "S1 E2 · The <b>Dusk"
+
+
+@pytest.fixture
+def watching(page, house):
+    """The first of two episodes, begun."""
+    house.titles, house.next_title_id = EPISODES, "the-dusk"
+    sign_in(page, address="/?title=the-gradient")
+    wait_for_position(page, 0.2)
+    return page
+
+
+def test_from_98_percent_on_the_next_episode_is_offered_by_name_and_plays_at_a_click(watching, house):
+    link = watching.locator("#stage").get_by_role("link", name=NEXT)
+    watching.evaluate("const video = document.querySelector('video'); video.pause(); video.currentTime = 7.9")
+    link.wait_for()
+    assert watching.get_by_role("status").get_by_text("Next episode").is_visible()
+    # Who goes back has not seen it.
+    watching.evaluate("document.querySelector('video').currentTime = 3")
+    link.wait_for(state="detached")
+    watching.evaluate("document.querySelector('video').currentTime = 7.9")
+    link.click()
+    watching.get_by_role("heading", name="The <b>Dusk").wait_for()
+    wait_for_position(watching, 0.2)
+    assert watched(house) == ["the-gradient", "the-dusk"]
+    assert link.count() == 0
+
+
+def test_at_the_end_of_an_episode_the_next_one_is_an_enter_away(watching, house):
+    # Slowly, because a video says where it is four times a second.
+    watching.evaluate(
+        "const video = document.querySelector('video'); video.playbackRate = 0.25; video.currentTime = 7.7"
+    )
+    wait_until(watching, "document.querySelector('video').ended && document.activeElement.matches('#next a')")
+    # It counts as seen before its end, which is told at once and not at the interval.
+    assert any(7.84 <= position < 8 for position in positions(house))
+    watching.keyboard.press("Enter")
+    watching.get_by_role("heading", name="The <b>Dusk").wait_for()
+    wait_until(watching, lambda: watched(house) == ["the-gradient", "the-dusk"])
+
+
+@pytest.mark.parametrize("next_title_id", [None, "not-in-the-catalog"])
+def test_where_nothing_follows_nothing_is_offered(watching, house, next_title_id):
+    house.next_title_id = next_title_id
+    watching.evaluate("document.querySelector('video').currentTime = 7.4")
+    wait_until(watching, "document.querySelector('video').ended && marquee.metrics.beats_sent >= 2")
+    assert watching.locator("#next").inner_text() == ""
 
 
 ADA = {"profile_id": "ada", "name": "<b>Ada</b>", "max_age": None}

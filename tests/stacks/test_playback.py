@@ -228,6 +228,14 @@ def test_the_edge_secret_is_made_in_the_account_and_read_by_its_three_readers(de
     assert readers == decrypting(declared, "<governance/DataKey.Arn>", through="secretsmanager")
 
 
+def test_the_episodes_of_a_series_are_found_by_their_place_and_read_by_who_offers_them(declared):
+    [index] = declared.at("playback/Playable")["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "episodes"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["series", "episode"]
+    readers = actions_on(declared, "<playback/Playable.Arn>/index/episodes")
+    assert readers == {f"playback/{function}Role": {"dynamodb:Query"} for function in ("Progress", "ContinueWatching")}
+
+
 @pytest.mark.parametrize("function", ["CreateSession", "GetManifest", "License", "Progress", "Account"])
 def test_nobody_lists_or_empties_a_table(declared, function):
     for statement in declared.granted(declared.at(f"playback/{function}Role")):

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from lambdas.catalog import handlers
-from lambdas.catalog.changes import NotVerifiedError
+from lambdas.catalog.changes import NotVerifiedError, announcement
 from lambdas.catalog.environment import PublishEnvironment
 from lambdas.catalog.models import VersionState
 from lambdas.catalog.publishing import publication
@@ -58,6 +58,17 @@ def test_a_childs_profile_is_shown_what_is_rated_for_it(happens, context):
     assert listed(context)[0]["min_age"] == 7
 
 
+def test_an_episode_is_listed_and_announced_with_its_place(happens, context, store):
+    place = {"series_id": "the-meadow", "name": "The Meadow", "season": 1, "episode": 2}
+    accepted = samples.source_accepted(title={**samples.TITLE_METADATA.model_dump(), "series": place})
+    happens(accepted)
+    happens(samples.version_packaged())
+
+    assert listed(context)[0]["series"] == place
+    version = store.version(title_id=samples.TITLE, version_id=samples.VERSION)
+    assert announcement(store.last_change(samples.TITLE), version=version).title == accepted.title
+
+
 def test_a_film_is_published_listed_and_announced(happens, table, context):
     assert happens(samples.source_accepted()) == []
     assert listed(context) == []
@@ -70,6 +81,7 @@ def test_a_film_is_published_listed_and_announced(happens, table, context):
             "year": 2008,
             "credit": "Blender Foundation",
             "min_age": None,
+            "series": None,
             "duration_s": 25.04,
             "version_id": samples.VERSION,
             "poster": f"/art/{samples.TITLE}/{samples.VERSION}/poster.jpg",

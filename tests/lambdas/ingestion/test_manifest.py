@@ -13,6 +13,7 @@ LOCATION = DeliveryLocation(studio=samples.STUDIO, delivery_id=samples.DELIVERY)
 FEATURE = samples.manifest()["files"][0]
 SUBTITLES = samples.manifest()["files"][1]
 WORLD = samples.manifest()["rights"][0]
+PLACE = {"series_id": "the-meadow", "name": "The Meadow", "season": 1, "episode": 2}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -43,6 +44,10 @@ def subjects_of(raw):
 
 def with_files(*files):
     return samples.manifest(files=list(files))
+
+
+def of_series(place):
+    return samples.manifest(title=samples.manifest()["title"] | {"series": place})
 
 
 def test_a_good_manifest_is_read():
@@ -84,6 +89,22 @@ def test_json_of_another_shape_is_invalid_as_a_whole(raw):
         (samples.manifest(title={"title_id": "bunny", "name": " "}), "title.name"),
         (samples.manifest(title={"title_id": "bunny", "name": "Big\nBuck\nBunny"}), "title.name"),
         (samples.manifest(title={"title_id": "bunny", "name": "Big Buck\0Bunny"}), "title.name"),
+        (of_series("the-meadow"), "title.series"),
+        *(
+            (of_series(PLACE | {field: value}), f"title.series.{field}")
+            for field, value in (
+                ("series_id", "The Meadow"),
+                ("name", " "),
+                ("name", "The\nMeadow"),
+                ("season", 0),
+                ("season", "1"),
+                ("season", True),
+                ("episode", 0),
+                ("episode", 10_000),
+                ("episode", None),
+                ("part", 1),
+            )
+        ),
         (samples.manifest(rights=[]), "rights"),
         (samples.manifest(rights=[WORLD] * 21), "rights"),
         (samples.manifest(rights=[WORLD | {"territories": []}]), "rights.0.territories"),
@@ -131,6 +152,19 @@ def test_json_of_another_shape_is_invalid_as_a_whole(raw):
 )
 def test_a_wrong_field_is_named(manifest, subject):
     assert subjects_of(manifest) == {("MANIFEST_INVALID", subject)}
+
+
+def test_a_title_may_be_an_episode_of_a_series():
+    episode = read(json.dumps(of_series(PLACE)).encode(), location=LOCATION)
+    assert episode.title.series.model_dump() == PLACE
+    for manifest in (samples.manifest(), of_series(None)):
+        assert read(json.dumps(manifest).encode(), location=LOCATION).title.series is None
+
+
+@pytest.mark.parametrize("field", PLACE)
+def test_a_place_in_a_series_is_whole(field):
+    place = {name: value for name, value in PLACE.items() if name != field}
+    assert subjects_of(of_series(place)) == {("MANIFEST_INVALID", f"title.series.{field}")}
 
 
 def test_a_language_may_have_a_file_of_every_kind():
@@ -182,6 +216,7 @@ def test_a_manifest_of_version_1_is_told_what_it_lacks():
         (samples.manifest(title={"title_id": "bunny"}), "Add title.name (as viewers read it"),
         (samples.manifest(rights=[WORLD | {"territories": ["de"]}]), "for example `DE`, or `WORLD`"),
         (samples.manifest(surprise=1), "Leave it out"),
+        (of_series(PLACE | {"episode": 0}), "Correct title.series.episode (within the season: 1 to 9999)"),
     ],
 )
 def test_a_remedy_says_what_the_field_should_be(manifest, advice):

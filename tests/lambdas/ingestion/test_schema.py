@@ -37,6 +37,8 @@ def test_the_schema_is_of_the_version_that_is_taken():
         (("files", 0, "language"), "BCP 47"),
         (("rights", 0, "territories", 2), "ISO 3166-1"),
         (("title", "name"), "as viewers read it"),
+        (("title", "series"), "of which series"),
+        (("title", "series", "season"), "1 to 9999"),
     ],
 )
 def test_a_field_is_described_by_its_path(path, says):

@@ -13,10 +13,11 @@ from moto import mock_aws
 from lambdas.common.attributes import values_of
 from lambdas.common.aws import client
 from lambdas.common.content_keys import ContentKey
-from lambdas.common.media import Manifests, Rendition, Tier
+from lambdas.common.media import Manifests, Rendition, SeriesPlace, Tier
 from lambdas.playback import handlers, publishing_handlers, revocation_store, sessions, store
 from lambdas.playback.accounts import Plan, Plans
 from lambdas.playback.models import EdgeKey, Playable, Session
+from lambdas.playback.series import INDEX, episode_key, series_key
 
 TABLES = {
     "sessions": ("session_id",),
@@ -28,6 +29,7 @@ TABLES = {
     "content_keys": ("title_id", "tier"),
     "revocations": ("scope", "subject"),
 }
+INDEXES = {"playable": ("series", "episode")}
 PLANS = Plans(
     plans=(
         Plan(name="basic", streams=1, top_tier=Tier.SD),
@@ -151,6 +153,21 @@ def published(aws, playable, lambda_context):
 
 
 @pytest.fixture
+def episode(published):
+    """Have an episode of a series be playable, by its season and its number; it is the film in all else."""
+
+    def episode(season, number, title_id=None, **change):
+        title_id = title_id or f"s{season}e{number}"
+        place = SeriesPlace(series_id="the-meadow", name="The Meadow", season=season, episode=number)
+        keys = {"series": series_key(place, studio="blender"), "episode": episode_key(place, title_id=title_id)}
+        playable = published.model_copy(update={"title_id": title_id, **keys, **change})
+        store.PlayableTable("playable").put_if_newer(playable)
+        return playable
+
+    return episode
+
+
+@pytest.fixture
 def kept(aws):
     """Return a session as it is kept; with `change`, have it kept so."""
 
@@ -196,9 +213,16 @@ def call(lambda_context):
 
 
 def _create_table(name, keys):
+    indexed = INDEXES.get(name, ())
+    index = {"IndexName": INDEX, "KeySchema": _key_schema(indexed), "Projection": {"ProjectionType": "ALL"}}
     client("dynamodb").create_table(
         TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=_key_schema(keys),
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in (*keys, *indexed)],
         BillingMode="PAY_PER_REQUEST",
+        **({"GlobalSecondaryIndexes": [index]} if indexed else {}),
     )
+
+
+def _key_schema(keys):
+    return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)]

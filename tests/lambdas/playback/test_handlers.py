@@ -10,9 +10,10 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import TitlePublished, TitleRolledBack
-from lambdas.common.media import Manifests, RightsWindow, Tier, TitleMetadata
+from lambdas.common.media import Manifests, RightsWindow, SeriesPlace, Tier, TitleMetadata
 from lambdas.playback import content_key_store, handlers, publishing_handlers, store
-from lambdas.playback.accounts import Account
+from lambdas.playback.accounts import Account, Profile
+from lambdas.playback.series import episode_key, series_key
 
 LONG_AGO = 1_000_000
 
@@ -80,11 +81,11 @@ def test_keys_for_no_title_are_refused_for_good(aws, lambda_context, event):
 # --- the catalog's events
 
 
-def envelope(playable, *, time="2026-01-01T00:00:00Z", detail_type="TitlePublished"):
+def envelope(playable, *, time="2026-01-01T00:00:00Z", detail_type="TitlePublished", place=None):
     event = TitlePublished(
         studio="blender",
         delivery_id="d1",
-        title=TitleMetadata(title_id=playable.title_id, name=playable.name, min_age=playable.min_age),
+        title=TitleMetadata(title_id=playable.title_id, name=playable.name, min_age=playable.min_age, series=place),
         poster="art/p.jpg",
         **playable.model_dump(
             include={
@@ -111,6 +112,24 @@ def test_a_published_title_becomes_playable(aws, playable, lambda_context):
     publishing_handlers.on_title_published(envelope(playable), lambda_context)
 
     assert store.PlayableTable("playable").get(playable.title_id) == playable
+
+
+def test_an_episode_is_found_in_its_series_until_a_newer_version_says_otherwise(aws, playable, lambda_context):
+    table = store.PlayableTable("playable")
+    first, second = (SeriesPlace(series_id="the-meadow", name="The Meadow", season=1, episode=n) for n in (1, 2))
+    publishing_handlers.on_title_published(envelope(playable, place=second), lambda_context)
+
+    before = {"series": series_key(first, studio="blender"), "episode": episode_key(first, title_id="t")}
+    [found] = table.following(**before)
+    assert found == table.get(playable.title_id)
+
+    corrected = playable.model_copy(update={"revision": playable.revision + 1})
+    publishing_handlers.on_title_published(envelope(corrected), lambda_context)
+    assert table.following(**before) == ()
+    # A rollback brings its place back.
+    back = playable.model_copy(update={"revision": playable.revision + 2})
+    publishing_handlers.on_title_published(envelope(back, detail_type="TitleRolledBack", place=second), lambda_context)
+    assert [one.title_id for one in table.following(**before)] == [playable.title_id]
 
 
 def test_events_out_of_order_leave_the_latest(aws, playable, lambda_context):
@@ -353,7 +372,7 @@ def test_no_log_holds_a_content_key_or_a_token(published, call, monkeypatch):
 
 
 def test_the_next_session_goes_on_where_the_last_one_stopped(session, published, call):
-    assert report(call).status == 204
+    assert report(call).status == 200
 
     again = call(handlers.create_session, body={"title_id": published.title_id})
     assert again.json["resume_position_s"] == 42.5
@@ -364,8 +383,8 @@ def test_the_next_session_goes_on_where_the_last_one_stopped(session, published,
 def test_a_report_that_arrives_late_changes_nothing_and_is_no_error(published, call):
     earlier = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
 
-    assert report(call).status == 204
-    assert report(call, position_s=10, recorded_at=earlier).status == 204
+    assert report(call).status == 200
+    assert report(call, position_s=10, recorded_at=earlier).status == 200
     kept = store.ProgressTable("progress").get(viewer_id="viewer-1", title_id=published.title_id)
     assert kept.position_s == 42.5
 
@@ -389,4 +408,64 @@ def test_a_report_that_cannot_be_true_is_refused(published, call, change, status
 
 
 def test_the_smallest_position_can_be_stored(published, call):
-    assert report(call, position_s=1e-200).status == 204
+    assert report(call, position_s=1e-200).status == 200
+
+
+# --- what follows an episode
+
+
+def following(call, **said):
+    """What is told of the next title to a report from an episode's end."""
+    answer = report(call, position_s=98, **said)
+    assert answer.status == 200
+    return answer.json["next_title_id"]
+
+
+def continued(call, **query):
+    answer = call(handlers.continue_watching, query=query or None)
+    return [(one["title_id"], one["next_title_id"]) for one in answer.json["titles"]]
+
+
+def test_the_end_of_an_episode_offers_the_next_one_and_a_film_nothing(published, episode, call):
+    for season, number in ((1, 1), (1, 2), (2, 1)):
+        episode(season, number)
+
+    assert [following(call, title_id=title_id) for title_id in ("s1e1", "s1e2", "s2e1")] == ["s1e2", "s2e1", None]
+    assert following(call) is None
+    assert report(call, title_id="s1e1", position_s=97.9).json == {"next_title_id": None}
+
+
+def test_an_episode_that_is_published_later_is_offered_from_then_on(published, episode, call):
+    episode(1, 1)
+    assert following(call, title_id="s1e1") is None
+    assert continued(call) == []
+
+    episode(1, 2)
+    assert following(call, title_id="s1e1") == "s1e2"
+    assert continued(call) == [("s1e1", "s1e2")]
+
+
+def test_what_a_profile_may_not_watch_is_neither_offered_nor_listed(published, episode, call):
+    kids = Profile(profile_id="kids", name="Kids", max_age=7)
+    store.AccountTable("accounts").put(Account(viewer_id="viewer-1", plan="basic", territory="DE", profiles=(kids,)))
+    elsewhere = RightsWindow(territories=("US",), starts_at=datetime(2026, 1, 1, tzinfo=UTC))
+    episode(1, 1, min_age=7)
+    episode(1, 2, min_age=7, rights=(elsewhere,))
+    episode(1, 3, min_age=12)
+    assert following(call, title_id="s1e1") == "s1e3"
+    assert following(call, title_id="s1e1", profile_id="kids") is None
+    assert (continued(call), continued(call, profile_id="kids")) == ([("s1e1", "s1e3")], [])
+    # Who has no record is at home where the settings say: in the US.
+    assert following(call, title_id="s1e1", viewer="viewer-2") == "s1e2"
+
+
+def test_the_next_episode_is_listed_until_it_is_begun(published, episode, call):
+    episode(1, 1)
+    episode(1, 2)
+    following(call, title_id="s1e1")
+    assert continued(call) == [("s1e1", "s1e2")]
+
+    report(call, title_id="s1e2")
+    assert continued(call) == [("s1e2", None)]
+    following(call, title_id="s1e2")
+    assert continued(call) == []

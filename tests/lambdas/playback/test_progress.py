@@ -90,14 +90,16 @@ def test_each_profile_has_its_own_progress(playable):
     assert accept(playable, 1, profile_id="kids").viewer_id != accept(playable, 1).viewer_id
 
 
-def reported(recorded_at_ms, position_s=10.0, *, title_id="t", completed=False):
+def reported(recorded_at_ms, position_s=10.0, *, title_id="t", completed=False, series=None):
     return Progress(
         viewer_id="v", title_id=title_id, position_s=position_s, duration_s=100.0, completed=completed,
-        recorded_at_ms=recorded_at_ms,
+        recorded_at_ms=recorded_at_ms, series=series, episode=series and f"0001/0001/{title_id}",
     )  # fmt: skip
 
 
-REPORTS = st.builds(reported, st.integers(0, 5), st.sampled_from([0.0, 1.5, 99.0]))
+REPORTS = st.builds(
+    reported, st.integers(0, 5), st.sampled_from([0.0, 1.5, 99.0]), series=st.sampled_from([None, "blender/the-meadow"])
+)
 
 
 @given(one=REPORTS, two=REPORTS, three=REPORTS)
@@ -129,7 +131,7 @@ def test_two_replicas_that_cannot_hear_each_other_agree_as_soon_as_they_do(beats
         if replicas[not direction] is not None:
             take(int(direction), replicas[not direction])
 
-    newest = max(beats, key=lambda beat: (beat[1].recorded_at_ms, beat[1].position_s))[1]
+    newest = max(beats, key=lambda beat: (beat[1].recorded_at_ms, beat[1].position_s, beat[1].series or ""))[1]
     assert replicas == [newest, newest]
 
 
@@ -141,8 +143,55 @@ def test_what_was_begun_is_offered_the_latest_first_and_what_was_seen_is_not():
         *(reported(0, title_id=f"old-{number}") for number in range(progress.CONTINUED)),
     ]
 
-    offered = progress.continued(known)
+    offered = progress.continued(known, following={})
 
     assert [one.title_id for one in offered[:2]] == ["last", "first"]
     assert "seen" not in {one.title_id for one in offered}
     assert len(offered) == progress.CONTINUED
+
+
+def test_what_is_reported_of_an_episode_says_where_it_stands(playable):
+    episode = playable.model_copy(update={"series": "blender/the-meadow", "episode": "0001/0002/t"})
+
+    assert (accept(episode, 1).series, accept(episode, 1).episode) == ("blender/the-meadow", "0001/0002/t")
+    assert (accept(playable, 1).series, accept(playable, 1).episode) == (None, None)
+
+
+def test_only_the_last_that_was_seen_of_a_series_is_gone_on_from_and_only_at_its_end():
+    known = [
+        reported(1, title_id="a1", series="s/a", completed=True),
+        reported(4, title_id="a2", series="s/a", completed=True),
+        reported(2, title_id="b1", series="s/b", completed=True),
+        reported(3, title_id="b2", series="s/b"),
+        reported(5, title_id="c1", series="s/c", completed=True),
+        reported(6, title_id="film", completed=True),
+    ]
+
+    assert [one.title_id for one in progress.seen_last(known)] == ["c1", "a2"]
+
+
+def test_the_series_that_were_watched_last_are_looked_at_and_no_others():
+    known = [reported(at, title_id=f"t{at}", series=f"s/{at}", completed=True) for at in range(progress.SERIES + 2)]
+
+    assert [one.title_id for one in progress.seen_last(known)] == [f"t{at}" for at in range(progress.SERIES + 1, 1, -1)]
+
+
+def test_the_next_episode_stands_where_the_last_one_stood():
+    known = [
+        reported(1, title_id="film"),
+        reported(2, title_id="a1", completed=True),
+        reported(3, title_id="other"),
+        reported(4, title_id="last", completed=True),
+    ]
+
+    offered = progress.continued(known, following={"a1": "a2", "last": None})
+
+    assert [(one.title_id, one.next_title_id) for one in offered] == [("other", None), ("a1", "a2"), ("film", None)]
+
+
+def test_a_next_episode_that_was_begun_is_offered_once_and_where_it_was_left():
+    known = [reported(1, title_id="a2"), reported(2, title_id="a1", completed=True)]
+
+    [offered] = progress.continued(known, following={"a1": "a2"})
+
+    assert (offered.title_id, offered.position_s, offered.next_title_id) == ("a2", 10.0, None)

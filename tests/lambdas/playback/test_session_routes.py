@@ -399,8 +399,8 @@ def report(call):
 
 def test_what_was_begun_is_listed_for_who_began_it(published, report, call, ask, account):
     account(profiles=(Profile(profile_id="ada", name="Ada"),))
-    assert report() == 204
-    assert report(profile_id="ada", position_s=7) == 204
+    assert report() == 200
+    assert report(profile_id="ada", position_s=7) == 200
 
     def listed(profile_id=None, viewer=VIEWER):
         query = {"profile_id": profile_id} if profile_id else None
@@ -411,18 +411,36 @@ def test_what_was_begun_is_listed_for_who_began_it(published, report, call, ask,
     assert listed("ada") == [("big-buck-bunny", 7, 100.0)]
     assert listed(viewer="viewer-2") == []
     assert ask(profile_id="ada").json["resume_position_s"] == 7
-    assert report(position_s=99, recorded_at=datetime.now(UTC).isoformat()) == 204
+    assert report(position_s=99, recorded_at=datetime.now(UTC).isoformat()) == 200
     assert listed() == []
 
 
-def test_a_beat_is_one_write_and_the_list_one_read(published, report, call, calls):
-    report()
-    assert calls == ["GetItem", "PutItem"]
+def test_a_beat_is_one_write_and_the_list_one_read(published, episode, report, call, calls):
+    episode(1, 1)
+    for said in ({}, {"position_s": 99}, {"title_id": "s1e1"}):
+        calls.clear()
+        report(**said)
+        assert calls == ["GetItem", "PutItem"]
     calls.clear()
 
     call(handlers.continue_watching, viewer=VIEWER)
 
     assert calls == ["Query"]
+
+
+def test_the_end_of_an_episode_is_two_reads_more_and_the_list_one_a_series_and_the_account(
+    published, episode, report, call, calls
+):
+    episode(1, 1)
+    episode(1, 2)
+    calls.clear()
+
+    report(title_id="s1e1", position_s=99)
+    assert calls == ["GetItem", "PutItem", "GetItem", "Query"]
+    calls.clear()
+
+    call(handlers.continue_watching, viewer=VIEWER)
+    assert calls == ["Query", "GetItem", "Query"]
 
 
 # --- the operator's

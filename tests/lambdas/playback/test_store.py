@@ -12,6 +12,7 @@ from lambdas.playback import content_key_store, leases, store
 from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.models import Progress, Session
 from lambdas.playback.progress import merged
+from lambdas.playback.series import FOLLOWING
 
 CONTEXT = {"title_id": "t", "tier": Tier.HD, "key_id": "c" * 32}
 
@@ -78,6 +79,40 @@ def test_the_same_publication_twice_is_once(aws, playable):
 
     assert table.put_if_newer(playable)
     assert table.put_if_newer(playable)
+
+
+def test_episodes_follow_each_other_in_their_series_and_only_there(aws, episode):
+    first = episode(1, 1)
+    for season, number in ((2, 1), (1, 10), (1, 2)):
+        episode(season, number)
+    episode(1, 3, series="blender/the-hill")
+    episode(1, 3, series="pixar/the-meadow")
+    table = store.PlayableTable("playable")
+
+    def after(playable):
+        return [one.title_id for one in table.following(series=playable.series, episode=playable.episode)]
+
+    assert after(first) == ["s1e2", "s1e10", "s2e1"]
+    assert after(episode(2, 1)) == []
+
+
+def test_two_titles_that_claim_one_episode_follow_each_other_and_neither_is_lost(aws, episode):
+    first, other, claimed = episode(1, 1), episode(1, 2, "b"), episode(1, 2, "a")
+    episode(1, 3)
+    table = store.PlayableTable("playable")
+
+    def after(playable):
+        return [one.title_id for one in table.following(series=playable.series, episode=playable.episode)]
+
+    assert (after(first), after(claimed), after(other)) == (["a", "b", "s1e3"], ["b", "s1e3"], ["s1e3"])
+
+
+def test_no_more_episodes_are_read_than_are_looked_at(aws, episode):
+    first, *_ = [episode(1, number) for number in range(1, FOLLOWING + 3)]
+
+    found = store.PlayableTable("playable").following(series=first.series, episode=first.episode)
+
+    assert [one.title_id for one in found] == [f"s1e{number}" for number in range(2, FOLLOWING + 2)]
 
 
 def test_progress_is_kept_only_if_it_is_newer(aws):
