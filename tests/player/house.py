@@ -145,6 +145,12 @@ class House:
         """The only ID token that is good now: the first part of it, at which the API looks."""
         return f"id-{self._tokens}"
 
+    @property
+    def kept(self) -> str:
+        """What the page keeps of whoever has signed in here, as it keeps it."""
+        tokens = {"idToken": self.id_token_with(None), "refreshToken": self.refresh_token, "username": USERNAME}
+        return json.dumps(tokens | {"expiresAt": 1000 * (time.time() + 3600)})
+
     def id_token_with(self, nonce: str | None) -> str:
         """Return the ID token with what it says to the page."""
         claims = {"aud": CONFIGURATION["client_id"], "email": USERNAME, "sub": "viewer-1", "nonce": nonce}

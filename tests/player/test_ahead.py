@@ -4,7 +4,7 @@ import pytest
 
 from lambdas.playback.models import kid_of
 from tests.player.house import TITLE
-from tests.player.test_page import sign_in, wait_for_position, wait_until
+from tests.player.test_page import enter, wait_for_position, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ def test_one_licence_for_all_keys_is_asked_for_while_the_manifest_is_on_its_way(
         held.append(route)
 
     page.route("**/manifest?format=dash", hold)
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_until(page, lambda: held and kids(house))
     held[0].continue_()
     wait_for_position(page, 0.5)
@@ -42,13 +42,13 @@ def name(page, key_ids):
 def test_a_key_that_the_session_did_not_name_is_asked_for_by_itself(page, house):
     named, other = (kid_of(key_id) for key_id in house.film.keys)
     name(page, [named])
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.5)
     assert kids(house) == [{named}, {other}]
 
 
 def test_a_session_that_names_no_keys_plays_as_shaka_asks(page, house):
     name(page, [])
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.5)
     assert set().union(*kids(house)) == {kid_of(key_id) for key_id in house.film.keys}

@@ -22,6 +22,13 @@ def fill_in(page, *, username=USERNAME, password=PASSWORD):
     page.locator("#main").wait_for(state="attached")
 
 
+def enter(page, house, address="/"):
+    """Come as somebody who has signed in: for what is not about that."""
+    page.goto("/icon.svg")
+    page.evaluate("session => sessionStorage.setItem('marquee.session', session)", house.kept)
+    page.goto(address)
+
+
 def asked_for(page):
     """What the managed login is asked for."""
     return dict(parse_qsl(urlsplit(page.url).query))
@@ -117,8 +124,8 @@ def test_a_code_that_is_not_exchanged_is_said(page, house):
     assert page.url == house.url
 
 
-def test_the_catalog_shows_title_poster_and_credit(page):
-    sign_in(page)
+def test_the_catalog_shows_title_poster_and_credit(page, house):
+    enter(page, house)
     card = page.get_by_role("list").get_by_role("listitem")
     card.get_by_text(TITLE["name"], exact=True).wait_for()
     assert card.get_by_text(TITLE["credit"]).is_visible()
@@ -127,13 +134,13 @@ def test_the_catalog_shows_title_poster_and_credit(page):
 
 def test_a_name_with_markup_stays_text(page, house):
     house.titles = [TITLE | {"name": "<img src=x onerror=alert(1)> & co"}]
-    sign_in(page)
+    enter(page, house)
     page.get_by_role("heading", name="<img src=x onerror=alert(1)> & co").wait_for()
 
 
 def test_an_empty_catalog_says_so(page, house):
     house.titles = []
-    sign_in(page)
+    enter(page, house)
     page.get_by_text("Nothing is showing yet").wait_for()
 
 
@@ -153,7 +160,7 @@ def test_signing_out_forgets_the_viewer_here_and_there(page, house):
 
 
 def test_an_ended_token_is_renewed_and_the_request_repeated(page, house):
-    sign_in(page)
+    enter(page, house)
     page.get_by_role("heading", name=TITLE["name"]).wait_for()
     house.expire_tokens()
     page.get_by_role("listitem").get_by_role("link").click()
@@ -174,7 +181,7 @@ def test_each_renewal_is_asked_for_with_the_refresh_token_of_the_one_before(page
 
 
 def test_a_viewer_who_is_signed_out_everywhere_is_asked_for_the_password_and_told_why(page, house):
-    sign_in(page)
+    enter(page, house)
     page.get_by_role("heading", name=TITLE["name"]).wait_for()
     house.signed_out_everywhere = True
     house.expire_tokens()
@@ -191,21 +198,21 @@ def test_a_viewer_who_is_signed_out_everywhere_is_asked_for_the_password_and_tol
 
 def test_a_deep_link_survives_the_sign_in_and_resumes(page, house):
     house.resume_position_s = 5.0
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 5.1)
     assert page.evaluate("document.querySelector('video').played.start(0)") == pytest.approx(5.0, abs=0.1)
     assert page.get_by_text(TITLE["credit"]).is_visible()
     assert page.title() == "The Gradient · Marquee"
 
 
-def test_an_unknown_title_is_said(page):
-    sign_in(page, address="/?title=no-such-film")
+def test_an_unknown_title_is_said(page, house):
+    enter(page, house, "/?title=no-such-film")
     page.get_by_text("This film is not showing").wait_for()
 
 
 def test_a_refused_licence_shows_its_code_and_can_be_tried_again(page, house):
     house.license_refused = True
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     panel = page.get_by_role("alertdialog")
     panel.get_by_text("LICENSE 403").wait_for()
     assert page.evaluate("document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames") == 0
@@ -217,7 +224,7 @@ def test_a_refused_licence_shows_its_code_and_can_be_tried_again(page, house):
 
 def test_a_revoked_session_stops_and_says_that_the_service_has_ended_it(page, house):
     house.revoked = True
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     panel = page.get_by_role("alertdialog")
     panel.get_by_text("This screening was stopped").wait_for()
     panel.get_by_text("REVOKED").wait_for()
@@ -226,19 +233,19 @@ def test_a_revoked_session_stops_and_says_that_the_service_has_ended_it(page, ho
 
 def test_a_refused_session_shows_the_request_id(page, house):
     house.titles = [TITLE | {"title_id": "withdrawn"}]
-    sign_in(page, address="/?title=withdrawn")
+    enter(page, house, "/?title=withdrawn")
     page.get_by_role("alertdialog").get_by_text("API 404 request-1").wait_for()
 
 
 def test_progress_is_reported_at_the_interval(page, house):
     house.progress_interval_s = 1
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_until(page, lambda: len(positions(house)) >= 2)
     assert positions(house) == sorted(set(positions(house)))
 
 
 def test_progress_is_reported_when_the_viewer_pauses_seeks_and_leaves(page, house):
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.6)
     page.evaluate("document.querySelector('video').pause()")
     paused_at = page.evaluate("document.querySelector('video').currentTime")
@@ -252,7 +259,7 @@ def test_progress_is_reported_when_the_viewer_pauses_seeks_and_leaves(page, hous
 
 
 def test_progress_is_reported_when_the_page_goes_away(page, house):
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.6)
     page.goto("about:blank")
     wait_until(page, lambda: len(positions(house)) == 1)
@@ -286,7 +293,7 @@ def shown(page):
 
 
 def test_pointing_at_the_seek_bar_shows_the_film_at_that_time(page, house, tmp_path):
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     wait_until(page, lambda: len(house.asked(house.thumbnails)) == 1)
     for share, column, row in ((0.02, 0, 0), (0.38, 3, 0), (0.88, 3, 1)):
@@ -302,7 +309,7 @@ def test_pointing_at_the_seek_bar_shows_the_film_at_that_time(page, house, tmp_p
 
 
 def test_subtitles_are_offered_once_each_and_shown_across_segments(page, house):
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.6)
     page.evaluate("document.querySelector('video').pause()")
     # What is forced is shown without being asked for.
@@ -330,7 +337,7 @@ def test_subtitles_are_offered_once_each_and_shown_across_segments(page, house):
 @pytest.mark.parametrize("thumbnails", [None, f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/none.vtt"])
 def test_a_film_without_thumbnails_plays_all_the_same(page, house, thumbnails):
     house.thumbnails = thumbnails
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.6)
     hover(page, 0.5)
     assert not shown(page)["visible"]
@@ -338,7 +345,7 @@ def test_a_film_without_thumbnails_plays_all_the_same(page, house, thumbnails):
 
 
 def test_the_bearer_goes_to_the_api_and_never_to_the_edge(page, house):
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.5)
     assert {request.authorization for request in house.asked("/media/")} == {None}
     for path in ("/api/playback/sessions/s1/manifest", "/api/playback/license"):
@@ -349,7 +356,7 @@ def test_the_bearer_goes_to_the_api_and_never_to_the_edge(page, house):
     ("button", "decision", "said"), [("Allow", "allow", "signed in"), ("Refuse", "deny", "refused")]
 )
 def test_a_television_is_let_in_or_refused_by_whoever_signs_in(page, house, button, decision, said):
-    sign_in(page, address=f"/activate?code={DEVICE_CODE}")
+    enter(page, house, f"/activate?code={DEVICE_CODE}")
     # The address brings the code, and does nothing by itself.
     page.get_by_role("heading", name="Sign in a device").wait_for()
     assert page.get_by_label("The code on its screen").input_value() == DEVICE_CODE
@@ -364,8 +371,8 @@ def test_a_television_is_let_in_or_refused_by_whoever_signs_in(page, house, butt
     assert approval.body == {"user_code": DEVICE_CODE, "decision": decision}
 
 
-def test_a_code_that_no_device_shows_is_said(page):
-    sign_in(page, address="/activate")
+def test_a_code_that_no_device_shows_is_said(page, house):
+    enter(page, house, "/activate")
     page.get_by_label("The code on its screen").fill("BBBB-BBBB")
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("alert").get_by_text("No device waits with this code").wait_for()
@@ -375,7 +382,7 @@ def test_a_code_that_no_device_shows_is_said(page):
 def test_who_may_let_a_television_in_after_a_new_sign_in_is_led_there_and_back(page, house, reason):
     detail = "unusual use of this account: sign in again to show that it is you"
     house.refusals["POST /api/device/approve"] = {"status": 403, "reason": reason, "detail": detail}
-    sign_in(page, address="/activate")
+    enter(page, house, "/activate")
     page.get_by_label("The code on its screen").fill(DEVICE_CODE)
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Allow").click()
@@ -392,7 +399,7 @@ def test_who_may_let_a_television_in_after_a_new_sign_in_is_led_there_and_back(p
 @pytest.mark.parametrize("request_line", ["GET /api/device/request", "POST /api/device/approve"])
 def test_why_a_television_is_not_let_in_is_said_in_the_words_of_the_refusal(page, house, request_line):
     house.refusals[request_line] = {"status": 403, "detail": "the account is blocked for now: write to support"}
-    sign_in(page, address=f"/activate?code={DEVICE_CODE}")
+    enter(page, house, f"/activate?code={DEVICE_CODE}")
     page.get_by_role("button", name="Continue").click()
     if request_line.startswith("POST"):
         page.get_by_role("button", name="Allow").click()
@@ -402,7 +409,7 @@ def test_why_a_television_is_not_let_in_is_said_in_the_words_of_the_refusal(page
 
 def test_devices_are_shown_and_signed_out(page, house):
     house.stage, house.reasons = "notice", ["other-households"]
-    sign_in(page)
+    enter(page, house)
     page.get_by_role("link", name="Devices").click()
     page.get_by_role("heading", name="Television").wait_for()
     assert page.get_by_text("At home · DE").is_visible()
@@ -420,7 +427,7 @@ def test_devices_are_shown_and_signed_out(page, house):
 @pytest.mark.parametrize(("button", "path"), [("Sign out Laptop", "/laptop%2F1"), ("Sign out everywhere", "")])
 def test_a_sign_out_that_fails_is_said_and_leaves_everything_as_it_is(page, house, button, path):
     house.refusals[f"DELETE /api/account/devices{path}"] = {"status": 503, "title": "Try again"}
-    sign_in(page)
+    enter(page, house)
     page.get_by_role("link", name="Devices").click()
     page.get_by_role("button", name=button).click()
     page.get_by_role("alert").get_by_text("Something on our side went wrong. Try again.").wait_for()
@@ -432,7 +439,7 @@ def test_a_sign_out_that_fails_is_said_and_leaves_everything_as_it_is(page, hous
 
 
 def test_a_device_that_is_gone_already_is_not_missed(page, house):
-    sign_in(page)
+    enter(page, house)
     page.get_by_role("link", name="Devices").click()
     page.get_by_role("heading", name="Laptop").wait_for()
     house.refusals["DELETE /api/account/devices/laptop%2F1"] = {"status": 404, "title": "Not found"}
@@ -449,7 +456,7 @@ def sessions(house, *, method):
 
 def test_the_page_says_what_it_plays_and_is_the_same_device_at_every_visit(page, house):
     for _ in range(2):
-        sign_in(page, address=f"/?title={TITLE['title_id']}")
+        enter(page, house, f"/?title={TITLE['title_id']}")
         wait_for_position(page, 0.2)
         page.evaluate("sessionStorage.clear()")
     devices = [request.body["device"] for request in house.asked("/api/playback/sessions") if request.body]
@@ -461,7 +468,7 @@ def test_the_page_says_what_it_plays_and_is_the_same_device_at_every_visit(page,
 
 def test_a_session_is_kept_alive_and_ended_when_the_viewer_leaves(page, house):
     house.heartbeat_interval_s = 0.2
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_until(page, lambda: len(house.asked("/api/playback/sessions/s1/heartbeat")) >= 2)
     assert sessions(house, method="DELETE") == []
     page.goto("about:blank")
@@ -470,7 +477,7 @@ def test_a_session_is_kept_alive_and_ended_when_the_viewer_leaves(page, house):
 
 def test_a_session_that_another_screen_has_taken_over_stops(page, house):
     house.heartbeat_interval_s = 0.2
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     house.ended = True
     page.get_by_role("alertdialog").get_by_text("API 410").wait_for()
@@ -479,7 +486,7 @@ def test_a_session_that_another_screen_has_taken_over_stops(page, house):
 
 def test_a_session_that_is_revoked_while_it_plays_stops(page, house):
     house.heartbeat_interval_s = 0.2
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     house.revoked = True
     page.get_by_role("alertdialog").get_by_text("This screening was stopped").wait_for()
@@ -493,7 +500,7 @@ def licences(house):
 
 def test_a_licence_is_asked_for_again_in_time_with_all_its_keys(page, house):
     house.renews_in_s, house.licence_s = 1.5, 60
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     first = licences(house)
     wait_until(page, lambda: len(licences(house)) >= len(first) + 2)
@@ -503,7 +510,7 @@ def test_a_licence_is_asked_for_again_in_time_with_all_its_keys(page, house):
 
 def test_a_licence_that_is_not_renewed_stops_the_film(page, house):
     house.renews_in_s, house.licence_s = 1.5, 60
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     # The licence alone: heartbeats and segments know nothing of it.
     house.refusals["POST /api/playback/license"] = REVOKED
@@ -515,7 +522,7 @@ def test_a_licence_that_is_not_renewed_stops_the_film(page, house):
 @pytest.mark.parametrize("refusal", [{"status": 503, "title": "Try again"}, {"status": 403, "title": "Forbidden"}])
 def test_a_renewal_that_fails_is_tried_again_before_the_licence_ends(page, house, refusal):
     house.renews_in_s, house.licence_s = 1.5, 5
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     first = len(licences(house))
     house.refusals["POST /api/playback/license"] = refusal
@@ -528,7 +535,7 @@ def test_a_renewal_that_fails_is_tried_again_before_the_licence_ends(page, house
 @pytest.mark.parametrize(("renews_in_s", "said"), [(None, "This screening has ended"), (1.2, "The projector stopped")])
 def test_a_film_plays_no_longer_than_its_licence(page, house, renews_in_s, said):
     house.renews_in_s, house.licence_s = renews_in_s, 4
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     house.refusals["POST /api/playback/license"] = {"status": 503, "title": "Try again"}
     page.get_by_role("alertdialog").get_by_text(said).wait_for()
@@ -540,7 +547,7 @@ def test_who_is_refused_a_seat_is_told_who_sits(page, house):
         {"device": "<b>Kitchen</b>", "title_id": "t", "since": 1_795_000_000, "held_until": 1_795_000_075},
         {"device": None, "title_id": "t", "since": 1_795_000_000, "held_until": 1_795_000_075},
     ]
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     panel = page.get_by_role("alertdialog")
     panel.get_by_text("Your plan has 2 screens at the same time").wait_for()
     assert [line.split(", since ")[0] for line in panel.get_by_role("listitem").all_inner_texts()] == [
@@ -558,7 +565,7 @@ def test_what_was_begun_stands_above_the_films_and_goes_on_at_a_click(page, hous
         {"title_id": "gone", "position_s": 1.0, "duration_s": 8.0, "recorded_at_ms": 1},
     ]
     house.resume_position_s = 5.0
-    sign_in(page)
+    enter(page, house)
     row = page.get_by_role("list", name="Continue watching").get_by_role("listitem")
     row.get_by_text("3 s left").wait_for()
     assert row.count() == 1
@@ -571,7 +578,7 @@ def test_the_next_episode_stands_among_what_was_begun_and_begins_at_a_click(page
     house.titles = EPISODES
     seen = {"title_id": "the-gradient", "position_s": 7.9, "duration_s": 8.0, "recorded_at_ms": 1}
     house.begun = [seen | {"next_title_id": next_title_id} for next_title_id in ("the-dusk", "not-in-the-catalog")]
-    sign_in(page)
+    enter(page, house)
     page.get_by_role("article").get_by_text("Skies · S1 E1 · 2026 · 8 s").wait_for()
     row = page.get_by_role("list", name="Continue watching").get_by_role("listitem")
     row.get_by_text("S1 E2 · Next episode").wait_for()
@@ -592,7 +599,7 @@ NEXT = "S1 E2 · The <b>Dusk"
 def watching(page, house):
     """The first of two episodes, begun."""
     house.titles, house.next_title_id = EPISODES, "the-dusk"
-    sign_in(page, address="/?title=the-gradient")
+    enter(page, house, "/?title=the-gradient")
     wait_for_position(page, 0.2)
     return page
 
@@ -639,7 +646,7 @@ KIDS = {"profile_id": "kids", "name": "Kids", "max_age": 7}
 
 
 def test_an_account_without_profiles_is_asked_nothing(page, house):
-    sign_in(page)
+    enter(page, house)
     page.get_by_role("heading", name=TITLE["name"]).wait_for()
     assert page.locator("#watching").is_hidden()
     assert {seen.query for seen in house.asked("/api/catalog/titles")} == {""}
@@ -647,7 +654,7 @@ def test_an_account_without_profiles_is_asked_nothing(page, house):
 
 def test_who_watches_is_asked_first_and_gets_films_places_and_progress_of_their_own(page, house):
     house.profiles, house.progress_interval_s = [ADA, KIDS], 1
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     page.get_by_role("heading", name="Who watches?").wait_for()
     assert house.asked("/api/catalog") == house.asked("/api/playback") == []
     page.get_by_role("button", name="Kids Films up to 7").click()
@@ -665,7 +672,7 @@ def test_who_watches_is_asked_first_and_gets_films_places_and_progress_of_their_
 
 def test_another_profile_is_chosen_at_any_time_and_holds_until_the_sign_out(page, house):
     house.profiles = [ADA, KIDS]
-    sign_in(page)
+    enter(page, house)
     page.get_by_role("button", name="Kids").click()
     page.get_by_role("heading", name=TITLE["name"]).wait_for()
     page.reload()
@@ -695,7 +702,7 @@ def happenings(house):
 
 
 def test_the_page_says_how_the_film_started_and_at_which_bit_rate(page, house):
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     page.get_by_role("link", name="Marquee, all films").click()
     wait_until(page, lambda: happenings(house))
@@ -703,7 +710,7 @@ def test_the_page_says_how_the_film_started_and_at_which_bit_rate(page, house):
 
 
 def test_a_film_that_stands_still_for_want_of_segments_is_told_and_a_seek_is_not(page, house):
-    sign_in(page, address="/")
+    enter(page, house, "/")
     page.get_by_role("heading", name=TITLE["name"]).wait_for()
     # A request that is neither answered nor refused, until it is let go.
     page.route("**/seg_4.m4s", lambda _route: None)
@@ -721,7 +728,7 @@ def test_a_film_that_stands_still_for_want_of_segments_is_told_and_a_seek_is_not
 
 def test_why_a_film_stopped_is_told_without_the_request(page, house):
     house.heartbeat_interval_s = 0.2
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     house.ended = True
     wait_until(page, lambda: ("failed", "API 410") in happenings(house))
@@ -748,7 +755,7 @@ def asked_languages(house):
 @pytest.mark.parametrize(("tags", "language"), [(["fr-FR", "de-AT"], "de"), (["en-GB", "de"], "en"), (["ja"], "en")])
 def test_the_sound_is_that_of_the_browsers_language_and_nothing_is_read_unasked(page, house, tags, language):
     languages_are(page, *tags, "not_a_tag")
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     wait_for_position(page, 0.2)
     assert (heard(page), read(page)) == (language, [])
     assert asked_languages(house) == [{"audio": tags, "text": []}]
@@ -756,7 +763,7 @@ def test_the_sound_is_that_of_the_browsers_language_and_nothing_is_read_unasked(
 
 def test_what_is_chosen_is_heard_and_read_the_next_time_by_the_same_profile_alone(page, house):
     house.profiles = [ADA]
-    sign_in(page, address=f"/?title={TITLE['title_id']}")
+    enter(page, house, f"/?title={TITLE['title_id']}")
     page.get_by_role("button", name="<b>Ada</b>").click()
     wait_for_position(page, 0.2)
     page.evaluate(
