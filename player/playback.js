@@ -5,6 +5,7 @@ import { describe } from "./faults.js";
 import { Licence } from "./licence.js";
 import { Presence } from "./presence.js";
 import { COMPLETED, ProgressReporter } from "./progress.js";
+import { makeSteerable } from "./steering.js";
 import { Telemetry } from "./telemetry.js";
 
 const KEY_SYSTEM = "org.w3.clearkey";
@@ -66,6 +67,7 @@ export class Playback extends EventTarget {
     this.player = new shaka.Player();
     this.#attached = this.player.attach(video);
     new shaka.ui.Overlay(this.player, stage, video).configure(CONTROLS);
+    this.player.configure({ manifest: { dash: { manifestPreprocessorTXml: makeSteerable } } });
     this.#ahead = new LicenceAhead(api);
     this.player.getNetworkingEngine()?.registerRequestFilter(this.#authorize.bind(this));
     this.player.getNetworkingEngine()?.registerResponseFilter(this.#noteLicence.bind(this));

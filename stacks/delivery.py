@@ -291,7 +291,8 @@ class DeliveryStack(ContextStack):
 
         CloudFront adds its own headers by a cache policy, or by an origin request policy that would pass on the host's
         name as well. A cache policy with headers may not have a longest time of 0: it keeps what an answer allows to
-        be kept, for a second, and our answers allow nothing. What it keeps is told apart by the viewer's token.
+        be kept, for a second, and of ours the steering manifest alone allows any. What it keeps is told apart by the
+        viewer's token.
         """
         return cloudfront.CachePolicy(
             self,
@@ -312,7 +313,9 @@ class DeliveryStack(ContextStack):
             security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
                 content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
                     content_security_policy=content_security_policy(
-                        region=self.settings.primary_region, sign_in_domain=sign_in_domain
+                        region=self.settings.primary_region,
+                        sign_in_domain=sign_in_domain,
+                        pathways=self.settings.delivery.pathways,
                     ),
                     override=True,
                 ),

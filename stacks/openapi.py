@@ -30,9 +30,10 @@ _GATEWAY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _ABOUT = (
     "What viewers and studios reach over HTTP, both at the distribution's address. Operations need the ID token "
-    "of a signed-in user: of the viewers' pool, and below `/api/ingest` of the studios'. The two with which a "
-    "television gets tokens need none, and answer errors as RFC 6749 has them. Any other error of a function is a "
-    'problem document (RFC 9457); API Gateway answers 401 and 429 itself, as `{"message": …}`. What is larger than the '
+    "of a signed-in user: of the viewers' pool, and below `/api/ingest` of the studios'. The steering manifest "
+    "needs none, and neither do the two with which a television gets tokens, whose errors are as RFC 6749 has them. "
+    "Any other error of a function is a problem document (RFC 9457); API Gateway answers 401 and 429 itself, as "
+    '`{"message": …}`. What is larger than the '
     "edge or the gateway lets through is answered there, with 413 or 414, and with no document."
 )
 Model = tuple[type[BaseModel], JsonSchemaMode]
@@ -99,7 +100,7 @@ def _described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         described["requestBody"] = {"required": True, "content": content}
     if operation.challenge:
         described["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
-    if operation.is_oauth:
+    if operation.is_open:
         described["security"] = []
     return described
 
@@ -111,8 +112,8 @@ def _answers(operation: Operation, schemas: Schemas) -> Iterator[tuple[str, Any]
     elif operation.media:
         good["content"] = {kind: {} for kind in operation.media}
     yield str(int(operation.status)), good
-    # No token is asked for at a token endpoint, so none is missed there; what it refuses with 401 is the client.
-    for status in _GATEWAY[1:] if operation.is_oauth else _GATEWAY:
+    # Where no token is asked for, none is missed; what a token endpoint refuses with 401 is the client.
+    for status in _GATEWAY[1:] if operation.is_open else _GATEWAY:
         said = _content(schemas[GatewayMessage, "serialization"])
         if status is HTTPStatus.TOO_MANY_REQUESTS:
             # Whoever asks too much of all viewers is stopped by the gateway; a viewer's own limit is counted behind it.

@@ -28,8 +28,10 @@ from lambdas.playback.environment import (
     ProgressEnvironment,
     SessionEnvironment,
     SignOutEnvironment,
+    SteeringEnvironment,
 )
 from lambdas.playback.series import INDEX as EPISODES_INDEX
+from lambdas.playback.steering import PATH as STEERING_PATH
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.bus_subscription import subscribe
@@ -128,7 +130,9 @@ class PlaybackStack(ContextStack):
         self.api = ViewerApi(self, "Api", viewers=self.viewers, clients=[self.sign_in.client, self.television])
         self.api.route(apigateway.HttpMethod.GET, "/api/catalog/titles", list_titles)
         self._account_operation()
+        self._pathways = settings.delivery.pathways.model_dump_json()
         self._session_routes()
+        self._steering_route()
         self._license_route()
         vendor_licences(self, api=self.api, sessions=self._sessions, leases=self._leases, revocations=self.revocations)
         self._progress_routes()
@@ -229,6 +233,7 @@ class PlaybackStack(ContextStack):
                 lease_s=playback.lease_s,
                 heartbeat_s=playback.heartbeat_s,
                 revocations_table=self.revocations.table.table_name,
+                pathways=self._pathways,
             ),
             description="POST /api/playback/sessions",
             limit=self._limit,
@@ -275,6 +280,7 @@ class PlaybackStack(ContextStack):
                 playable_table=self._playable.table_name,
                 edge_secret_arn=self.edge_secret.secret_arn,
                 media_bucket=self._media.bucket_name,
+                pathways=self._pathways,
             ),
             description="GET /api/playback/sessions/{session_id}/manifest",
             limit=self._limit,
@@ -285,6 +291,29 @@ class PlaybackStack(ContextStack):
         grant_secret(self.edge_secret, manifest.execution_role)
         grant_objects(self._media, manifest.execution_role, Access.READ)
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/sessions/{session_id}/manifest", manifest)
+
+    def _steering_route(self) -> None:
+        """Always there: a player that was told of two pathways goes on asking after one of them was taken away."""
+        playback = self.settings.playback
+        function = ServiceFunction(
+            self,
+            "Steer",
+            handler="lambdas.playback.steering_handlers.steer",
+            environment=SteeringEnvironment(
+                pathways=self._pathways, steering_ttl_s=self.settings.delivery.steering_ttl_s
+            ),
+            description=f"GET {STEERING_PATH}",
+        )
+        self.api.open_route(
+            apigateway.HttpMethod.GET,
+            STEERING_PATH,
+            function,
+            # Who plays sends heartbeats twice as often.
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=playback.api_rate_per_s // 2, burst_limit=playback.api_burst // 2
+            ),
+            reason="Players ask it without a token; it tells everybody the same, and nothing that is not in manifests.",
+        )
 
     def _license_route(self) -> None:
         function = ServiceFunction(

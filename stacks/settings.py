@@ -7,6 +7,8 @@ and the setting says its price (us-east-1, list price, 2026-11).
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +22,7 @@ from lambdas.encoding.models import JobSize, SearchRules, SoundRules, VideoRecip
 from lambdas.encoding.off_peak import OffPeak
 from lambdas.ingestion.quality import QcThresholds
 from lambdas.playback.accounts import Plan, Plans
+from lambdas.playback.pathways import OWN, Pathway, Pathways
 from stacks.sound import PRODUCTION_SOUND, SANDBOX_SOUND
 
 PLANS = Plans(
@@ -250,6 +253,11 @@ class RateLimitSettings:
     profile: int = 50
 
 
+_PATHWAY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HOST = re.compile(r"https://[a-z0-9]+(?:[.-][a-z0-9]+)*(?::[0-9]{1,5})?/")
+_MOST_PATHWAYS = 8
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeliverySettings:
     """The edge."""
@@ -261,6 +269,42 @@ class DeliverySettings:
     """Where studios sign in, if not at Cognito's own endpoint."""
     sign_in_domain: str | None = None
     """Where viewers sign in, if not at the domain of their user pool: an address that ends with a slash."""
+    further_pathways: tuple[Pathway, ...] = ()
+    """What serves segments beside the distribution, whose rank is 0: an appliance, or a second CDN. Each has the same
+    paths below ``/media/``, the same edge code with the same keys, and lets pages of any origin read its answers."""
+    steering_ttl_s: int = 60
+    """How often players ask which pathway is the best: so long it takes until all have moved."""
+
+    def __post_init__(self) -> None:
+        """Hold the further pathways against what manifests and the page's policy can name.
+
+        Raises
+        ------
+        SettingsError
+            If an id, a rank or an address cannot be, or two pathways share one.
+        """
+        if len(self.further_pathways) > _MOST_PATHWAYS:
+            raise SettingsError(f"{len(self.further_pathways)} further_pathways: name {_MOST_PATHWAYS} at most")
+        for one in self.further_pathways:
+            if not _PATHWAY_ID.fullmatch(one.id):
+                raise SettingsError(f"pathway {one.id!r}: an id is 1 to 64 letters, digits, full stops, '-' or '_'")
+            if not _HOST.fullmatch(one.base_url):
+                raise SettingsError(
+                    f"pathway {one.id!r} has the base_url {one.base_url!r}: give that of its host, in lower case and "
+                    "with a slash at its end, such as https://cache.example/"
+                )
+        for name in ("id", "rank", "base_url"):
+            counted = Counter(getattr(one, name) for one in self.pathways.ranked)
+            if twice := [value for value, count in counted.items() if count > 1]:
+                raise SettingsError(
+                    f"two pathways have the {name} {twice[0]!r}: give each its own; the distribution's id is "
+                    f"{OWN.id!r}, and its rank {OWN.rank}"
+                )
+
+    @property
+    def pathways(self) -> Pathways:
+        """The distribution, and what serves beside it."""
+        return Pathways(further=self.further_pathways)
 
 
 @dataclass(frozen=True, kw_only=True)

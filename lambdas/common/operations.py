@@ -82,8 +82,10 @@ class Operation:
         The types of what is not JSON.
     refusals
         Every status of a problem document that it may answer; 500 and 503 are any operation's.
+    is_open
+        Whether it needs no token.
     is_oauth
-        Whether it speaks as RFC 6749 has it: it needs no token, the body is a form, and errors are `OAuthRefusal`.
+        Whether it speaks as RFC 6749 has it: the body is a form, and errors are `OAuthRefusal`.
     """
 
     method: Literal["DELETE", "GET", "POST", "PUT"]
@@ -99,4 +101,5 @@ class Operation:
     answer: type[BaseModel] | None = None
     media: tuple[str, ...] = ()
     refusals: tuple[HTTPStatus, ...] = READ
+    is_open: bool = False
     is_oauth: bool = False

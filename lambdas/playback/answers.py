@@ -24,6 +24,13 @@ class EdgeAccess(Record):
     base: str = Field(description="the path below which the title lies, token included")
 
 
+class PathwayAddress(Record):
+    """One of several ways to a session's segments."""
+
+    id: str = Field(description="as the manifests and the steering manifest call it")
+    base: str = Field(description="the address below which the title lies, token included")
+
+
 class AllowedTier(Record):
     """The best tier that a session may have, and why not a better one."""
 
@@ -46,6 +53,7 @@ class OpenedSession(Record):
     )
     thumbnails: str | None = Field(description="a WebVTT track of pictures for the seek bar")
     edge: EdgeAccess
+    pathways: tuple[PathwayAddress, ...] = Field(description="the best first")
     tier: AllowedTier
     resume_position_s: float
     progress_interval_s: int

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from lambdas.common.environment import Environment
 from lambdas.playback.accounts import Plans
+from lambdas.playback.pathways import Pathways
 
 
 class KeyServiceEnvironment(Environment):
@@ -47,7 +48,30 @@ class AccountEnvironment(Environment):
         return Plans.model_validate_json(self.plans)
 
 
-class SessionEnvironment(AccountEnvironment):
+class PathwaysEnvironment(Environment):
+    """Of functions that name the ways to the segments; `pathways` are `Pathways` as JSON."""
+
+    pathways: str
+
+    @field_validator("pathways")
+    @classmethod
+    def _pathways_are_pathways(cls, value: str) -> str:
+        Pathways.model_validate_json(value)
+        return value
+
+    @property
+    def all_pathways(self) -> Pathways:
+        """The pathways, parsed."""
+        return Pathways.model_validate_json(self.pathways)
+
+
+class SteeringEnvironment(PathwaysEnvironment):
+    """Of `steer`."""
+
+    steering_ttl_s: Annotated[int, Field(ge=5, le=3600)]
+
+
+class SessionEnvironment(AccountEnvironment, PathwaysEnvironment):
     """Of `create_session`."""
 
     sessions_table: str
@@ -84,7 +108,7 @@ class RunningEnvironment(Environment):
     revocations_table: str
 
 
-class ManifestEnvironment(RunningEnvironment):
+class ManifestEnvironment(RunningEnvironment, PathwaysEnvironment):
     """Of `get_manifest`."""
 
     playable_table: str

@@ -132,7 +132,13 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
             leases=environment.leases_table,
         )
         session = sessions.repeated(opened, request=request, held=held, viewer_id=viewer_id, now=now())
-    answer = sessions.answer(session=session, progress=found.progress, key=key, heartbeat_s=terms.heartbeat_s)
+    answer = sessions.answer(
+        session=session,
+        progress=found.progress,
+        key=key,
+        heartbeat_s=terms.heartbeat_s,
+        pathways=environment.all_pathways,
+    )
     return json_answer(answer, status=HTTPStatus.CREATED)
 
 
@@ -188,6 +194,7 @@ def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
         kind=kind,
         key=key,
         token=mint(session=session, key=store.edge_key(environment.edge_secret_arn)),
+        pathways=environment.all_pathways,
     )
     return {
         "statusCode": int(HTTPStatus.OK),

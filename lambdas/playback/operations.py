@@ -6,6 +6,7 @@ from functools import partial
 from http import HTTPStatus
 
 from lambdas.common.operations import READ, WRITTEN, Operation
+from lambdas.playback import steering
 from lambdas.playback.answers import BegunTitles, License, ListedDevices, ListedProfiles, OpenedSession, Reported
 from lambdas.playback.device_grant import (
     CodeForm,
@@ -78,6 +79,16 @@ OPERATIONS = (
         query=ManifestQuery,
         media=tuple(CONTENT_TYPES.values()),
         refusals=(*READ, *_OF_A_SESSION),
+    ),
+    _playback(
+        method="GET",
+        path=steering.PATH,
+        handler="lambdas.playback.steering_handlers.steer",
+        summary="Get the order in which to try the pathways (content steering of HLS and DASH)",
+        query=steering.SteeringQuery,
+        answer=steering.SteeringManifest,
+        refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+        is_open=True,
     ),
     _playback(
         method="POST",
@@ -174,6 +185,7 @@ OPERATIONS = (
         body=CodeForm,
         answer=CodeResponse,
         refusals=_TOKEN_ENDPOINT,
+        is_open=True,
         is_oauth=True,
     ),
     _devices(
@@ -184,6 +196,7 @@ OPERATIONS = (
         body=TokenForm,
         answer=TokenResponse,
         refusals=_TOKEN_ENDPOINT,
+        is_open=True,
         is_oauth=True,
     ),
     _devices(

@@ -14,8 +14,9 @@ from lambdas.common.errors import ExpiredError, FieldError, InvalidInputError, N
 from lambdas.common.media import Tier
 from lambdas.playback import capability, entitlement, leases, selection
 from lambdas.playback.accounts import Account, Plans
-from lambdas.playback.answers import AllowedTier, EdgeAccess, ManifestAddresses, OpenedSession
+from lambdas.playback.answers import AllowedTier, EdgeAccess, ManifestAddresses, OpenedSession, PathwayAddress
 from lambdas.playback.models import Device, EdgeKey, Playable, Progress, Session, SessionRequest, kid_of
+from lambdas.playback.pathways import Pathways
 from lambdas.playback.tokens import media_base, mint
 
 PROGRESS_INTERVAL_S = 30
@@ -186,7 +187,9 @@ def repeated(
     return session
 
 
-def answer(*, session: Session, progress: Progress | None, key: EdgeKey, heartbeat_s: int) -> OpenedSession:
+def answer(
+    *, session: Session, progress: Progress | None, key: EdgeKey, heartbeat_s: int, pathways: Pathways
+) -> OpenedSession:
     """Return everything that a player needs to start, in one answer."""
     token = mint(session=session, key=key)
     base = media_base(token)
@@ -203,6 +206,7 @@ def answer(*, session: Session, progress: Progress | None, key: EdgeKey, heartbe
         key_ids=tuple(kid_of(key_id) for key_id in session.key_ids.values()),
         thumbnails=f"{base}{session.thumbnails}" if session.thumbnails else None,
         edge=EdgeAccess(token=token, base=base),
+        pathways=tuple(PathwayAddress(id=one.id, base=one.media(token)) for one in pathways.ranked),
         tier=AllowedTier(allowed=session.tier, reasons=session.reasons),
         resume_position_s=progress.resume_position_s if progress else 0.0,
         progress_interval_s=PROGRESS_INTERVAL_S,

@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
+from lambdas.playback.pathways import Pathways
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.service_function import REPOSITORY
 
@@ -123,7 +124,7 @@ def _acknowledge_uploader(scope: Construct, bucket: s3.IBucket) -> None:
     )
 
 
-def content_security_policy(*, region: str, sign_in_domain: str) -> str:
+def content_security_policy(*, region: str, sign_in_domain: str, pathways: Pathways) -> str:
     """Return the policy that the page is written for.
 
     Parameters
@@ -132,9 +133,12 @@ def content_security_policy(*, region: str, sign_in_domain: str) -> str:
         That of the user pools.
     sign_in_domain
         The host that gives viewers their tokens.
+    pathways
+        From which the page may load segments.
     """
+    hosts = "".join(f" {one.base_url.removesuffix('/')}" for one in pathways.further)
     policy: str = _DEPLOYMENT["content_security_policy"]
-    return policy.format(region=region, sign_in_domain=sign_in_domain)
+    return policy.format(region=region, sign_in_domain=sign_in_domain, pathways=hosts)
 
 
 def only(files: Iterable[str]) -> list[str]:

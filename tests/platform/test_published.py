@@ -191,6 +191,16 @@ def test_every_object_of_the_manifest_is_served_to_the_holder_of_the_token(thief
         assert [thief.get(path).status for path in paths] == [200] * 4
 
 
+def test_there_is_one_way_to_the_segments_and_whoever_asks_is_told_so(thief, session, manifest):
+    assert session["pathways"] == [{"id": "cdn", "base": session["edge"]["base"]}]
+    assert manifest.find("ContentSteering", MPD) is None
+    answer = thief.get("/api/playback/steering?_DASH_pathway=%22cdn%22&_DASH_throughput=5000")
+    assert answer.status == 200
+    assert answer.headers["cache-control"] == "public, max-age=10"
+    assert answer.json == {"VERSION": 1, "TTL": 60, "PATHWAY-PRIORITY": ["cdn"]}
+    assert thief.get("/api/playback/steering?_DASH_throughput=fast").status == 422
+
+
 def test_hls_names_the_same_film(viewer, session, thief, published):
     answer = viewer.get(session["manifests"]["hls"])
     assert answer.headers["content-type"] == "application/vnd.apple.mpegurl"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.player.desk import Desk, draw, open_desk
 from tests.player.film import Film, package
-from tests.player.house import VENDOR, House, open_house
+from tests.player.house import VENDOR, Cache, CacheHandler, House, open_house, serve
 
 # A policy violation is an error of the page that no console message is needed for.
 WATCH_POLICY = """
@@ -25,6 +25,13 @@ def house(film) -> Iterator[House]:
     if not VENDOR.is_dir():
         pytest.skip("the player library is missing: npm ci")
     with open_house(film) as opened:
+        yield opened
+
+
+@pytest.fixture
+def cache(film) -> Iterator[Cache]:
+    """A second host of the film."""
+    with serve(Cache(film=film), CacheHandler) as opened:
         yield opened
 
 

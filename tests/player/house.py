@@ -17,8 +17,10 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 from lambdas.common.keys import VersionLayout
 from lambdas.playback.manifests import CONTENT_TYPES, personal
 from lambdas.playback.models import Languages, SessionRequest, kid_of
+from lambdas.playback.pathways import Pathway, Pathways
 from lambdas.playback.preference import preferred
 from lambdas.playback.progress import COMPLETED_SHARE
+from lambdas.playback.steering import steering_manifest
 from lambdas.playback.telemetry import TelemetryBatch
 from tests.player.film import DURATION_S, PUBLISHED, Film
 
@@ -114,6 +116,8 @@ class House:
     next_title_id: str | None = None
     """What may be watched after the film was seen to its end."""
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
+    pathways: Pathways = field(default_factory=Pathways)
+    steering_is_away: bool = False
     profiles: list[dict[str, Any]] = field(default_factory=list)
     devices: list[dict[str, Any]] = field(default_factory=lambda: [TELEVISION, LAPTOP])
     stage: str = "clear"
@@ -305,6 +309,9 @@ class HouseHandler(BaseHTTPRequestHandler):
 
     def _api(self, path: list[str], body: Any) -> None:  # noqa: C901, PLR0912 - a case a route
         house = self.house
+        if path == ["playback", "steering"]:
+            self._steer()
+            return
         if (self.headers["Authorization"] or "").split(".")[0] != f"Bearer {house.id_token}":
             self._json(401, {"message": "Unauthorized"})
             return
@@ -397,8 +404,15 @@ class HouseHandler(BaseHTTPRequestHandler):
         path = {"dash": VersionLayout.DASH, "hls": VersionLayout.HLS}[kind]
         text = (self.house.film.folder / path).read_text(encoding="utf-8")
         text = preferred(text, kind=kind, languages=self.house.languages)
-        text = personal(text=text, kind=kind, key=PUBLISHED.within(path), token=EDGE_TOKEN)
+        pathways = self.house.pathways
+        text = personal(text=text, kind=kind, key=PUBLISHED.within(path), token=EDGE_TOKEN, pathways=pathways)
         self._send(200, CONTENT_TYPES[kind], text.encode())
+
+    def _steer(self) -> None:
+        if self.house.steering_is_away:
+            self._json(503, {"title": "Try again"})
+        else:
+            self._json(200, steering_manifest(pathways=self.house.pathways, ttl_s=1).model_dump())
 
     def _jwk(self, kid: str) -> dict[str, str]:
         key = self.house.film.keys[base64.urlsafe_b64decode(kid + "==").hex()]
@@ -422,8 +436,47 @@ class HouseHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
         if ours:
+            hosts = "".join(f" {one.base_url.removesuffix('/')}" for one in self.house.pathways.further)
             policy = DEPLOYMENT["content_security_policy"]
-            policy = policy.format(region="eu-west-1", sign_in_domain="signin.example")
+            policy = policy.format(region="eu-west-1", sign_in_domain="signin.example", pathways=hosts)
             self.send_header("Content-Security-Policy", policy)
         self.end_headers()
         self.wfile.write(content)
+
+
+@dataclass
+class Cache(House):
+    """Another host that serves the segments."""
+
+    dark_from: str | None = None
+    """The name of the segment at whose first request it stops answering; none: it answers all of them."""
+    _is_dark: bool = False
+
+    def goes_dark(self, path: str) -> bool:
+        """Return whether a request is left without an answer."""
+        self._is_dark |= path.rpartition("/")[2] == self.dark_from
+        return self._is_dark
+
+    def ranked(self, rank: int) -> Pathway:
+        """Return it as a pathway."""
+        # By a host name of its own: Shaka tells hosts apart by that, and not by the port.
+        return Pathway(id="cache", base_url=self.url.replace("127.0.0.1", "localhost"), rank=rank)
+
+
+class CacheHandler(HouseHandler):
+    """The segments, for pages of any origin, and nothing else."""
+
+    house: Cache
+
+    def _answer(self, body: Any) -> None:
+        if self.house.goes_dark(self.path):
+            self.house.seen.append(Seen(path=self.path, authorization=None, body=None))
+            self.close_connection = True
+        elif self.path.startswith("/media/"):
+            super()._answer(body)
+        else:
+            self._json(404, {"message": self.path})
+
+    def end_headers(self) -> None:
+        self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()

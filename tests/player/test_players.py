@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 
 from lambdas.common.keys import VersionLayout
+from lambdas.playback.pathways import Pathways
 from tests.player.film import HEIGHT, WIDTH
 from tests.player.house import PASSWORD, REPOSITORY, TITLE, USERNAME
 
 pytest.importorskip("playwright", reason="needs requirements-sandbox.txt")
 
-from sandbox.browser import BROWSER_HELP, UnexpectedError, find_browser
+from sandbox import browser
+from sandbox.browser import BROWSER_FLAGS, BROWSER_HELP, UnexpectedError, find_browser
 from sandbox.players_check import PLAYERS, Played, PlayersCheckError, check_players
 
 SEEN = {
@@ -59,6 +61,19 @@ def test_an_encrypted_film_plays_in_every_player_across_segments(check, house, t
         assert (tmp_path / f"playing-{player}.png").read_bytes().startswith(b"\x89PNG")
     asked = {kid for request in house.asked("/api/playback/license") for kid in request.body["kids"]}
     assert len(asked) == len(house.film.keys)
+
+
+@pytest.mark.browser
+def test_every_player_plays_from_the_best_of_two_hosts_and_asks_for_their_order(check, house, cache, monkeypatch):
+    # The check's own page comes from no address, so that Chromium asks for leave before it loads from loopback.
+    leave = "--disable-features=LocalNetworkAccessChecks"
+    monkeypatch.setattr(browser, "BROWSER_FLAGS", (*BROWSER_FLAGS, leave))
+    house.pathways = Pathways(further=(cache.ranked(-1),))
+    assert check(seconds=3).keys() == PLAYERS.keys()
+    assert [seen.path for seen in house.asked("/media/")] == []
+    for manifest, kind in (("dash", "_DASH_pathway"), ("hls", "_HLS_pathway")):
+        assert any(seen.query == f"format={manifest}" for seen in house.asked("/api/playback/sessions/s1/manifest"))
+        assert any(f"{kind}=" in seen.query for seen in house.asked("/api/playback/steering"))
 
 
 @pytest.mark.browser

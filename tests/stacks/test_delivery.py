@@ -1,10 +1,15 @@
 import json
+import re
+from dataclasses import replace
 
 from pydantic.alias_generators import to_pascal
 
+from lambdas.playback.pathways import Pathway
 from lambdas.playback.signals import ORIGIN_HEADER
 from stacks.constructs.service_function import REPOSITORY
+from stacks.declared import Declared
 from stacks.delivery import VIEWER_HEADERS
+from stacks.synthesis import synthesise
 
 NOT_CACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 """AWS's managed policy CachingDisabled."""
@@ -114,15 +119,35 @@ def test_every_answer_carries_the_policy_that_the_page_is_written_for(declared):
         assert distribution(declared).text(behaviour["ResponseHeadersPolicyId"]) == f"<{policy.path}>"
     written = json.loads((REPOSITORY / "player" / "deployment.json").read_text())["content_security_policy"]
     headers = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
-    found = policy.text(headers["ContentSecurityPolicy"]["ContentSecurityPolicy"])
-    assert {"ContentSecurityPolicy": found, "Override": headers["ContentSecurityPolicy"]["Override"]} == {
+    assert {
+        "ContentSecurityPolicy": policy_text(declared),
+        "Override": headers["ContentSecurityPolicy"]["Override"],
+    } == {
         "ContentSecurityPolicy": written.format(
-            region=declared.settings.primary_region, sign_in_domain=sign_in_domain(declared)
+            region=declared.settings.primary_region, sign_in_domain=sign_in_domain(declared), pathways=""
         ),
         "Override": True,
     }
     assert headers["FrameOptions"]["FrameOption"] == "DENY"
     assert headers["StrictTransportSecurity"]["AccessControlMaxAgeSec"] >= 365 * 24 * 3600
+
+
+def test_a_further_pathway_is_told_to_who_names_it_and_the_page_may_load_from_it(sandbox, tmp_path):
+    further = Pathway(id="isp-1", base_url="https://cache.isp.example:8443/", rank=-1)
+    delivery = replace(sandbox.settings.delivery, further_pathways=(further,))
+    declared = Declared(synthesise(replace(sandbox.settings, delivery=delivery), tmp_path))
+    for name in ("CreateSession", "GetManifest", "Steer"):
+        variables = declared.at(f"playback/{name}")["Environment"]["Variables"]
+        assert json.loads(variables["PATHWAYS"]) == {"further": [further.model_dump()]}
+    [without], [with_one] = (re.findall(r"connect-src ([^;]*);", policy_text(each)) for each in (sandbox, declared))
+    assert with_one == f"{without} https://cache.isp.example:8443"
+
+
+def policy_text(declared):
+    """The page's content-security policy."""
+    policy = declared.only("AWS::CloudFront::ResponseHeadersPolicy")
+    headers = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    return policy.text(headers["ContentSecurityPolicy"]["ContentSecurityPolicy"])
 
 
 def sign_in_domain(declared):

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 ROUTES = {
@@ -6,6 +8,7 @@ ROUTES = {
     "DELETE /api/playback/sessions/{session_id}": "playback/EndSession",
     "POST /api/playback/sessions/{session_id}/heartbeat": "playback/Heartbeat",
     "GET /api/playback/sessions/{session_id}/manifest": "playback/GetManifest",
+    "GET /api/playback/steering": "playback/Steer",
     "POST /api/playback/license": "playback/License",
     "POST /api/playback/license/{system}": "playback/VendorLicense",
     "GET /api/playback/license/fairplay/certificate": "playback/FairPlayCertificate",
@@ -21,8 +24,8 @@ ROUTES = {
     "DELETE /api/account/devices/{device_id}": "playback/SignOutDevice",
     "DELETE /api/account/devices": "playback/SignOutEverywhere",
 }
-OPEN = {"POST /api/device/code", "POST /api/device/token"}
-"""Where a device without a token gets one."""
+OPEN = {"POST /api/device/code", "POST /api/device/token", "GET /api/playback/steering"}
+"""Where a device without a token gets one, and where players send none."""
 CONTENT_KEY = "<playback/ContentKeyWrapping.Arn>"
 
 
@@ -47,7 +50,7 @@ def test_every_route_reaches_its_function(declared):
     assert routes == {key: f"<{function}.Arn>" for key, function in ROUTES.items()}
 
 
-def test_no_route_answers_without_a_signed_in_viewer_but_those_of_devices_that_sign_in(declared):
+def test_no_route_answers_without_a_signed_in_viewer_but_where_there_can_be_no_token(declared):
     authorizer = declared.only("AWS::ApiGatewayV2::Authorizer", stack="playback")
     routes = {route["RouteKey"]: route for route in routes_of(declared, "Api")}
     assert {key for key, route in routes.items() if route["AuthorizationType"] == "NONE"} == OPEN
@@ -114,7 +117,7 @@ def test_a_refresh_token_is_good_once(declared):
         assert client["EnableTokenRevocation"] is True
 
 
-def test_open_routes_are_throttled_by_themselves_and_far_below_the_others(declared):
+def test_open_routes_are_throttled_by_themselves_and_below_the_others(declared):
     stage = only_stage(declared, "Api")
     assert stage["RouteSettings"].keys() == OPEN
     routes = {route["RouteKey"]: route for route in declared.of("AWS::ApiGatewayV2::Route", stack="playback")}
@@ -300,4 +303,19 @@ def test_only_the_function_that_ends_sessions_writes_at_the_edge(declared):
         "delivery/EndSessionsRole": {
             f"cloudfront-keyvaluestore:{action}" for action in ("DescribeKeyValueStore", "ListKeys", "UpdateKeys")
         }
+    }
+
+
+def test_who_steers_knows_the_pathways_and_reaches_nothing(declared):
+    function = declared.at("playback/Steer")
+    variables = function["Environment"]["Variables"]
+    assert json.loads(variables["PATHWAYS"]) == {"further": []}
+    assert variables["STEERING_TTL_S"] == "60"
+    for other in ("CreateSession", "GetManifest"):
+        assert declared.at(f"playback/{other}")["Environment"]["Variables"]["PATHWAYS"] == variables["PATHWAYS"]
+    actions = {
+        action for statement in declared.granted(declared.at("playback/SteerRole")) for action in statement.actions
+    }
+    assert not {
+        action for action in actions if action.startswith(("dynamodb:", "s3:", "secretsmanager:", "kms:Decrypt"))
     }

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from lambdas.common.ladder import Codec, DynamicRange
+from lambdas.playback.pathways import Pathway
 from models.idle_cost import idle_cost, total
 from stacks import settings
 from stacks.settings import OPT_INS, SettingsError, profile, with_ssh_keys
@@ -118,3 +119,41 @@ def test_a_ladder_whose_hdr10_has_no_rung_in_sdr_is_refused():
     without = tuple(rung for rung in encoding.ladder if rung.rung != "av1-1440p")
     with pytest.raises(SettingsError, match="av1-1440p-hdr10 in HDR10, and no SDR rung in av1 of 1440 lines"):
         replace(encoding, ladder=without)
+
+
+def further(**change):
+    return Pathway(**{"id": "isp-1", "base_url": "https://cache.isp.example/", "rank": -1} | change)
+
+
+def test_pathways_beside_the_distribution_are_data_and_there_are_none_by_default():
+    delivery = profile("sandbox").delivery
+    assert [one.id for one in delivery.pathways.ranked] == ["cdn"]
+    second = further(id="cdn.2_b", base_url="https://2.cdn.example:8443/", rank=1)
+    named = replace(delivery, further_pathways=(second, further()))
+    assert [one.id for one in named.pathways.ranked] == ["isp-1", "cdn", "cdn.2_b"]
+
+
+@pytest.mark.parametrize(
+    ("pathways", "complaint"),
+    [
+        ((further(id=""),), "pathway '': an id is 1 to 64 letters"),
+        ((further(id='a"b'),), "an id is 1 to 64 letters"),
+        ((further(id="a,b"),), "an id is 1 to 64 letters"),
+        (
+            (further(base_url="http://cache.isp.example/"),),
+            "'isp-1' has the base_url 'http://cache.isp.example/': give",
+        ),
+        ((further(base_url="https://cache.isp.example"),), "with a slash at its end"),
+        ((further(base_url="https://cache.isp.example/below/"),), "give that of its host"),
+        ((further(base_url="https://user@cache.isp.example/"),), "give that of its host"),
+        ((further(base_url="https://*.isp.example/"),), "give that of its host"),
+        ((further(base_url="https://a.example; script-src */"),), "give that of its host"),
+        ((further(id="cdn"),), "two pathways have the id 'cdn': give each its own"),
+        ((further(rank=0),), "two pathways have the rank 0: .* the distribution's id is 'cdn', and its rank 0"),
+        ((further(), further(id="b", rank=1)), "two pathways have the base_url 'https://cache.isp.example/'"),
+        (tuple(further(id=f"p{n}") for n in range(9)), "9 further_pathways: name 8 at most"),
+    ],
+)
+def test_a_pathway_that_cannot_be_named_is_refused_with_the_remedy(pathways, complaint):
+    with pytest.raises(SettingsError, match=complaint):
+        replace(profile("sandbox").delivery, further_pathways=pathways)

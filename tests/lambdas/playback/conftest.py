@@ -17,6 +17,7 @@ from lambdas.common.media import Manifests, Rendition, SeriesPlace, Tier
 from lambdas.playback import handlers, publishing_handlers, revocation_store, sessions, store
 from lambdas.playback.accounts import Plan, Plans
 from lambdas.playback.models import EdgeKey, Playable, Session
+from lambdas.playback.pathways import Pathway, Pathways
 from lambdas.playback.series import INDEX, episode_key, series_key
 
 TABLES = {
@@ -39,6 +40,8 @@ PLANS = Plans(
     default_plan="premium",
     default_territory="US",
 )
+ONE_WAY = Pathways()
+TWO_WAYS = Pathways(further=(Pathway(id="isp-1", base_url="https://cache.isp.example/", rank=-1),))
 DASH = """<?xml version="1.0"?>
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><BaseURL>a/</BaseURL>
 <AdaptationSet id="0" contentType="video" width="1920" height="1080">
@@ -119,6 +122,7 @@ def cloud():
         patch.setenv("LEASE_S", "75")
         patch.setenv("HEARTBEAT_S", "30")
         patch.setenv("PLANS", PLANS.model_dump_json())
+        patch.setenv("PATHWAYS", ONE_WAY.model_dump_json())
         yield SimpleNamespace(wrapping_key_id=key_id)
     client.cache_clear()
 

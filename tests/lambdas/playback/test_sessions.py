@@ -7,6 +7,7 @@ from lambdas.common.media import Tier
 from lambdas.playback import sessions
 from lambdas.playback.accounts import Account
 from lambdas.playback.models import Device, LicenseRequest, Progress, SessionRequest
+from tests.lambdas.playback.conftest import ONE_WAY, TWO_WAYS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,8 +38,9 @@ def session(create):
 def answer(edge_key):
     """Answer a request for a session."""
 
-    def answer(session, progress=None):
-        return sessions.answer(session=session, progress=progress, key=edge_key, heartbeat_s=10).model_dump(mode="json")
+    def answer(session, progress=None, pathways=ONE_WAY):
+        answered = sessions.answer(session=session, progress=progress, key=edge_key, heartbeat_s=10, pathways=pathways)
+        return answered.model_dump(mode="json")
 
     return answer
 
@@ -98,6 +100,16 @@ def test_the_answer_is_all_that_a_player_needs(session, answer):
     assert told["progress_interval_s"] == 30
     assert (told["heartbeat_url"], told["heartbeat_interval_s"]) == (f"{url}/heartbeat", 10)
     assert told["tier"] == {"allowed": "HD", "reasons": []}
+    assert told["pathways"] == [{"id": "cdn", "base": told["edge"]["base"]}]
+
+
+def test_every_way_to_the_segments_is_told_the_best_first(session, answer):
+    told = answer(session, pathways=TWO_WAYS)
+
+    assert told["pathways"] == [
+        {"id": "isp-1", "base": f"https://cache.isp.example{told['edge']['base']}"},
+        {"id": "cdn", "base": told["edge"]["base"]},
+    ]
 
 
 def test_a_version_without_thumbnails_has_none_in_the_answer(create, playable, answer):
