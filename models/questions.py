@@ -157,6 +157,11 @@ class Entry:
         return _ANY_MARKER.sub("", self.parts[name]).strip()
 
 
+FILLED = (
+    *(section.page for section in SECTIONS),
+    *(DOCS / name for name in ("models.md", "models-operations.md", "playback.md")),
+)
+"""The pages with markers."""
 PARTS = ("Decision", "Trade-off", "Follow-up", "Where")
 """What every entry has, in this order; ``Figures`` comes before the last where there is something to compute."""
 _HEADING = re.compile(r"^## (\d+)\. (.+?) \{ #q(\d+) \}\n", re.MULTILINE)
@@ -361,7 +366,7 @@ def _code(names: Sequence[str]) -> list[str]:
 def main() -> None:
     """Fill the markers of every page, the models' own among them, and write the trace."""
     rows = index()
-    for page in (*(section.page for section in SECTIONS if section.page.exists()), DOCS / "models.md"):
+    for page in FILLED:
         page.write_text(filled(page.read_text(encoding="utf-8"), rows=rows), encoding="utf-8")
     TRACE.write_text(trace(rows), encoding="utf-8")
 
