@@ -214,7 +214,8 @@ def false_positive_rate(rows: Sequence[Row], stage: Stage) -> float:
 
 def figures() -> dict[str, Figure]:
     """Return how many of each kind got as far as each stage that a viewer notices; it takes some seconds."""
-    rows, results = simulate(accounts=ACCOUNTS), {}
+    rows = simulate(accounts=ACCOUNTS)
+    results: dict[str, Figure] = {}
     for stage in SHOWN:
         results |= {
             f"{row.kind.name.replace(',', '').replace(' ', '_').lower()}_{stage.value}_share": Figure(

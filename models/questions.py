@@ -9,8 +9,8 @@ The pages under ``docs/questions`` are written by hand but for what stands betwe
 
 A figure's marker names the model, the figure, and how the value is formatted, by Python's format specification. Run
 as ``python -m models.questions``, which ``make docs`` does: it fills both kinds from the models and from
-``index.yaml``, and writes ``docs/generated/trace.md``. It needs neither the templates nor an account; that the
-constructs of the index are in the templates is a test's to say.
+``index.yaml``, and writes ``docs/generated/trace.md``. Two models synthesise the templates for it; that the constructs
+of the index are in them is a test's to say.
 """
 
 from __future__ import annotations
