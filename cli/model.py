@@ -10,13 +10,11 @@ import typer
 from rich.table import Table
 
 from cli.common import console
-from lambdas.playback.enforcement import Stage
-from models.account_sharing import DAYS, SEED, false_positive_rate, simulate
+from models.account_sharing import ACCOUNTS, DAYS, SEED, SHOWN, false_positive_rate, simulate
 
 app = typer.Typer(help="Compute the figures that the documents quote.", no_args_is_help=True)
 Picture = Annotated[Path | None, typer.Option(help="Draw it into this SVG file as well.", dir_okay=False)]
 """What every model has: ``--picture FILE``."""
-_SHOWN = (Stage.NOTICE, Stage.CHALLENGE, Stage.BLOCK)
 
 
 @app.callback()
@@ -26,17 +24,17 @@ def _models() -> None:
 
 @app.command("account-sharing")
 def account_sharing(
-    accounts: Annotated[int, typer.Option(min=1, help="How many accounts of each kind of people.")] = 200,
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts of each kind of people.")] = ACCOUNTS,
     seed: Annotated[int, typer.Option(help="What the people's behaviour is drawn from.")] = SEED,
 ) -> None:
     """Say whom the account security finds, rightly and wrongly, in a simulated population."""
     rows = simulate(accounts=accounts, seed=seed)
-    table = Table("people", "what they do", "shared", *(stage.value for stage in _SHOWN))
+    table = Table("people", "what they do", "shared", *(stage.value for stage in SHOWN))
     table.title = f"{accounts} accounts of each kind, {DAYS} days: share that got as far, or farther"
     for row in rows:
-        shares = (f"{row.share(stage):.1%}" for stage in _SHOWN)
+        shares = (f"{row.share(stage):.1%}" for stage in SHOWN)
         table.add_row(row.kind.name, row.kind.what, "yes" if row.kind.shares else "no", *shares)
-    found = (f"{false_positive_rate(rows, stage):.1%}" for stage in _SHOWN)
+    found = (f"{false_positive_rate(rows, stage):.1%}" for stage in SHOWN)
     table.add_section()
     table.add_row("false positives", "of all that do not share", "", *found)
     console.print(table)

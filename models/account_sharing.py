@@ -15,12 +15,17 @@ from dataclasses import dataclass
 from lambdas.playback.account_security import AccountSecurity, admit
 from lambdas.playback.enforcement import DAY_S, STAGES, Stage
 from lambdas.playback.signals import Place, Signals
+from models.figures import Figure
 
+ACCOUNTS = 40
+"""Of each kind, that the documents' figures are of; a quarter of a second of processor each."""
 DAYS = 180
 SEED = 20_261_123
 _START = 20_000
 """The first day, counted from the epoch: any will do."""
 _HOME = Place(latitude=48.1, longitude=11.6)
+SHOWN = (Stage.NOTICE, Stage.CHALLENGE, Stage.BLOCK)
+"""The stages that a viewer notices."""
 _CITIES: Mapping[str, tuple[Place, ...]] = {
     "DE": (_HOME, Place(latitude=52.5, longitude=13.4), Place(latitude=53.6, longitude=10.0)),
     "US": (Place(latitude=40.7, longitude=-74.0), Place(latitude=37.8, longitude=-122.4)),
@@ -205,6 +210,23 @@ def false_positive_rate(rows: Sequence[Row], stage: Stage) -> float:
     """Return the share of honest accounts that reached `stage`, each kind of people as many."""
     honest = [row for row in rows if not row.kind.shares]
     return sum(row.share(stage) for row in honest) / len(honest)
+
+
+def figures() -> dict[str, Figure]:
+    """Return how many of each kind got as far as each stage that a viewer notices; it takes some seconds."""
+    rows = simulate(accounts=ACCOUNTS)
+    results: dict[str, Figure] = {}
+    for stage in SHOWN:
+        results |= {
+            f"{row.kind.name.replace(',', '').replace(' ', '_').lower()}_{stage.value}_share": Figure(
+                row.share(stage), "share", f"{row.kind.name}: {stage.value}, or farther"
+            )
+            for row in rows
+        }
+        results[f"false_positive_{stage.value}_share"] = Figure(
+            false_positive_rate(rows, stage), "share", f"of who does not share, each kind as many: {stage.value}"
+        )
+    return results
 
 
 def _worst(kind: Kind, draw: random.Random) -> Stage:

@@ -479,14 +479,23 @@ def figures_of(declared: Declared, *, years: int = 2000) -> dict[str, Figure]:
     }
     for journey in offered(declared):
         share, key = promised(declared, journey), journey.name.replace(" ", "_")
-        results[f"{key}_share"] = Figure(share, "share", f"promised: {journey.what}")
-        results[f"{key}_minutes"] = Figure(minutes_a_year(share), "minutes a year", "that this leaves out")
+        simulated = lived(parts_of(dependencies(declared, journey)), years=years)
+        results |= {
+            f"{key}_share": Figure(share, "share", f"promised: {journey.what}"),
+            f"{key}_minutes": Figure(minutes_a_year(share), "minutes a year", "that this leaves out"),
+            f"{key}_simulated_mean_minutes": Figure(
+                simulated.mean, "minutes a year", "lost in simulated years, outages of the region included"
+            ),
+            f"{key}_simulated_p95_minutes": Figure(simulated.percentile(0.95), "minutes a year", "of 95 of 100 years"),
+            f"{key}_simulated_on_target_share": Figure(
+                simulated.within(minutes_a_year(TARGET)), "share", "of simulated years that meet 99.99 %"
+            ),
+        }
     play = next(journey for journey in JOURNEYS if journey.name == "play")
     found = dependencies(declared, play)
     regional = series(one.share for one in found if one.region != "global")
     edge = series(one.share for one in found if one.region == "global")
     apart = switched(regional, outage_minutes=Part(name="", share=1).outage_minutes, switch_minutes=SWITCH_MINUTES)
-    simulated = lived(parts_of(found), years=years)
     return results | {
         "play_regional_share": Figure(regional, "share", "of playing, what is in one region"),
         "play_two_regions_share": Figure(
@@ -494,13 +503,6 @@ def figures_of(declared: Declared, *, years: int = 2000) -> dict[str, Figure]:
         ),
         "play_two_regions_minutes": Figure(minutes_a_year(edge * apart), "minutes a year", "that this leaves out"),
         "play_two_regions_api_share": Figure(apart, "share", "the same, without the edge's own agreement"),
-        "play_simulated_mean_minutes": Figure(
-            simulated.mean, "minutes a year", "lost in simulated years, outages of the region included"
-        ),
-        "play_simulated_p95_minutes": Figure(simulated.percentile(0.95), "minutes a year", "of 95 of 100 years"),
-        "play_simulated_on_target_share": Figure(
-            simulated.within(minutes_a_year(TARGET)), "share", "of simulated years that meet 99.99 %"
-        ),
         **{
             f"{key}_{what}_minutes": Figure(minutes, "minutes", f"{word}: {recovery.failure}")
             for key, recovery in zip(_RECOVERY_KEYS, recoveries(declared), strict=True)

@@ -311,6 +311,10 @@ def picture(inputs: Inputs | None = None) -> str:
     )
 
 
+STATED_APPLIANCES = 10_000
+"""Q13, Q65, the summary."""
+APPLIANCE_WORKS = 0.999
+"""The share of the time that an appliance does. Assumption."""
 STATED_PB_A_MONTH = 270.0
 """Q64, Q80 and the summary: it does not fit 1 billion hours a day."""
 
@@ -365,6 +369,9 @@ def figures(inputs: Inputs | None = None) -> Mapping[str, Figure]:
         "site_appliances_at_hours": Figure(at_hours.appliances, "appliances", "a site, if the viewing hours are right"),
         "site_streams_per_appliance": Figure(
             site.appliance_gbps * _MBPS_A_GBPS / site.mean_mbps, "streams", "that an appliance sends (Q13)"
+        ),
+        "stated_appliances_away": Figure(
+            STATED_APPLIANCES * (1 - APPLIANCE_WORKS), "appliances", "away at any moment, of 10,000 that work 99.9 %"
         ),
         "isp_sites": Figure(sites(audience, site), "sites", "that hold all subscribers"),
         "world_appliances": Figure(appliances(audience, site), "appliances", "in all, N+1"),

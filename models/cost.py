@@ -5,9 +5,9 @@ lifecycles and replicas, compute environments, tags, the budget. How much it is 
 the source document's figures and say so; prices are in `models.prices`, `models.use_prices`, `models.idle_cost` and
 ``lambdas/encoding/prices.json``. List prices, no free tier, no contract: a bill of this size is negotiated.
 
-Not counted: appliances and what they are connected by, people, support, tax, vendors of DRM; logs of the gateway, the
-web ACL and the edge; telemetry; Valkey's requests; requests to S3 (few:
-objects are segments that caches keep), alarms' messages, what operators and studios ask of their APIs.
+Not counted: appliances and what they are connected by, people, support, tax, vendors of DRM; telemetry; Valkey's
+requests; requests to S3 (few: objects are segments that caches keep; but S3's own logs of them, too), logs of the farm
+and of workflows, alarms' messages, what operators and studios ask of their APIs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from models.bandwidth import STATED_PB_A_MONTH
 from models.farm import Demand, host_usd_an_hour, vcpus_needed
 from models.figures import Figure
 from models.idle_cost import PRICES as IDLE_PRICES
@@ -35,12 +36,17 @@ if TYPE_CHECKING:
 
 DAYS_A_MONTH = 30
 _SECONDS_AN_HOUR = 3600
+_SECONDS_A_MONTH = DAYS_A_MONTH * 24 * _SECONDS_AN_HOUR
 _MIB_A_GB = 1024
 _KBITS_A_GB = 8_000_000
+_BYTES_A_GB = 1e9
 _IDLE = "while idle: "
 _FARM_SPOT, _FARM_ON_DEMAND = "farm vCPU-hour, spot", "farm vCPU-hour, on demand"
 _DAYS_A_YEAR = 365
 _VIEWERS, _VIEWERS_API = "playback/Viewers", "playback/Api/HttpApi"
+_EDGE_LOGS = "storage/AccessLogs"
+_ACL_LOG_BYTES_FREE = 500.0
+"""Of a request's line in the web ACL's log, what its price has in it: 500 MB a million."""
 _SHORT_WORKFLOW = 60.0
 """Transitions of an execution of ingestion or of a restore. Assumption."""
 _CLASSES = {
@@ -91,7 +97,15 @@ class Workload:
     call_s: float = 0.05
     """That a function works for a call. Assumption; nobody has measured it on AWS."""
     log_bytes_a_call: float = 1000.0
-    """Assumption."""
+    """Of a function. Assumption."""
+    gateway_log_bytes: float = 250.0
+    """Of a request, in the log of the viewers' API: the seven fields that its stage declares. Assumption."""
+    acl_log_bytes: float = 1500.0
+    """Of a request, in the log of the web ACL: all of its headers are there. Assumption."""
+    edge_log_bytes: float = 100.0
+    """Of a request, in CloudFront's log, which comes compressed. Assumption."""
+    log_compression: float = 0.15
+    """Of a log in CloudWatch, what is left of it to store. Assumption."""
     trace_share: float = 0.05
     """Of calls, those that are traced: X-Ray's default of one in twenty beyond the first a second."""
     transitions_a_title: float = 3000.0
@@ -349,6 +363,8 @@ def figures_of(declared: Declared, workload: Workload) -> dict[str, Figure]:
     spent, held = total(lines), budget(declared, lines)
     unwatched = replace(workload, viewing_hours=0, subscribers=0)
     unencoded = replace(workload, demand=replace(workload.demand, titles_a_day=0))
+    calls = fsum(line.use.quantity for line in lines if line.use.price == "HTTP API request")
+    calls_a_second = calls / _SECONDS_A_MONTH
     watched = spent - total(bill(declared, unwatched))
     encoded = spent - total(bill(declared, unencoded))
     results = {
@@ -363,11 +379,31 @@ def figures_of(declared: Declared, workload: Workload) -> dict[str, Figure]:
             watched / workload.viewing_hours * 1000, "USD", "what 1,000 hours of viewing add to the bill"
         ),
         "title_usd": Figure(encoded / workload.titles, "USD", "what a title adds: ingestion, encoding, replication"),
-        "calls_a_second": Figure(
-            fsum(line.use.quantity for line in lines if line.use.price == "HTTP API request")
-            / (DAYS_A_MONTH * 24 * _SECONDS_AN_HOUR),
-            "requests a second",
-            "of the API, on average",
+        "calls_a_second": Figure(calls_a_second, "requests a second", "of the API, on average"),
+        "times_the_throttle": Figure(
+            calls_a_second / declared.settings.playback.api_rate_per_s, "times", "what the API's throttle admits"
+        ),
+        "calls_a_viewing_hour": Figure(
+            calls_a_second * _SECONDS_A_MONTH / workload.viewing_hours, "requests", "of the API, an hour of viewing"
+        ),
+        "pulses_a_viewing_hour": Figure(
+            _SECONDS_AN_HOUR / declared.settings.playback.heartbeat_s + _SECONDS_AN_HOUR / workload.progress_s,
+            "requests",
+            "of these, heartbeats and words of progress",
+        ),
+        "raw_pb": Figure(workload.raw_pb, "PB", "of sources, stored"),
+        "media_pb": Figure(workload.media_pb, "PB", "of packages, stored"),
+        "times_the_stated_volume": Figure(
+            workload.viewed_gb / GB_A_PB / STATED_PB_A_MONTH, "times", "the 270 PB a month that the document states"
+        ),
+        "logs_usd": Figure(fsum(line.usd for line in lines if _is_log(line.use)), "USD a month", "of all logs"),
+        "acl_log_gb_a_second": Figure(
+            fsum(line.use.quantity for line in lines if line.use.price == "web ACL request")
+            * workload.acl_log_bytes
+            / _BYTES_A_GB
+            / _SECONDS_A_MONTH,
+            "GB a second",
+            "that the web ACL logs, on average",
         ),
     }
     for context, usd in by_context(lines).items():
@@ -377,6 +413,11 @@ def figures_of(declared: Declared, workload: Workload) -> dict[str, Figure]:
         change = total(bill(declared, remedy.workload, remedy.terms)) - spent
         results[f"if_{key}_usd"] = Figure(change, "USD a month", f"more or less, if: {remedy.what}")
     return results
+
+
+def _is_log(use: Use) -> bool:
+    """Whether it is of a log: in CloudWatch, or CloudFront's in S3."""
+    return use.price.startswith("log ") or (use.price, use.context) == ("S3 Standard", "delivery")
 
 
 def _rate(name: str, settings: Settings, terms: Terms) -> Rate:
@@ -424,14 +465,14 @@ def _of(
     match resource.kind:
         case "AWS::Lambda::Function":
             yield from _function(resource, context, workload, settings)
-        case "AWS::ApiGatewayV2::Api" if resource.path == _VIEWERS_API:
-            yield "HTTP API request", _viewers_calls(workload, settings)
-        case "AWS::CloudFront::Distribution":
-            yield "CloudFront", workload.viewed_gb * (1 - workload.appliance_share)
-            yield "CloudFront request", _edge_requests(workload) + _viewers_calls(workload, settings)
-            yield "edge function run", _edge_requests(workload)
-        case "AWS::WAFv2::WebACL":
-            yield "web ACL request", _edge_requests(workload) + _viewers_calls(workload, settings)
+        case (
+            "AWS::ApiGatewayV2::Api"
+            | "AWS::ApiGatewayV2::Stage"
+            | "AWS::CloudFront::Distribution"
+            | "AWS::WAFv2::WebACL"
+            | "AWS::WAFv2::LoggingConfiguration"
+        ):
+            yield from _asked(resource, workload, settings)
         case "AWS::Cognito::UserPool" if resource.path == _VIEWERS:
             yield f"monthly user, {resource.properties.get('UserPoolTier', 'ESSENTIALS').title()}", workload.subscribers
         case "AWS::Batch::ComputeEnvironment":
@@ -445,6 +486,34 @@ def _of(
         case "AWS::StepFunctions::StateMachine":
             each = workload.transitions_a_title if context == "encoding" else _SHORT_WORKFLOW
             yield "state transition", workload.titles * each
+
+
+def _asked(resource: Resource, workload: Workload, settings: Settings) -> Iterator[tuple[str, float]]:
+    """Yield what stands before the functions bills by the request, its logs included."""
+    calls, segments = _viewers_calls(workload, settings), _edge_requests(workload)
+    match resource.kind:
+        case "AWS::ApiGatewayV2::Api" if resource.path == _VIEWERS_API:
+            yield "HTTP API request", calls
+        case "AWS::ApiGatewayV2::Stage" if resource.text(resource["ApiId"]) == f"<{_VIEWERS_API}>":
+            if "AccessLogSettings" in resource.properties:
+                yield from _logged(resource, workload, lines=calls, line_bytes=workload.gateway_log_bytes)
+        case "AWS::CloudFront::Distribution":
+            yield "CloudFront", workload.viewed_gb * (1 - workload.appliance_share)
+            yield "CloudFront request", segments + calls
+            yield "edge function run", segments
+            if "Logging" in resource["DistributionConfig"]:
+                months = _days_kept(resource.declared.at(_EDGE_LOGS)) / DAYS_A_MONTH
+                yield "S3 Standard", (segments + calls) * workload.edge_log_bytes / _BYTES_A_GB * months
+        case "AWS::WAFv2::WebACL":
+            yield "web ACL request", segments + calls
+        case "AWS::WAFv2::LoggingConfiguration":
+            yield from _logged(
+                resource,
+                workload,
+                lines=segments + calls,
+                line_bytes=workload.acl_log_bytes,
+                free_bytes=_ACL_LOG_BYTES_FREE,
+            )
 
 
 def _function(resource: Resource, context: str, workload: Workload, settings: Settings) -> Iterator[tuple[str, float]]:
@@ -463,7 +532,7 @@ def _function(resource: Resource, context: str, workload: Workload, settings: Se
     yield "DynamoDB read", calls.count * calls.reads
     yield "DynamoDB write", calls.count * calls.writes
     yield "KMS request", calls.count * calls.kms
-    yield "log GB", calls.count * workload.log_bytes_a_call / 1e9
+    yield from _logged(resource, workload, lines=calls.count, line_bytes=workload.log_bytes_a_call)
     yield "trace", calls.count * workload.trace_share
     if resource.path == "ingestion/CollectLabels" and settings.ingestion.rekognition:
         yield "label minute", workload.titles * workload.label_minutes_a_title
@@ -491,6 +560,32 @@ def _viewers_calls(workload: Workload, settings: Settings) -> float:
 def _edge_requests(workload: Workload) -> float:
     """Return the segments that CloudFront serves: one of picture and one of sound at a time."""
     return 2 * workload.viewing_hours * _SECONDS_AN_HOUR / workload.segment_s * (1 - workload.appliance_share)
+
+
+def _logged(
+    resource: Resource, workload: Workload, *, lines: float, line_bytes: float, free_bytes: float = 0.0
+) -> Iterator[tuple[str, float]]:
+    """Yield what a log in CloudWatch costs: what comes in, and what is kept of it for as long as its stack keeps logs.
+
+    Parameters
+    ----------
+    free_bytes
+        Of each line, what comes in without a charge.
+    """
+    groups = resource.declared.of("AWS::Logs::LogGroup", stack=resource.stack)
+    months = max(group["RetentionInDays"] for group in groups) / DAYS_A_MONTH
+    yield "log GB", lines * max(0.0, line_bytes - free_bytes) / _BYTES_A_GB
+    yield "log GB-month", lines * line_bytes / _BYTES_A_GB * workload.log_compression * months
+
+
+def _days_kept(bucket: Resource) -> float:
+    """Return after how many days an object of a bucket is gone, its last version included."""
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    expires = min(rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule)
+    kept = (
+        rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules if "NoncurrentVersionExpiration" in rule
+    )
+    return float(expires + min(kept, default=0))
 
 
 def _vcpu_hours(workload: Workload, settings: Settings) -> float:

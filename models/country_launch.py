@@ -1,7 +1,7 @@
 """The first months of a country with little infrastructure: CloudFront at first, appliances later (Q63).
 
 What is counted is delivery alone: CloudFront by the gigabyte, appliances by the year. Exchange ports, people, licences
-and local partners are not.
+and local partners are not. Apart from it stands what a country that censors asks for (Q99): a review of the catalog.
 """
 
 from __future__ import annotations
@@ -119,6 +119,29 @@ def months(launch: Launch) -> tuple[Month, ...]:
     return tuple(month_of(launch, month) for month in range(1, MONTHS + 1))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """A look at every title of the catalog before it is shown, once."""
+
+    titles: float = 15_000.0
+    """The document's summary."""
+    hours_a_title: float = 2.0
+    times_length: float = 3.0
+    """That a reviewer takes for an hour of film, notes and a second opinion included. Assumption."""
+    hours_a_person: float = 1_800.0
+    """A year. Assumption."""
+
+    @property
+    def hours(self) -> float:
+        """In all."""
+        return self.titles * self.hours_a_title * self.times_length
+
+    @property
+    def people(self) -> float:
+        """Who are busy with it for a year."""
+        return self.hours / self.hours_a_person
+
+
 def picture(launch: Launch | None = None) -> str:
     """Return what delivery costs by the month, as SVG."""
     return bars(
@@ -133,7 +156,7 @@ def picture(launch: Launch | None = None) -> str:
 
 def figures(launch: Launch | None = None) -> Mapping[str, Figure]:
     """Return the model's results, with the default inputs unless others are given."""
-    launch = launch or Launch()
+    launch, review = launch or Launch(), Review()
     every = months(launch)
     year = every[:12]
     cdn_only = months(replace(launch, phases=(Phase(1, 0.0, "CloudFront only"),)))[:12]
@@ -157,4 +180,6 @@ def figures(launch: Launch | None = None) -> Mapping[str, Figure]:
             "TB",
             "a month, from which an appliance is cheaper than CloudFront's cheapest step",
         ),
+        "review_hours": Figure(review.hours, "h", "to review the document's catalog once (Q99)"),
+        "review_people": Figure(review.people, "people", "who are busy with that for a year"),
     }

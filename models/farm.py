@@ -316,12 +316,26 @@ def figures() -> dict[str, Figure]:
     found = ordinary()
     spot, on_demand = host_usd_an_hour(encoding, spot=True), host_usd_an_hour(encoding, spot=False)
     flood = replace(demand, titles_a_day=500)
-    hd, uhd = (film.prediction(encoding) for _, film in demand.films())
+    (hd_share, hd_film), (uhd_share, uhd_film) = demand.films()
+    hd, uhd = hd_film.prediction(encoding), uhd_film.prediction(encoding)
+    scores = [line.vcpu_seconds / line.vcpus / line.jobs for line in uhd.lines if line.stage is Phase.SCORE]
     results = {
         "hosts_spot_count": Figure(fleet_of(encoding).spot_hosts, "hosts", "large jobs that may run on spot at once"),
         "hosts_on_demand_count": Figure(fleet_of(encoding).on_demand_hosts, "hosts", "the same, on demand"),
         "title_hd_vcpu_hours": Figure(hd.vcpu_seconds / 3600, "vCPU-hours", "two hours of 1080 lines, predicted"),
         "title_uhd_vcpu_hours": Figure(uhd.vcpu_seconds / 3600, "vCPU-hours", "two hours of 2160 lines, predicted"),
+        "title_hd_degraded_vcpu_hours": Figure(
+            hd_film.prediction(encoding, degraded=True).vcpu_seconds / 3600, "vCPU-hours", "1080 lines, degraded mode"
+        ),
+        "title_uhd_degraded_vcpu_hours": Figure(
+            uhd_film.prediction(encoding, degraded=True).vcpu_seconds / 3600, "vCPU-hours", "2160 lines, degraded mode"
+        ),
+        "title_uhd_score_hours": Figure(max(scores) / 3600, "hours", "the longest score of 2160 lines, one job"),
+        "vcpus_allowed": Figure(
+            encoding.spot_max_vcpus + encoding.on_demand_max_vcpus,
+            "vCPU",
+            "that the settings allow, spot and on demand",
+        ),
         "title_hd_usd": Figure(hd.usd_expected, "USD", "the same, of 1080 lines, on spot"),
         "title_uhd_usd": Figure(uhd.usd_expected, "USD", "the same, of 2160 lines, on spot"),
         "vcpus_of_1000_hours_a_day": Figure(
@@ -335,6 +349,12 @@ def figures() -> dict[str, Figure]:
         "ordinary_sla_share": Figure(found.sla_share, "share", "of titles, within 24 hours, 100 titles a day"),
         "ordinary_wait_p95_minutes": Figure(found.waited(0.95), "minutes", "that 95 of 100 pieces of work wait"),
         "ordinary_title_usd": Figure(found.usd_a_title, "USD", "a title, with starts, idling and reclaims"),
+        "ordinary_overhead_share": Figure(
+            found.usd_a_title / (hd_share * hd.usd_expected + uhd_share * uhd.usd_expected) - 1,
+            "share",
+            "that starts, idling and reclaims add to what the planner predicts",
+        ),
+        "ordinary_used_share": Figure(found.used_share, "share", "of the paid hours, with a result"),
         "ordinary_lost_share": Figure(found.lost_share, "share", "of the work, lost by reclaims"),
         "spot_discount_share": Figure(
             1 - spot / on_demand, "share", "by which a host is cheaper on spot, disk included"
@@ -352,6 +372,8 @@ def figures() -> dict[str, Figure]:
         key = name.replace(" ", "_")
         results |= {
             f"backlog_{key}_hours": Figure(result.cleared_hours, "hours", f"until 500 titles are done: {name}"),
+            f"backlog_{key}_p50_hours": Figure(result.percentile(0.5), "hours", f"until half of all are done: {name}"),
+            f"backlog_{key}_sla_share": Figure(result.sla_share, "share", f"of titles, within 24 hours: {name}"),
             f"backlog_{key}_originals_hours": Figure(
                 result.percentile(1.0, priority=Priority.ORIGINAL), "hours", f"until every original is done: {name}"
             ),

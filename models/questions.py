@@ -9,8 +9,8 @@ The pages under ``docs/questions`` are written by hand but for what stands betwe
 
 A figure's marker names the model, the figure, and how the value is formatted, by Python's format specification. Run
 as ``python -m models.questions``, which ``make docs`` does: it fills both kinds from the models and from
-``index.yaml``, and writes ``docs/generated/trace.md``. It needs neither the templates nor an account; that the
-constructs of the index are in the templates is a test's to say.
+``index.yaml``, and writes ``docs/generated/trace.md``. Two models synthesise the templates for it; that the constructs
+of the index are in them is a test's to say.
 """
 
 from __future__ import annotations
@@ -157,6 +157,11 @@ class Entry:
         return _ANY_MARKER.sub("", self.parts[name]).strip()
 
 
+FILLED = (
+    *(section.page for section in SECTIONS),
+    *(DOCS / name for name in ("models.md", "models-operations.md", "playback.md")),
+)
+"""The pages with markers."""
 PARTS = ("Decision", "Trade-off", "Follow-up", "Where")
 """What every entry has, in this order; ``Figures`` comes before the last where there is something to compute."""
 _HEADING = re.compile(r"^## (\d+)\. (.+?) \{ #q(\d+) \}\n", re.MULTILINE)
@@ -361,7 +366,7 @@ def _code(names: Sequence[str]) -> list[str]:
 def main() -> None:
     """Fill the markers of every page, the models' own among them, and write the trace."""
     rows = index()
-    for page in (*(section.page for section in SECTIONS if section.page.exists()), DOCS / "models.md"):
+    for page in FILLED:
         page.write_text(filled(page.read_text(encoding="utf-8"), rows=rows), encoding="utf-8")
     TRACE.write_text(trace(rows), encoding="utf-8")
 

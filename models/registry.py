@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from models import (
+    account_sharing,
     audit,
     av1_migration,
     availability,
@@ -16,10 +17,12 @@ from models import (
     session_calls,
     startup,
     storage,
+    watermark,
 )
 from models.figures import Figure
 
 MODELS: Mapping[str, Callable[[], Mapping[str, Figure]]] = {
+    "account-sharing": account_sharing.figures,
     "audit": audit.figures,
     "av1-migration": av1_migration.figures,
     "availability": availability.figures,
@@ -31,4 +34,5 @@ MODELS: Mapping[str, Callable[[], Mapping[str, Figure]]] = {
     "session-calls": session_calls.figures,
     "startup": startup.figures,
     "storage": storage.figures,
+    "watermark": watermark.figures,
 }

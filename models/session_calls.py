@@ -41,6 +41,10 @@ class Calls:
         """Sessions a second: by Little's law as many begin as watch, over how long they do."""
         return self.viewers / (self.session_hours * _SECONDS_AN_HOUR)
 
+    def surge_per_s(self, *, share: float, within_s: float) -> float:
+        """Return sessions a second if `share` of who watches at the peak begins within `within_s`."""
+        return self.viewers * share / within_s
+
     @property
     def calls_per_s(self) -> float:
         """All of it together."""
@@ -56,6 +60,11 @@ def figures() -> dict[str, Figure]:
         "reports_m_per_s": Figure(calls.reports_per_s / 1e6, "million/s", "reports of a position at the peak"),
         "starting_m_per_s": Figure(
             calls.calls_a_start * calls.starts_per_s / 1e6, "million/s", "calls of sessions that begin, at the peak"
+        ),
+        "surge_per_s": Figure(
+            calls.surge_per_s(share=0.1, within_s=300),
+            "1/s",
+            "sessions, if a tenth of who watches at the peak begins within five minutes (Q96)",
         ),
         "all_m_per_s": Figure(calls.calls_per_s / 1e6, "million/s", "calls at the peak"),
         "admitted_per_s": Figure(

@@ -42,11 +42,22 @@ USE_PRICES: Mapping[str, Rate] = {
     "DynamoDB read": _by_the_million(0.125, "dynamodb/pricing/on-demand: read request units, consistent reads of 4 KB"),
     "state transition": _by_the_million(25.0, "step-functions/pricing: standard workflows"),
     "KMS request": _by_the_million(3.0, "kms/pricing: 0.03 for 10,000 requests"),
-    "log GB": _rate((0, 0.50), unit="GB", source="cloudwatch/pricing: logs ingested, standard class"),
+    "log GB": _rate(
+        (0, 0.50),
+        (10_000, 0.25),
+        (30_000, 0.10),
+        (50_000, 0.05),
+        unit="GB",
+        source="cloudwatch/pricing: vended logs to CloudWatch Logs, standard class, as those of functions, HTTP APIs "
+        "and web ACLs are: the first 10 TB, the next 20, the next 20, and what is over",
+    ),
+    "log GB-month": _rate((0, 0.03), unit="GB-month", source="cloudwatch/pricing: logs stored, compressed"),
     "trace": _by_the_million(5.0, "xray/pricing: traces recorded"),
     "CloudFront request": _by_the_million(1.0, "cloudfront/pricing: HTTPS requests, United States: 0.01 for 10,000"),
     "edge function run": _by_the_million(0.10, "cloudfront/pricing: CloudFront Functions"),
-    "web ACL request": _by_the_million(0.60, "waf/pricing: requests"),
+    "web ACL request": _by_the_million(
+        0.60, "waf/pricing: requests, up to 1,500 units of rules' capacity; 500 MB of log a million are in it"
+    ),
     "monthly user, Lite": _rate((0, 0.0055), unit="user", source="cognito/pricing: monthly active users, Lite"),
     "monthly user, Essentials": _rate((0, 0.015), unit="user", source="cognito/pricing: the same, Essentials"),
     "monthly user, Plus": _rate((0, 0.020), unit="user", source="cognito/pricing: the same, Plus"),

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 Template = dict[str, Any]
 _PATH = "aws:cdk:path"
+_ACKNOWLEDGED = "aws:cdk:acknowledged-rules"
+_NAMESPACE = "Annotation::"
+"""CDK writes it before the id of each rule that is acknowledged."""
 POLICIES = {
     "AWS::IAM::Policy": "PolicyDocument",
     "AWS::IAM::ManagedPolicy": "PolicyDocument",
@@ -38,6 +41,15 @@ class Finding(NamedTuple):
     construct: str
     stops: bool
     """Whether its pack lets the synthesis fail."""
+
+
+class Acknowledgement(NamedTuple):
+    """A rule that is accepted on a construct, and on all that is below it."""
+
+    path: str
+    """The construct's, beginning with its profile."""
+    rule: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,6 +281,27 @@ def findings_of(folder: Path) -> tuple[Finding, ...]:
         for violation in plugin["violations"]
         for construct in violation["violatingConstructs"]
     )
+
+
+def acknowledgements_of(folder: Path) -> tuple[Acknowledgement, ...]:
+    """Return what is acknowledged in an assembly, on stacks and below.
+
+    What is acknowledged on a whole profile, CDK writes into no file.
+    """
+    return tuple(
+        one
+        for metadata in sorted(folder.glob("assembly-*/*.metadata.json"))
+        for path, entries in json.loads(metadata.read_text()).items()
+        for entry in entries
+        for one in acknowledged(path.removeprefix("/"), entry["type"], entry.get("data"))
+    )
+
+
+def acknowledged(path: str, kind: str, data: Any) -> Iterator[Acknowledgement]:  # noqa: ANN401 - any metadata's
+    """Yield what an entry of a construct's metadata acknowledges: nothing, if it is another kind of entry."""
+    if kind == _ACKNOWLEDGED:
+        for rule, reason in data.items():
+            yield Acknowledgement(path, rule.removeprefix(_NAMESPACE), reason)
 
 
 def principals_of(statement: Mapping[str, Any]) -> list[Any]:

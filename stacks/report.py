@@ -9,14 +9,11 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from aws_cdk import Validations
-
 from stacks import access
-from stacks.assembly import read
+from stacks.assembly import Acknowledgement, acknowledged, acknowledgements_of, read
 from stacks.declared import Declared
 from stacks.pack.diagrams import diagrams
 from stacks.pack.write import draw
@@ -27,9 +24,6 @@ PRODUCTION_ONLY = "NIST.800.53.R5-"
 """How the rules of the pack begin that is in force in production only."""
 _DRAWN = {"stacks", "events"}
 """The diagrams that the documentation shows, of production."""
-_KEY = Validations.ACKNOWLEDGED_RULES_METADATA_KEY
-_NAMESPACE = "Annotation::"
-"""CDK writes it before each rule's id."""
 
 _HEAD = """\
 # Acknowledged policy findings
@@ -48,41 +42,19 @@ _TABLE = """
 """
 
 
-@dataclass(frozen=True, order=True, kw_only=True)
-class Acknowledgement:
-    """One rule, accepted on one construct and all that is below it.
-
-    `path` is the construct's path below its profile; the profile's own is empty. `rule` and `path` read alike in
-    every configuration.
-    """
-
-    path: str
-    reason: str
-    rule: str
-
-
 def acknowledgements(synthesis: Synthesis) -> Iterator[Acknowledgement]:
-    """Yield what is acknowledged in one configuration, as CDK has written it into the cloud assembly.
+    """Yield what is acknowledged in one configuration, by paths below its profile; the profile's own is empty.
 
-    What is said of a pack that is not in force there is left out: nothing is accepted by it.
+    A rule and a path read alike in every configuration. What is said of a pack that is not in force there is left out:
+    nothing is accepted by it.
     """
-    profile = synthesis.platform.node.id
-    folder = synthesis.directory / f"assembly-{profile}"
-    entries = [(entry.type, f"/{profile}", entry.data) for entry in synthesis.platform.node.metadata]
-    for stack in synthesis.stacks.values():
-        metadata = json.loads((folder / f"{stack.artifact_id}.metadata.json").read_text())
-        entries += [(entry["type"], path, entry.get("data")) for path, found in metadata.items() for entry in found]
-    for kind, path, data in entries:
-        if kind != _KEY:
-            continue
-        for key, reason in data.items():
-            rule = key.removeprefix(_NAMESPACE)
-            if synthesis.platform.settings.production or not rule.startswith(PRODUCTION_ONLY):
-                yield Acknowledgement(
-                    path=path.removeprefix(f"/{profile}").removeprefix("/"),
-                    reason=reason,
-                    rule=rule.replace(f"-{profile}-", "-<profile>-"),
-                )
+    own, profile = synthesis.platform.node.metadata, synthesis.platform.node.id
+    found = [one for entry in own for one in acknowledged(profile, entry.type, entry.data)]
+    found += [one for one in acknowledgements_of(synthesis.directory) if one.path.startswith(f"{profile}/")]
+    for one in found:
+        if synthesis.platform.settings.production or not one.rule.startswith(PRODUCTION_ONLY):
+            path = one.path.removeprefix(profile).removeprefix("/")
+            yield one._replace(path=path, rule=one.rule.replace(f"-{profile}-", "-<profile>-"))
 
 
 def page(configurations: Mapping[str, Iterable[Acknowledgement]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,13 +11,12 @@ from models.cost import WORKLOADS, figures_of
 from models.idle_cost import idle_cost, total
 from models.prices import DATED as PRICES_DATED
 from models.prices import REGION
-from stacks.assembly import Assembly, Resource, findings_of
+from stacks.assembly import Assembly, Resource, acknowledgements_of, findings_of
 from stacks.declared import Declared, Written
 from stacks.pack.classification import Class, holding_of
 from stacks.pack.quotas import DATED, QUOTAS
 from stacks.settings import profile
 
-_ACKNOWLEDGED = "aws:cdk:acknowledged-rules"
 _STORES = {
     "AWS::CloudFront::KeyValueStore": "key-value store",
     "AWS::Cognito::UserPool": "user pool",
@@ -96,14 +94,7 @@ def access(assembly: Assembly) -> str:
 def findings(folder: Path) -> str:
     """Return what the rule packs found and nobody has acknowledged, and what was acknowledged, with its reason."""
     open_ones = [(found.pack, found.rule, found.construct) for found in findings_of(folder)]
-    accepted = sorted(
-        (path.removeprefix("/"), rule.removeprefix("Annotation::"), reason)
-        for metadata in folder.glob("assembly-*/*.metadata.json")
-        for path, entries in json.loads(metadata.read_text()).items()
-        for entry in entries
-        if entry["type"] == _ACKNOWLEDGED
-        for rule, reason in entry["data"].items()
-    )
+    accepted = sorted(acknowledgements_of(folder))
     text = f"# Policy findings\n\n{len(open_ones)} open, {len(accepted)} acknowledged.\n"
     if open_ones:
         text += "\n## Open\n\n" + table(("Pack", "Rule", "Construct"), open_ones)

