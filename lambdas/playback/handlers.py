@@ -30,6 +30,7 @@ from lambdas.playback import progress as progress_reports
 from lambdas.playback.account_security import AccountSecurity, admit, refusal
 from lambdas.playback.accounts import account_of
 from lambdas.playback.answers import BegunTitles
+from lambdas.playback.edge_key_store import edge_key
 from lambdas.playback.environment import (
     ContinueEnvironment,
     EndEnvironment,
@@ -71,7 +72,7 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     revoked = revocation_store.revoked(environment.revocations_table)
     revocations.check(revoked, device_model=request.device.name)
     repetition = event.get("headers", {}).get(sessions.IDEMPOTENCY_KEY.lower())
-    key = store.edge_key(environment.edge_secret_arn)
+    key = edge_key(environment.edge_secret_arn)
     terms = sessions.Terms(
         plans=environment.all_plans,
         ttl_s=environment.session_ttl_s,
@@ -185,7 +186,7 @@ def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
         ),
         kind=kind,
         key=key,
-        token=mint(session=session, key=store.edge_key(environment.edge_secret_arn)),
+        token=mint(session=session, key=edge_key(environment.edge_secret_arn)),
     )
     return {
         "statusCode": int(HTTPStatus.OK),
