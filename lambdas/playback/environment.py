@@ -140,6 +140,12 @@ class SignOutEnvironment(Environment):
     user_pool_id: str
 
 
+class TelemetryEnvironment(Environment):
+    """Of `telemetry`."""
+
+    edge_secret_arn: str
+
+
 class ContinueEnvironment(Environment):
     """Of `continue_watching`."""
 

@@ -23,6 +23,7 @@ from lambdas.playback import (
     revocation_store,
     revocations,
     selection,
+    session_ids,
     sessions,
     store,
 )
@@ -71,7 +72,7 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     request = parse_body(event, SessionRequest)
     revoked = revocation_store.revoked(environment.revocations_table)
     revocations.check(revoked, device_model=request.device.name)
-    repetition = event.get("headers", {}).get(sessions.IDEMPOTENCY_KEY.lower())
+    repetition = event.get("headers", {}).get(session_ids.IDEMPOTENCY_KEY.lower())
     key = edge_key(environment.edge_secret_arn)
     terms = sessions.Terms(
         plans=environment.all_plans,
@@ -94,7 +95,7 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     admission.judge(found.security)
     account = account_of(viewer_id, kept=found.account, plans=terms.plans)
     session = sessions.create(
-        session_id=sessions.session_id_of(viewer_id=viewer_id, idempotency_key=repetition, key=key),
+        session_id=session_ids.session_id_of(viewer_id=viewer_id, idempotency_key=repetition, key=key),
         account=account,
         playable=found.playable,
         request=request,

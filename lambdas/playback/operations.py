@@ -132,7 +132,7 @@ OPERATIONS = (
         summary="Say how the film plays",
         body=TelemetryBatch,
         status=HTTPStatus.NO_CONTENT,
-        refusals=WRITTEN,
+        refusals=(*WRITTEN, HTTPStatus.NOT_FOUND),
     ),
     _account(
         method="GET",
