@@ -6,6 +6,7 @@
 // The token is a JWT that the playback API signs (lambdas/playback/tokens.py):
 //     header  {"alg": "HS256", "typ": "JWT", "kid": "<key id>"}
 //     claims  {"sid": "<session>", "pth": "/<title>/<version>/", "iat": …, "exp": …, "aud": "edge"}
+//             and "nbf" too, if it holds from later on; ours hold at once, and say none
 // It stands in the path because then every relative URL of a manifest inherits it, and because the path is
 // rewritten before the cache is asked: all viewers share one cache entry.
 //
@@ -46,6 +47,10 @@ async function handler(event) {
     // Said apart from the others so that a player knows to start a new session; only a true token gets here.
     if (typeof claims.exp !== 'number' || claims.exp <= Date.now() / 1000) {
         return refusal('The edge token has expired: start a new playback session.');
+    }
+    // Absent, it is good at once (RFC 7519, 4.1.5); no leeway here, as there is none for its end.
+    if (claims.nbf !== undefined && (typeof claims.nbf !== 'number' || claims.nbf > Date.now() / 1000)) {
+        return refusal('The edge token is not valid yet: wait until it is.');
     }
 
     if (typeof claims.sid !== 'string' || !ID.test(claims.sid)) {

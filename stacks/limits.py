@@ -28,3 +28,4 @@ class LimitsStack(ContextStack):
         self.playback = limiter.limit("playback", quota=limits.playback)
         self.catalog = limiter.limit("catalog", quota=limits.catalog)
         self.profile = limiter.limit("profile", quota=limits.profile)
+        self.telemetry = limiter.limit("telemetry", quota=limits.telemetry)

@@ -13,7 +13,6 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.common.environment import Environment
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.playback.environment import (
     AccountEnvironment,
@@ -29,6 +28,7 @@ from lambdas.playback.environment import (
     SessionEnvironment,
     SignOutEnvironment,
     SteeringEnvironment,
+    TelemetryEnvironment,
 )
 from lambdas.playback.series import INDEX as EPISODES_INDEX
 from lambdas.playback.steering import PATH as STEERING_PATH
@@ -136,7 +136,7 @@ class PlaybackStack(ContextStack):
         self._license_route()
         vendor_licences(self, api=self.api, sessions=self._sessions, leases=self._leases, revocations=self.revocations)
         self._progress_routes()
-        self._telemetry_route()
+        self._telemetry_route(limits.telemetry if limits else None)
         device_grant(
             self,
             api=self.api,
@@ -370,15 +370,16 @@ class PlaybackStack(ContextStack):
             allow(self._playable, offering, "dynamodb:Query", index=EPISODES_INDEX)
         self.api.route(apigateway.HttpMethod.GET, "/api/playback/progress", continued)
 
-    def _telemetry_route(self) -> None:
+    def _telemetry_route(self, limit: RateLimit | None) -> None:
         function = ServiceFunction(
             self,
             "Telemetry",
             handler="lambdas.playback.telemetry_handlers.telemetry",
-            environment=Environment(),
+            environment=TelemetryEnvironment(edge_secret_arn=self.edge_secret.secret_arn),
             description="POST /api/playback/telemetry",
-            limit=self._limit,
+            limit=limit,
         )
+        grant_secret(self.edge_secret, function.execution_role)
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/telemetry", function)
 
     def _account_routes(self, limit: RateLimit | None) -> None:

@@ -123,11 +123,11 @@ class RecoveryStack(ContextStack):
             description="Finds the objects that a version was made from, and where they lie.",
         )
         allow(self._sources, find, "dynamodb:Query")
-        grant_objects(raw, find.execution_role, Access.READ_VERSIONS)
+        grant_objects(raw, find.execution_role, Access.READ_NAMED_VERSIONS)
         request = self._step_function("RequestCopies", "request_copies", "Asks S3 for readable copies.")
         grant_objects(raw, request.execution_role, Access.RESTORE)
         look = self._step_function("LookForCopies", "look_for_copies", "Looks which copies have come.")
-        grant_objects(raw, look.execution_role, Access.READ_VERSIONS)
+        grant_objects(raw, look.execution_role, Access.READ_NAMED_VERSIONS)
         report = ServiceFunction(
             self,
             "ReportRestore",

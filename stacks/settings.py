@@ -251,6 +251,9 @@ class RateLimitSettings:
     playback: int = 100
     catalog: int = 1000
     profile: int = 50
+    telemetry: int = 30
+    """A player tells twice a minute, and at each end of a session: room for all streams of the largest plan, and for
+    whoever looks into one film after the other. One that tells more is not waited for."""
 
 
 _PATHWAY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

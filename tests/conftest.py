@@ -1,9 +1,12 @@
 """No test speaks to a real account: whoever forgets to fake a service is refused, not billed."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.lambdas import permissions
 
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
@@ -19,6 +22,21 @@ os.environ.pop("AWS_PROFILE", None)
 settings.register_profile("explore", deadline=None, max_examples=60)
 settings.register_profile("marquee", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("marquee")
+
+
+def pytest_configure(config):
+    """A run of all tests of the handlers fails if one of them may do what it never does."""
+
+    def calls():
+        # Imported when it is needed: it loads botocore, which a controller of xdist has no other use for.
+        from tests.lambdas import calls  # noqa: PLC0415
+
+        return calls
+
+    folder = Path(__file__).parent / "lambdas"
+    plugin = permissions.EveryPermission(folder, granted=lambda: calls().grants(), asked=lambda: calls().RECORDER.asked)
+    config.pluginmanager.register(plugin, "every-permission")
+
 
 # Folders whose tests share something dear: an embedded cloud, a synthesis, rendered clips. One worker has it.
 # The longest is first: what is short comes last, and whoever has nothing left to do takes it.

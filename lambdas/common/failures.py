@@ -32,7 +32,11 @@ def keep(event: Payload, _context: LambdaContext) -> Payload:
     dict
         ``execution``, ``version_id`` and ``error``.
     """
-    return _keep(failure_of(event), environment=EvidenceEnvironment.load())
+    environment = EvidenceEnvironment.load()
+    failure = failure_of(event)
+    stream = failure.job.log_stream if failure.job else None
+    tail = log_tail(log_group=environment.log_group, log_stream=stream) if stream else ()
+    return _keep(failure, environment=environment, tail=tail)
 
 
 @entry_point
@@ -68,16 +72,13 @@ def record_end(event: Payload, _context: LambdaContext) -> Payload:
     if failure is None:
         return {}
     try:
-        return _keep(failure, environment=environment)
+        return _keep(failure, environment=environment, tail=())
     finally:
         _announce(failure, environment=environment)
 
 
-def _keep(failure: Failure, *, environment: EvidenceEnvironment) -> Payload:
+def _keep(failure: Failure, *, environment: EvidenceEnvironment | EndEnvironment, tail: tuple[str, ...]) -> Payload:
     logger.append_keys(version_id=failure.version_id)
-    job = failure.job
-    stream = job.log_stream if job else None
-    tail = log_tail(log_group=environment.log_group, log_stream=stream) if stream else ()
     body = evidence(failure, pipeline=environment.pipeline, log_tail=tail)
     with transient_errors():
         client("sqs").send_message(

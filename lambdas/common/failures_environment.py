@@ -11,10 +11,13 @@ class _OfPipeline(Environment):
     pipeline: Literal["ingestion", "encoding"]
 
 
-class EvidenceEnvironment(_OfPipeline):
-    """`keep`: keeps the evidence of a failure."""
-
+class _WithQueue(_OfPipeline):
     failures_queue_url: str
+
+
+class EvidenceEnvironment(_WithQueue):
+    """`keep`: keeps the evidence of a failure, with the end of the job's log."""
+
     log_group: str
 
 
@@ -24,5 +27,5 @@ class AnnouncementEnvironment(_OfPipeline):
     event_bus: str
 
 
-class EndEnvironment(EvidenceEnvironment, AnnouncementEnvironment):
-    """`record_end`: does both for an execution whose end no step of it could record."""
+class EndEnvironment(_WithQueue, AnnouncementEnvironment):
+    """`record_end`: does both for an execution whose end no step of it could record. No job's failure ends one so."""

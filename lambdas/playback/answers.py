@@ -8,6 +8,7 @@ from pydantic import Field
 
 from lambdas.common.media import Record, Slug, Tier
 from lambdas.playback.accounts import Profile
+from lambdas.playback.models import LicenceType
 
 
 class ManifestAddresses(Record):
@@ -75,7 +76,7 @@ class License(Record):
     """A W3C ClearKey licence. Times are seconds since the epoch; ClearKey itself knows no end of a key."""
 
     keys: tuple[JsonWebKey, ...]
-    type: Literal["temporary", "persistent-license"]
+    type: LicenceType
     expires_at: int
     renew_at: int | None = Field(description="when a player asks for the next; none: it is the session's last")
 

@@ -162,3 +162,9 @@ class SignOutEnvironment(Environment):
 
     security_table: str
     user_pool_id: str
+
+
+class TelemetryEnvironment(Environment):
+    """Of `telemetry`."""
+
+    edge_secret_arn: str

@@ -25,6 +25,7 @@ from lambdas.playback import (
     revocations,
     selection,
     series,
+    session_ids,
     sessions,
     store,
 )
@@ -32,6 +33,7 @@ from lambdas.playback import progress as progress_reports
 from lambdas.playback.account_security import AccountSecurity, admit, refusal
 from lambdas.playback.accounts import account_of
 from lambdas.playback.answers import BegunTitles, Reported
+from lambdas.playback.edge_key_store import edge_key
 from lambdas.playback.environment import (
     EndEnvironment,
     HeartbeatEnvironment,
@@ -72,8 +74,8 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     request = parse_body(event, SessionRequest)
     revoked = revocation_store.revoked(environment.revocations_table)
     revocations.check(revoked, device_model=request.device.name)
-    repetition = event.get("headers", {}).get(sessions.IDEMPOTENCY_KEY.lower())
-    key = store.edge_key(environment.edge_secret_arn)
+    repetition = event.get("headers", {}).get(session_ids.IDEMPOTENCY_KEY.lower())
+    key = edge_key(environment.edge_secret_arn)
     terms = sessions.Terms(
         plans=environment.all_plans,
         ttl_s=environment.session_ttl_s,
@@ -95,7 +97,7 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     admission.judge(found.security)
     account = account_of(viewer_id, kept=found.account, plans=terms.plans)
     session = sessions.create(
-        session_id=sessions.session_id_of(viewer_id=viewer_id, idempotency_key=repetition, key=key),
+        session_id=session_ids.session_id_of(viewer_id=viewer_id, idempotency_key=repetition, key=key),
         account=account,
         playable=found.playable,
         request=request,
@@ -193,7 +195,7 @@ def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
         ),
         kind=kind,
         key=key,
-        token=mint(session=session, key=store.edge_key(environment.edge_secret_arn)),
+        token=mint(session=session, key=edge_key(environment.edge_secret_arn)),
         pathways=environment.all_pathways,
     )
     return {

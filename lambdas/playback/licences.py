@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from lambdas.common.content_keys import ContentKey
 from lambdas.common.errors import NotFoundError, OfflineRefusedError
 from lambdas.common.media import Tier
 from lambdas.playback.answers import JsonWebKey, License
-from lambdas.playback.models import LicenseRequest, Session, kid_of
+from lambdas.playback.models import LicenceType, LicenseRequest, Session, kid_of
 
 LICENCE_S = 3600
 """How long a licence is good: as long as a viewer who was excluded could have a film that is loaded already."""
@@ -20,6 +21,38 @@ RENEW_BEFORE_S = 300
 _TEMPORARY = "temporary"
 _TIERS = list(Tier)
 Unwrap = Callable[[ContentKey], bytes]
+
+
+class Terms(NamedTuple):
+    """What holds for a licence, whoever makes it. Times are seconds since the epoch."""
+
+    kept: bool
+    """Whether the device keeps it, and plays without the service."""
+    expires_at: int
+    renew_at: int | None
+    """When a player asks for the next; none: it is the session's last, or kept."""
+
+
+def terms(session: Session, *, asked: LicenceType, now: datetime) -> Terms:
+    """Return what holds for a licence of the type that is asked for.
+
+    Only one that is kept outlives its session, and none that is kept outlives the title's rights.
+
+    Raises
+    ------
+    OfflineRefusedError
+        If one is asked for that is kept, and the plan has none.
+    """
+    if asked != _TEMPORARY:
+        if not session.offline_s:
+            message = "the plan has no licences to keep: ask for one of the type `temporary`, while online"
+            raise OfflineRefusedError(message)
+        ends = int(now.timestamp()) + session.offline_s
+        return Terms(kept=True, expires_at=min(ends, session.rights_until or ends), renew_at=None)
+    ends = int(now.timestamp()) + LICENCE_S
+    if ends < session.expires_at:
+        return Terms(kept=False, expires_at=ends, renew_at=ends - RENEW_BEFORE_S)
+    return Terms(kept=False, expires_at=session.expires_at, renew_at=None)
 
 
 def grant(
@@ -53,29 +86,15 @@ def grant(
         If a key is asked for that is not one of this version's, or opens more than the session may have. No key is
         unwrapped then.
     """
-    persistent = request.type != _TEMPORARY
-    if persistent and not session.offline_s:
-        raise OfflineRefusedError("the plan has no licences to keep: ask for one of the type `temporary`, while online")
+    agreed = terms(session, asked=request.type, now=now)
     of_session = {key.key_id: key for key in keys if key.key_id in key_ids and _within(key.tier, session.tier)}
     asked = tuple(dict.fromkeys(request.kids))
     unknown = [kid for kid in asked if kid not in of_session]
     if unknown:
         message = f"the session has no key {', '.join(unknown)}: ask only for the key ids of its manifest"
         raise NotFoundError(message)
-    expires_at, renew_at = _terms(session, now=now, kept=persistent)
     given = (JsonWebKey(kid=kid_of(kid), k=_base64url(unwrap(of_session[kid]))) for kid in asked)
-    return License(keys=tuple(given), type=request.type, expires_at=expires_at, renew_at=renew_at)
-
-
-def _terms(session: Session, *, now: datetime, kept: bool) -> tuple[int, int | None]:
-    """Return when a licence ends, and when a player asks for the next.
-
-    Only one that is kept outlives its session, and none that is kept outlives the title's rights.
-    """
-    ends = int(now.timestamp()) + (session.offline_s if kept else LICENCE_S)
-    if kept:
-        return min(ends, session.rights_until or ends), None
-    return (ends, ends - RENEW_BEFORE_S) if ends < session.expires_at else (session.expires_at, None)
+    return License(keys=tuple(given), type=request.type, expires_at=agreed.expires_at, renew_at=agreed.renew_at)
 
 
 def _within(tier: Tier, best: Tier | None) -> bool:

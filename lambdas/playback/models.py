@@ -179,6 +179,16 @@ class LicenseQuery(Request):
     session_id: str
 
 
+LicenceType = Literal["temporary", "persistent-license"]
+"""Whether a device keeps a licence, as EME names it."""
+
+
+class VendorLicenseQuery(LicenseQuery):
+    """Query of ``POST /api/playback/license/{system}``, whose body is the DRM's own."""
+
+    type: LicenceType = "temporary"
+
+
 class ProgressReport(Request):
     """Body of ``POST /api/playback/progress``."""
 
@@ -217,4 +227,4 @@ class LicenseRequest(Request):
     """A W3C ClearKey licence request. `kids` come as base64url and are kept as hexadecimal."""
 
     kids: Annotated[tuple[KeyId, ...], Field(min_length=1, max_length=MAX_KEY_IDS)]
-    type: Literal["temporary", "persistent-license"] = "temporary"
+    type: LicenceType = "temporary"

@@ -25,6 +25,7 @@ from lambdas.playback.models import (
     ProgressQuery,
     ProgressReport,
     SessionRequest,
+    VendorLicenseQuery,
 )
 from lambdas.playback.telemetry import TelemetryBatch
 from lambdas.playback.vendors import System
@@ -106,7 +107,7 @@ OPERATIONS = (
         handler=f"{_VENDOR_HANDLERS}.vendor_license",
         summary="Get a licence of Widevine, PlayReady or FairPlay, where a vendor is configured",
         choices={"system": tuple(System)},
-        query=LicenseQuery,
+        query=VendorLicenseQuery,
         challenge=True,
         media=_BINARY,
         refusals=(*WRITTEN, *_OF_A_SESSION),
@@ -143,7 +144,7 @@ OPERATIONS = (
         summary="Say how the film plays",
         body=TelemetryBatch,
         status=HTTPStatus.NO_CONTENT,
-        refusals=WRITTEN,
+        refusals=(*WRITTEN, HTTPStatus.NOT_FOUND),
     ),
     _account(
         method="GET",

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +13,10 @@ from lambdas.playback.accounts import Account, Plans
 from lambdas.playback.answers import AllowedTier, EdgeAccess, ManifestAddresses, OpenedSession, PathwayAddress
 from lambdas.playback.models import Device, EdgeKey, Playable, Progress, Session, SessionRequest, kid_of
 from lambdas.playback.pathways import Pathways
+from lambdas.playback.session_ids import IDEMPOTENCY_KEY
 from lambdas.playback.tokens import media_base, mint
 
 PROGRESS_INTERVAL_S = 30
-IDEMPOTENCY_KEY = "Idempotency-Key"
-_MAX_IDEMPOTENCY_KEY = 255
-_SESSION_ID_BYTES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,24 +37,6 @@ class Terms:
     ttl_s: int
     lease_s: int
     heartbeat_s: int
-
-
-def session_id_of(*, viewer_id: str, idempotency_key: str | None, key: EdgeKey) -> str:
-    """Return the id of a new session: random, or what a repetition of the same request gets as well.
-
-    Raises
-    ------
-    InvalidInputError
-        If the idempotency key is empty, or longer than 255 characters.
-    """
-    if idempotency_key is None:
-        return secrets.token_urlsafe(_SESSION_ID_BYTES)
-    if not 1 <= len(idempotency_key) <= _MAX_IDEMPOTENCY_KEY:
-        raise InvalidInputError(FieldError(IDEMPOTENCY_KEY, f"has 1 to {_MAX_IDEMPOTENCY_KEY} characters"))
-    # Keyed, so that nobody who knows a viewer and a key can tell the session's id.
-    text = f"session\0{viewer_id}\0{idempotency_key}".encode()
-    digest = hmac.digest(key.key.encode(), text, hashlib.sha256)
-    return base64.urlsafe_b64encode(digest[:_SESSION_ID_BYTES]).decode()
 
 
 def create(

@@ -1,11 +1,10 @@
-"""What playback says to AWS: its tables, the edge's secret, and the media bucket."""
+"""What playback says to AWS: its tables, and the media bucket."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import cache
 from typing import NamedTuple
 
 from botocore.exceptions import ClientError
@@ -17,7 +16,7 @@ from lambdas.common.objects import read_object
 from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.accounts import Account
 from lambdas.playback.leases import Claim, Held, Lease, Outcome
-from lambdas.playback.models import EdgeKey, Playable, Progress, Session
+from lambdas.playback.models import Playable, Progress, Session
 from lambdas.playback.series import FOLLOWING, INDEX
 from lambdas.playback.table import RecordT, Table
 
@@ -293,14 +292,6 @@ def _read_together(keys: Mapping[str, Mapping[str, str]]) -> dict[str, Item]:
         if not asked:
             return found
     raise TransientError("the tables are busy: try again")
-
-
-@cache
-@transient_errors()
-def edge_key(secret_arn: str) -> EdgeKey:
-    """Return what edge tokens are signed with; asked for once a process."""
-    answer = client("secretsmanager").get_secret_value(SecretId=secret_arn)
-    return EdgeKey.model_validate_json(answer["SecretString"])
 
 
 def manifest_text(*, bucket: str, key: str) -> str:

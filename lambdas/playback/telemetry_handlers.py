@@ -11,6 +11,9 @@ from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.identity import signed_in
 from lambdas.common.problem import Answer, parse_body, problem_documents
 from lambdas.common.rate_limiting import rate_limited
+from lambdas.playback.edge_key_store import edge_key
+from lambdas.playback.environment import TelemetryEnvironment
+from lambdas.playback.session_ids import check_owner
 from lambdas.playback.telemetry import TelemetryBatch, figure
 
 METRICS = "Marquee/Players"
@@ -20,9 +23,11 @@ METRICS = "Marquee/Players"
 @rate_limited
 @problem_documents
 def telemetry(event: Payload, _context: LambdaContext) -> Answer:
-    """``POST /api/playback/telemetry``: how it plays. It reads and writes no table: a player is believed."""
-    signed_in(event)
+    """``POST /api/playback/telemetry``: how it plays. No table is read or written: a session's id says whose it is."""
+    environment = TelemetryEnvironment.load()
+    viewer_id = signed_in(event).viewer_id
     batch = parse_body(event, TelemetryBatch)
+    check_owner(batch.session_id, viewer_id=viewer_id, key=edge_key(environment.edge_secret_arn))
     metrics = EphemeralMetrics(namespace=METRICS)
     for one in batch.events:
         metric, unit, value = figure(one)

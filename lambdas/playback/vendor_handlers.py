@@ -14,9 +14,9 @@ from lambdas.common.errors import FieldError, InvalidInputError, NotOfferedError
 from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.identity import signed_in
 from lambdas.common.problem import Answer, parse_query, problem_documents, raw_body
-from lambdas.playback import revocation_store, revocations
+from lambdas.playback import licences, revocation_store, revocations
 from lambdas.playback.environment import VendorEnvironment
-from lambdas.playback.models import LicenseQuery
+from lambdas.playback.models import VendorLicenseQuery
 from lambdas.playback.running import running
 from lambdas.playback.vendors import MAX_CHALLENGE_BYTES, Challenge, HttpVendor, System, Vendors, VendorsSettings
 
@@ -26,18 +26,15 @@ from lambdas.playback.vendors import MAX_CHALLENGE_BYTES, Challenge, HttpVendor,
 def vendor_license(event: Payload, _context: LambdaContext) -> Answer:
     """``POST /api/playback/license/{system}``: a licence of Widevine, PlayReady or FairPlay, for the session's keys."""
     environment = VendorEnvironment.load()
-    system, body = _system(event), _challenge(event)
-    session = running(
-        environment,
-        session_id=parse_query(event, LicenseQuery).session_id,
-        viewer_id=signed_in(event).viewer_id,
-        now=now(),
-    )
+    system, body, query = _system(event), _challenge(event), parse_query(event, VendorLicenseQuery)
+    at = now()
+    session = running(environment, session_id=query.session_id, viewer_id=signed_in(event).viewer_id, now=at)
+    terms = licences.terms(session, asked=query.type, now=at)
     key_ids = tuple(sorted(session.key_ids.values()))
     revocations.check(revocation_store.revoked(environment.revocations_table), key_ids=key_ids)
-    challenge = Challenge(system=system, body=body, session=session, key_ids=key_ids)
+    challenge = Challenge(system=system, body=body, session=session, key_ids=key_ids, terms=terms)
     licence = _vendors(environment.vendors_secret_arn).licence(challenge)
-    logger.info("licence passed on", extra={"session_id": session.session_id, "system": system})
+    logger.info("licence passed on", extra={"session_id": session.session_id, "system": system, "type": query.type})
     return _binary(licence, cache_control="private, no-store")
 
 

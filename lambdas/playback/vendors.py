@@ -23,6 +23,7 @@ from pydantic import Field
 
 from lambdas.common.errors import ForbiddenError, NotOfferedError, TransientError
 from lambdas.common.media import Record
+from lambdas.playback.licences import Terms
 from lambdas.playback.models import Session
 
 MAX_CHALLENGE_BYTES = 64 * 1024
@@ -68,6 +69,7 @@ class Challenge:
     session: Session
     key_ids: tuple[str, ...]
     """KIDs, hexadecimal: the licence holds none but these."""
+    terms: Terms
 
 
 class LicenceVendor(Protocol):
@@ -145,8 +147,9 @@ class HttpVendor:
             "session_id": session.session_id,
             "content_id": session.title_id,
             "key_ids": challenge.key_ids,
-            "expires_at": session.expires_at,
-            "persistent": False,
+            "expires_at": challenge.terms.expires_at,
+            "renew_at": challenge.terms.renew_at,
+            "persistent": challenge.terms.kept,
         }
         entitlement = base64.urlsafe_b64encode(json.dumps(said, sort_keys=True).encode()).decode()
         digest = hashlib.sha256(challenge.body).hexdigest()

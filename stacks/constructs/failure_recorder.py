@@ -50,17 +50,18 @@ class FailureRecorder(Construct):
         job_logs: logs.ILogGroup,
     ) -> None:
         super().__init__(stack, construct_id)
-        self._stack, self._bus, self._job_logs = stack, bus, job_logs
+        self._stack, self._bus = stack, bus
         self.queue = stack.dead_letter_queue("FailedJobs", written_by="whatever keeps the evidence of a failure")
         evidence = EvidenceEnvironment(
             pipeline=pipeline, failures_queue_url=self.queue.queue_url, log_group=job_logs.log_group_name
         )
         announcement = AnnouncementEnvironment(pipeline=pipeline, event_bus=bus.event_bus_name)
-        self._end = EndEnvironment(**evidence.model_dump() | announcement.model_dump())
+        self._end = EndEnvironment(failures_queue_url=self.queue.queue_url, **announcement.model_dump())
         self._keeper = self._function(
             "KeepEvidence", handler="keep", environment=evidence, description="Keeps the evidence of a failure."
         )
-        self._let_keep(self._keeper)
+        self._keeper.add_to_role_policy(self._sending())
+        job_logs.grant(self._keeper, "logs:GetLogEvents")
         announcer = self._function(
             "AnnounceFailure",
             handler="announce",
@@ -120,7 +121,7 @@ class FailureRecorder(Construct):
             environment=self._end,
             description="Keeps the evidence of an execution whose end no step could record, and announces the failure.",
         )
-        self._let_keep(function)
+        function.add_to_role_policy(self._sending())
         self._bus.grant_put_events_to(function)
         events.Rule(
             self._stack,
@@ -164,7 +165,3 @@ class FailureRecorder(Construct):
     def _sending(self) -> iam.PolicyStatement:
         # Not CDK's own grant, which lets one ask for the queue's attributes as well.
         return iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn])
-
-    def _let_keep(self, function: ServiceFunction) -> None:
-        function.add_to_role_policy(self._sending())
-        self._job_logs.grant(function, "logs:GetLogEvents")

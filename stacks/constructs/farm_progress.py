@@ -20,6 +20,7 @@ from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
+from stacks.constructs.queue_access import let_take
 from stacks.constructs.service_function import ServiceFunction
 from stacks.constructs.table import allow
 
@@ -106,7 +107,7 @@ class FarmProgress(Construct):
             ),
             targets=[targets.SqsQueue(changes, dead_letter_queue=self._stack.dead_letters)],
         )
-        changes.grant_consume_messages(self._function)
+        let_take(changes, self._function.execution_role)
         batches = lambda_.EventSourceMapping(
             self,
             "Batches",

@@ -17,6 +17,7 @@ from lambdas.ingestion.status_environment import NotifyEnvironment, WebhookEnvir
 from stacks.constructs.acknowledgement import acknowledge, wildcard_finding
 from stacks.constructs.bus_subscription import subscribe_to_any
 from stacks.constructs.context_stack import ContextStack
+from stacks.constructs.queue_access import let_take
 from stacks.constructs.service_function import ServiceFunction
 
 _HANDLERS = "lambdas.ingestion.notify_handlers"
@@ -104,7 +105,9 @@ class Notifications(Construct):
             description="Posts letters to the webhooks of studios.",
             timeout=_WEBHOOK_TIMEOUT,
         )
-        queue.grant_consume_messages(function)
+        let_take(queue, function.execution_role)
+        # Of a letter that is to be tried again later, the function itself says when.
+        queue.grant(function, "sqs:ChangeMessageVisibility")
         batches = lambda_.EventSourceMapping(
             self,
             "Batches",

@@ -14,19 +14,21 @@ from stacks.constructs.media_bucket import MediaBucket
 class Access(Enum):
     """What a role may do with the objects below a prefix.
 
-    Who writes sends objects of any size, in parts; who only sends does so in one request, and learns of no object.
+    Who writes sends objects of any size, in parts; who only sends does so in one request, and learns of no object. Who
+    reads named versions, or tags, always says which version it means.
     """
 
     READ = ("s3:GetObject",)
     READ_VERSIONS = (*READ, "s3:GetObjectVersion")
+    READ_NAMED_VERSIONS = ("s3:GetObjectVersion",)
     WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
     READ_WRITE = (*READ_VERSIONS, *WRITE)
     REMOVE = ("s3:DeleteObject",)
     REPLACE = (*READ_VERSIONS, *WRITE, *REMOVE)
     RESTORE = ("s3:RestoreObject",)
     READ_TAGS = ("s3:GetObjectVersionTagging",)
-    TAG = ("s3:PutObjectTagging", "s3:PutObjectVersionTagging")
-    READ_AND_TAG = (*READ_VERSIONS, *TAG)
+    TAG = ("s3:PutObjectVersionTagging",)
+    READ_AND_TAG = (*READ_NAMED_VERSIONS, *TAG)
     SEND = ("s3:PutObject",)
     LIST_PARTS = ("s3:ListMultipartUploadParts",)
     ABORT = ("s3:AbortMultipartUpload",)
@@ -35,6 +37,7 @@ class Access(Enum):
 _KEY_ACTIONS = {
     Access.READ: ("kms:Decrypt",),
     Access.READ_VERSIONS: ("kms:Decrypt",),
+    Access.READ_NAMED_VERSIONS: ("kms:Decrypt",),
     Access.WRITE: ("kms:Decrypt", "kms:GenerateDataKey"),
     Access.READ_WRITE: ("kms:Decrypt", "kms:GenerateDataKey"),
     Access.REPLACE: ("kms:Decrypt", "kms:GenerateDataKey"),

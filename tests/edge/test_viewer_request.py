@@ -139,6 +139,23 @@ def test_an_expiry_that_is_no_number_is_refused(status, edge_key, exp):
     assert status(by_hand(edge_key.key, {"alg": "HS256", "kid": "k1"}, {**CLAIMS, "exp": exp})) == 403
 
 
+def test_a_token_that_is_not_valid_yet_is_refused_and_says_so(ask, edge_key):
+    answer = ask(f"/media/{signed(edge_key.key, nbf=FAR - 60)}{SEGMENT}")
+
+    assert answer.status == 403
+    assert "not valid yet" in json.loads(answer.body)["detail"]
+
+
+def test_one_that_has_become_valid_is_good(status, edge_key):
+    assert status(signed(edge_key.key, nbf=int(time.time()))) == 200
+    assert status(signed(edge_key.key, nbf=0)) == 200
+
+
+@pytest.mark.parametrize("nbf", ["0", None, False, [0], {}], ids=["text", "null", "false", "list", "object"])
+def test_a_beginning_that_is_no_number_is_refused(status, edge_key, nbf):
+    assert status(by_hand(edge_key.key, {"alg": "HS256", "kid": "k1"}, {**CLAIMS, "nbf": nbf})) == 403
+
+
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_another_algorithm_is_refused_even_if_rightly_signed(status, edge_key, algorithm):
     assert status(signed(edge_key.key, algorithm=algorithm)) == 403

@@ -73,6 +73,8 @@ class Recorder:
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, str]] = set()
+        self.asked: set[tuple[str, str]] = set()
+        """Each handler with each action that it asked for, in whichever test."""
 
     def begin(self) -> None:
         """Forget what was seen: another test begins."""
@@ -81,7 +83,9 @@ class Recorder:
     def note(self, service: str, operation: str, parameters: Mapping[str, Any], *, ask: FrameType | None) -> None:
         """Note who asks for what: the handler that `ask` was called by, if any."""
         if handler := _handler(ask):
-            self._seen |= {(handler, action) for action in actions(service, operation, parameters)}
+            found = {(handler, action) for action in actions(service, operation, parameters)}
+            self._seen |= found
+            self.asked |= found
 
     def ungranted(self) -> list[tuple[str, str]]:
         """Return the handlers, and what they have asked for that their roles do not allow."""

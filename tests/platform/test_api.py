@@ -116,6 +116,14 @@ def test_another_viewers_session_does_not_exist(stranger, session):
     _is_problem(stranger.post(session["license_url"], {"kids": [KID]}), status=404)
 
 
+def test_how_it_plays_is_told_of_ones_own_session_only(viewer, stranger, session):
+    batch = {"session_id": session["session_id"], "events": [{"type": "started", "start_up_ms": 812}]}
+    taken = viewer.post(session["telemetry_url"], batch)
+    assert taken.status == 204
+    assert taken.headers["ratelimit-policy"].startswith('"telemetry"')
+    _is_problem(stranger.post(session["telemetry_url"], batch), status=404)
+
+
 ROUTES = [
     ("GET", TITLES),
     ("GET", DEVICES),
@@ -123,6 +131,7 @@ ROUTES = [
     ("DELETE", f"{DEVICES}/x"),
     ("POST", SESSIONS),
     ("POST", PROGRESS),
+    ("POST", "/api/playback/telemetry"),
     ("POST", f"{LICENSE}?session_id=x"),
 ]
 ROUTES += [("GET", f"{SESSIONS}/x/manifest?format=dash")]

@@ -13,6 +13,7 @@ ENDPOINTS = {
     "catalog": {"catalog/ListTitles"},
     "playback": {"playback/CreateSession", "playback/GetManifest", "playback/License", "playback/Progress"},
     "profile": {"playback/ListProfiles", "playback/ListDevices", "playback/SignOutDevice"},
+    "telemetry": {"playback/Telemetry"},
 }
 
 
@@ -118,7 +119,7 @@ def test_the_outer_walls_stand(complete, wall):
         # An address may be a household, or a carrier's: more than any one viewer in five minutes.
         limits = complete.settings.rate_limits
         assert rule["AggregateKeyType"] == "IP"
-        assert rule["Limit"] > 5 * (limits.playback + limits.catalog + limits.profile)
+        assert rule["Limit"] > 5 * (limits.playback + limits.catalog + limits.profile + limits.telemetry)
     else:
         stages = complete.of("AWS::ApiGatewayV2::Stage", stack="playback")
         assert stages

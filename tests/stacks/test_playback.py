@@ -218,7 +218,7 @@ def test_whoever_issues_content_keys_never_sees_them(sandbox):
     }
 
 
-def test_the_edge_secret_is_made_in_the_account_and_read_by_its_three_readers(declared):
+def test_the_edge_secret_is_made_in_the_account_and_read_by_its_four_readers(declared):
     secret = declared.only("AWS::SecretsManager::Secret")
     assert "SecretString" not in secret.properties
     assert secret["GenerateSecretString"]["PasswordLength"] >= 64
@@ -227,7 +227,12 @@ def test_the_edge_secret_is_made_in_the_account_and_read_by_its_three_readers(de
         for role, actions in actions_on(declared, f"<{secret.path}>").items()
         if "secretsmanager:GetSecretValue" in actions
     }
-    assert readers == {"playback/CreateSessionRole", "playback/GetManifestRole", "delivery/PublishEdgeKeysRole"}
+    assert readers == {
+        "playback/CreateSessionRole",
+        "playback/GetManifestRole",
+        "playback/TelemetryRole",
+        "delivery/PublishEdgeKeysRole",
+    }
     assert readers == decrypting(declared, "<governance/DataKey.Arn>", through="secretsmanager")
 
 

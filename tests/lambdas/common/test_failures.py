@@ -8,7 +8,7 @@ from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError
 from lambdas.common.evidence import failure_of
 from lambdas.common.failures import TAIL_LINES, announce, keep, record_end
-from lambdas.common.failures_environment import EndEnvironment
+from lambdas.common.failures_environment import EndEnvironment, EvidenceEnvironment
 from lambdas.ingestion.states import Arrival
 from tests.lambdas import samples
 from tests.lambdas.cloud import take_all
@@ -54,14 +54,8 @@ def logs(aws):
 def left(bus, logs, deployed, context):
     """Call handlers; return the messages in the queue and the events on the bus."""
     queue = client("sqs").create_queue(QueueName="failures")["QueueUrl"]
-    deployed(
-        EndEnvironment(
-            failures_queue_url=queue,
-            event_bus=bus.name,
-            pipeline="encoding",
-            log_group="/aws/batch/encoder",
-        )
-    )
+    deployed(EvidenceEnvironment(failures_queue_url=queue, pipeline="encoding", log_group="/aws/batch/encoder"))
+    deployed(EndEnvironment(failures_queue_url=queue, pipeline="encoding", event_bus=bus.name))
 
     def run(event, *handlers):
         for handler in handlers:
@@ -241,7 +235,6 @@ def test_an_end_whose_evidence_cannot_be_kept_is_announced(left, monkeypatch):
     def fails(*_, **__):
         raise OSError("no queue")
 
-    monkeypatch.setattr(failures, "log_tail", fails)
     monkeypatch.setattr(failures, "evidence", fails)
     with pytest.raises(OSError, match="no queue"):
         left(status_change(status="TIMED_OUT"), record_end)

@@ -42,6 +42,7 @@ class AppConfig:
 
     def create_hosted_configuration_version(self, **asked):
         _about(asked, ApplicationId="app", ConfigurationProfileId="prof", ContentType="application/json")
+        self._answer()
         number = max(self.versions) + 1
         self.versions[number] = (asked["Content"], asked["VersionLabel"])
         return {"VersionNumber": number}

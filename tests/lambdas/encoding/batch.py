@@ -107,3 +107,23 @@ class Batch:
 
 def ago(now, **span):
     return now - timedelta(**span)
+
+
+class JobLists:
+    """AWS Batch's lists: so many jobs of each queue and status, a hundred a page."""
+
+    def __init__(self):
+        self.jobs, self.pages = {}, 0
+
+    def get_paginator(self, operation):
+        assert operation == "list_jobs"
+        return SimpleNamespace(paginate=self.paginate)
+
+    def paginate(self, *, jobQueue, jobStatus):  # noqa: N803 - boto's names
+        left = self.jobs.get((jobQueue, jobStatus), 0)
+        while True:
+            self.pages += 1
+            yield {"jobSummaryList": [{"jobId": "j"}] * min(left, 100)}
+            left -= 100
+            if left <= 0:
+                return

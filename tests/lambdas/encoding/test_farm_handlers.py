@@ -3,8 +3,7 @@ import json
 import pytest
 
 from lambdas.common.errors import InvalidInputError, NotFoundError
-from lambdas.common.events import QueueDepth
-from lambdas.encoding import farm_handlers
+from lambdas.encoding import farm_queues
 from lambdas.encoding.cap_store import CapStore
 from lambdas.encoding.caps import Cap
 from lambdas.encoding.claims import Outcome, claim, commit, finish, give_up
@@ -16,7 +15,9 @@ from lambdas.encoding.job_store import JobStore
 from lambdas.encoding.prices import PriceList
 from lambdas.encoding.progress import planned_jobs
 from tests.lambdas import samples
+from tests.lambdas.calls import watched
 from tests.lambdas.cloud import put
+from tests.lambdas.encoding.batch import JobLists
 from tests.lambdas.encoding.test_cap_store import TABLE as CAPS
 from tests.lambdas.encoding.test_cap_store import create_caps_table
 from tests.lambdas.encoding.test_claims import JOB, LEASE, NOW, OUTPUT, after, worker
@@ -30,8 +31,9 @@ PRICES = PriceList.load()
 
 @pytest.fixture
 def store(buckets, deployed, monkeypatch):
-    queue = QueueDepth(waiting=3, running=2)
-    monkeypatch.setattr(farm_handlers, "depth_of", lambda queues: {("arn:1", "arn:2"): queue}[tuple(queues)])
+    batch = JobLists()
+    batch.jobs = {("arn:1", "SUBMITTED"): 1, ("arn:2", "RUNNABLE"): 2, ("arn:2", "RUNNING"): 2}
+    monkeypatch.setattr(farm_queues, "client", lambda service: watched(service, {"batch": batch}[service]))
     deployed(
         JobsEnvironment(
             jobs_table=TABLE,

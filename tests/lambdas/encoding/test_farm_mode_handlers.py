@@ -6,9 +6,8 @@ import pytest
 
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError, TransientError
-from lambdas.common.events import QueueDepth
 from lambdas.encoding import farm_mode_handlers as handlers
-from lambdas.encoding import farm_mode_store
+from lambdas.encoding import farm_mode_store, farm_queues
 from lambdas.encoding.environment import KeepModeEnvironment
 from lambdas.encoding.farm_mode import FARM, FarmMode
 from lambdas.encoding.farm_mode_store import (
@@ -20,6 +19,7 @@ from lambdas.encoding.farm_mode_store import (
 )
 from tests.lambdas.calls import watched
 from tests.lambdas.encoding.appconfig import IDS, NORMAL_VERSION, AppConfig
+from tests.lambdas.encoding.batch import JobLists
 
 TABLE = "modes"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -39,9 +39,14 @@ def appconfig(monkeypatch):
 @pytest.fixture
 def clock(monkeypatch):
     """What time it is for the handlers, and how many jobs wait."""
-    found = SimpleNamespace(at=NOW, waiting=0)
+    batch = JobLists()
+
+    def wait(jobs):
+        batch.jobs = {("on-demand", "RUNNABLE"): jobs}
+
+    found = SimpleNamespace(at=NOW, wait=wait)
     monkeypatch.setattr(handlers, "now", lambda: found.at)
-    monkeypatch.setattr(handlers, "depth_of", lambda queues: QueueDepth(waiting=found.waiting, running=len(queues)))
+    monkeypatch.setattr(farm_queues, "client", lambda service: watched(service, {"batch": batch}[service]))
     return found
 
 
@@ -133,7 +138,8 @@ def test_a_change_on_record_is_never_overwritten(trail):
 )
 def test_the_clock_ends_a_degraded_mode_and_that_is_on_record_too(farm, trail, clock, bus, after, jobs, reason):
     farm.ask(**ASKED)
-    clock.at, clock.waiting = NOW + after, jobs
+    clock.at = NOW + after
+    clock.wait(jobs)
     farm.keep()
     last = trail.last()
     assert (last.revision, last.degraded, last.by) == (2, False, FARM)
@@ -144,7 +150,8 @@ def test_the_clock_ends_a_degraded_mode_and_that_is_on_record_too(farm, trail, c
 
 def test_the_clock_leaves_a_backlog_alone(farm, trail, clock):
     farm.ask(**ASKED)
-    clock.at, clock.waiting = NOW + timedelta(hours=2), 10
+    clock.at = NOW + timedelta(hours=2)
+    clock.wait(10)
     farm.keep()
     assert trail.last().revision == 1
 

@@ -8,19 +8,21 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError
 from lambdas.common.keys import Workspace
-from lambdas.encoding import handlers
+from lambdas.encoding import farm_mode_store, handlers
 from lambdas.encoding.cap_store import CapStore
 from lambdas.encoding.caps import Cap, CostCapError
 from lambdas.encoding.claims import JobRecord, JobState
 from lambdas.encoding.cost import Prediction
 from lambdas.encoding.environment import StockEnvironment
-from lambdas.encoding.farm_mode import FarmMode
+from lambdas.encoding.farm_mode_store import initial_content
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.job_store import JobStore
 from lambdas.encoding.ladder_handlers import choose_ladder
 from lambdas.encoding.models import EncodingPlan
 from tests.lambdas import samples
+from tests.lambdas.calls import watched
 from tests.lambdas.cloud import put
+from tests.lambdas.encoding.appconfig import AppConfig
 from tests.lambdas.encoding.test_cap_store import TABLE as CAPS
 from tests.lambdas.encoding.test_cap_store import create_caps_table
 from tests.lambdas.encoding.test_cost import attempt
@@ -38,7 +40,8 @@ def due_in_a_day(**changes):
 
 @pytest.fixture(autouse=True)
 def tables(bus, buckets, deployed, monkeypatch):
-    monkeypatch.setattr(handlers, "mode_in_appconfig", lambda **_: FarmMode())
+    appconfig = AppConfig(initial_content().encode())
+    monkeypatch.setattr(farm_mode_store, "_data", lambda: watched("appconfigdata", appconfig))
     create_table()
     create_caps_table()
     deployed(choose_environment(event_bus=bus.name))

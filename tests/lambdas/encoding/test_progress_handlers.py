@@ -1,7 +1,6 @@
 """What is told of encodes when AWS Batch says that their jobs have moved, on moto."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +16,7 @@ from lambdas.encoding.progress import planned_jobs
 from tests.lambdas import samples
 from tests.lambdas.calls import watched
 from tests.lambdas.cloud import put
+from tests.lambdas.encoding.batch import JobLists
 from tests.lambdas.encoding.test_farm_handlers import attempt
 from tests.lambdas.encoding.test_job_store import TABLE, create_table
 from tests.lambdas.encoding.test_planning import planned
@@ -27,29 +27,9 @@ OTHER = "v1111111111111111"
 QUEUES = ["arn:aws:batch:us-east-1:1:job-queue/spot", "arn:aws:batch:us-east-1:1:job-queue/on-demand"]
 
 
-class Batch:
-    """AWS Batch's lists: so many jobs of each queue and status, a hundred a page."""
-
-    def __init__(self):
-        self.jobs, self.pages = {}, 0
-
-    def get_paginator(self, operation):
-        assert operation == "list_jobs"
-        return SimpleNamespace(paginate=self.paginate)
-
-    def paginate(self, *, jobQueue, jobStatus):  # noqa: N803 - boto's names
-        left = self.jobs.get((jobQueue, jobStatus), 0)
-        while True:
-            self.pages += 1
-            yield {"jobSummaryList": [{"jobId": "j"}] * min(left, 100)}
-            left -= 100
-            if left <= 0:
-                return
-
-
 @pytest.fixture
 def batch(monkeypatch):
-    batch = Batch()
+    batch = JobLists()
     monkeypatch.setattr(farm_queues, "client", lambda service: watched(service, {"batch": batch}[service]))
     return batch
 

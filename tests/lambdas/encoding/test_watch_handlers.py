@@ -224,6 +224,15 @@ def began(job_id, batch):
 
 
 class TestDescribing:
+    def test_a_container_that_does_not_come_up_is_told_by_when_ecs_made_its_task(self, batch, context, now):
+        slow = batch.add(NAME, "STARTING", queue=ENCODING, created=ago(now, hours=9))
+        batch.make_task(slow, at=ago(now, minutes=30))
+        _, encoding = describe_farm({}, context)["queues"]
+        [stuck] = encoding["stuck"]
+        assert stuck["name"] == NAME
+        assert stuck["seconds"] == pytest.approx(30 * 60, abs=5)
+        assert batch.ended == []
+
     @pytest.mark.usefixtures("frozen")
     def test_the_queues_are_told_and_nothing_is_ended(self, batch, context):
         answer = describe_farm({}, context)

@@ -21,6 +21,7 @@ from lambdas.ingestion.environment import (
 )
 from lambdas.ingestion.quality import QcThresholds
 from tests.lambdas import samples
+from tests.lambdas.calls import watched
 from tests.lambdas.cloud import executions, put, state_machine
 
 TIME = "2026-11-02T09:30:00Z"
@@ -206,7 +207,7 @@ def answers(monkeypatch):
             taken.sent.append((taskToken, json.loads(output)))
             taken.closed.add(taskToken)
 
-    states = States()
+    states = watched("stepfunctions", States())
     monkeypatch.setattr(
         "lambdas.ingestion.reviews.client", lambda name: states if name == "stepfunctions" else client(name)
     )

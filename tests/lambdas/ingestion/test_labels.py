@@ -9,6 +9,7 @@ from lambdas.ingestion import handlers
 from lambdas.ingestion.environment import LabelsEnvironment
 from lambdas.ingestion.labels import LabelsFailedError, LabelsPendingError
 from tests.lambdas import samples
+from tests.lambdas.calls import watched
 
 
 @pytest.fixture
@@ -27,8 +28,10 @@ def rekognition(monkeypatch, buckets, deployed):
             return page | more
 
     service = Rekognition()
+    asked = watched("rekognition", service)
     monkeypatch.setattr(
-        "lambdas.ingestion.labels.client", lambda name: service if name == "rekognition" else client(name)
+        "lambdas.ingestion.labels.client",
+        lambda name: asked if name == "rekognition" else client(name),
     )
     return service
 

@@ -13,6 +13,7 @@ from lambdas.ingestion import upload_handlers, upload_store, uploads
 from lambdas.ingestion.identity import studio_of
 from lambdas.ingestion.parts import MAX_PART_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES, plan_parts
 from lambdas.ingestion.upload_environment import PlanEnvironment, PresignEnvironment
+from tests.lambdas.calls import watched
 
 CHECKSUM = "AAAAAAAAAAA="
 FILE = {"delivery_id": "d-1", "name": "film.mov"}
@@ -221,7 +222,7 @@ def test_completing_names_every_part_and_the_checksum_of_the_whole(api, monkeypa
             seen.update(request)
             return {"VersionId": "v1"}
 
-    monkeypatch.setattr(upload_store, "_patient", Patient)
+    monkeypatch.setattr(upload_store, "_patient", lambda: watched("s3", Patient()))
     status, answer = api.complete(upload_id)
     assert (status, answer["object_version"]) == (200, "v1")
     assert [named["PartNumber"] for named in seen["MultipartUpload"]["Parts"]] == [1, 2]

@@ -314,11 +314,17 @@ def test_a_form_comes_as_base64_from_the_api(device, lambda_context):
     assert device_grant_handlers.device_code(event, lambda_context)["statusCode"] == 200
 
 
-def test_the_page_is_where_the_pages_client_says(monkeypatch):
-    described = {"UserPoolClient": {"DefaultRedirectURI": PAGE}}
+def test_the_page_is_where_the_pages_client_says(device, monkeypatch):
+    described = {"UserPoolClient": {"DefaultRedirectURI": "https://page.example/"}}
     fake = SimpleNamespace(describe_user_pool_client=lambda **_: described)
-    monkeypatch.setattr(device_grant_store, "client", lambda service: watched(service, fake))
-    assert device_grant_store.page_address(user_pool_id="p", client_id="c") == PAGE
+    known = device_grant_store.client
+    monkeypatch.setattr(
+        device_grant_store,
+        "client",
+        lambda service: watched(service, fake) if service == "cognito-idp" else known(service),
+    )
+    monkeypatch.setattr(device_grant_handlers, "page_address", device_grant_store.page_address.__wrapped__)
+    assert device.begin()[1]["verification_uri"] == "https://page.example/activate"
 
 
 def test_a_status_is_what_the_viewer_decides():

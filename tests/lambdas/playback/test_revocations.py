@@ -12,6 +12,7 @@ from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError, NotFoundError, RevokedError, TransientError
 from lambdas.playback import handlers, operator_handlers, revocation_store, revocations, store
 from lambdas.playback.revocations import Kind
+from tests.lambdas.calls import watched
 
 BY = "arn:aws:iam::123456789012:user/operator"
 
@@ -27,9 +28,9 @@ def told(monkeypatch):
             state.sessions += json.loads(Payload)["sessions"]
             return state.answer
 
-    known = revocation_store.client
+    known, edge = revocation_store.client, watched("lambda", Lambda())
     monkeypatch.setattr(
-        revocation_store, "client", lambda service, **more: Lambda() if service == "lambda" else known(service, **more)
+        revocation_store, "client", lambda service, **more: edge if service == "lambda" else known(service, **more)
     )
     return state
 

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from lambdas.common.aws import client
+from lambdas.playback import edge_key_store
+from lambdas.playback.session_ids import session_id_of
 from lambdas.playback.telemetry import MAX_EVENTS
 from lambdas.playback.telemetry_handlers import telemetry
 
@@ -17,12 +20,18 @@ EVENTS = [
 
 
 @pytest.fixture
-def said(call, capsys, caplog, monkeypatch):
+def session_id(edge_key):
+    """Of a session of the viewer that the tests ask as."""
+    return session_id_of(viewer_id="viewer-1", idempotency_key=None, key=edge_key)
+
+
+@pytest.fixture
+def said(aws, session_id, call, capsys, caplog, monkeypatch):
     """Send a batch; return its answer, its metrics (EMF) and what the log says of it."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "playback")
 
     def said(events, **more):
-        answer = call(telemetry, body={"session_id": "s-1", "events": events} | more, email="ada@example.com")
+        answer = call(telemetry, body={"session_id": session_id, "events": events} | more, email="ada@example.com")
         printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         lines = [vars(record) for record in caplog.records if record.message == "played"]
         return answer, [line for line in printed if "_aws" in line], lines
@@ -30,7 +39,7 @@ def said(call, capsys, caplog, monkeypatch):
     return said
 
 
-def test_a_batch_becomes_metrics_and_a_line_that_names_no_viewer(said):
+def test_a_batch_becomes_metrics_and_a_line_that_names_no_viewer(said, session_id):
     answer, [metrics], [line] = said(EVENTS)
     assert answer.status == 204
     declared = metrics["_aws"]["CloudWatchMetrics"][0]
@@ -43,7 +52,7 @@ def test_a_batch_becomes_metrics_and_a_line_that_names_no_viewer(said):
     }
     assert metrics["BitRate"] == [1200, 4200]
     assert (metrics["StartUpTime"], metrics["StallTime"], metrics["Failures"]) == ([812], [350], [1])
-    assert (line["session_id"], line["events"]) == ("s-1", EVENTS)
+    assert (line["session_id"], line["events"]) == (session_id, EVENTS)
     told = json.dumps([metrics, line], default=str)
     assert "viewer-1" not in told
     assert "ada@example.com" not in told
@@ -75,5 +84,20 @@ def test_a_session_id_is_no_place_for_text(said):
     assert said(EVENTS, session_id="ada@example.com")[0].status == 422
 
 
-def test_who_is_not_signed_in_says_nothing(call):
+@pytest.mark.parametrize("owner", ["viewer-2", None])
+def test_of_somebody_elses_session_or_of_none_nothing_is_taken(said, edge_key, owner):
+    others = session_id_of(viewer_id=owner, idempotency_key=None, key=edge_key) if owner else "s-1"
+    answer, metrics, lines = said(EVENTS, session_id=others)
+    assert (answer.status, answer.json["title"]) == (404, "Not found")
+    assert (metrics, lines) == ([], [])
+
+
+def test_batches_cost_one_read_of_the_key_a_process(said, monkeypatch):
+    asked = []
+    monkeypatch.setattr(edge_key_store, "client", lambda service: asked.append(service) or client(service))
+    assert {said(EVENTS)[0].status for _ in range(3)} == {204}
+    assert asked == ["secretsmanager"]
+
+
+def test_who_is_not_signed_in_says_nothing(aws, call):
     assert call(telemetry, viewer=None, body={"session_id": "s-1", "events": EVENTS}).status == 403

@@ -12,7 +12,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def a_session(playable):
     return Session(
-        session_id="s" * 32,
+        session_id="s" * 48,
         viewer_id="v",
         title_id=playable.title_id,
         version_id=playable.version_id,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lambdas.common.aws import client
 from lambdas.common.errors import ForbiddenError, NotOfferedError
-from lambdas.playback import handlers, revocation_store, revocations, vendor_handlers, vendors
+from lambdas.playback import handlers, licences, revocation_store, revocations, vendor_handlers, vendors
 from lambdas.playback.vendors import Breaker, System, VendorAwayError, Vendors
 
 KEY = "a-key-that-was-agreed-on-with-the-vendor"
@@ -93,7 +93,9 @@ def configure(aws, vendor, monkeypatch):
 def ask(published, lambda_context, call):
     """Ask for a licence with a session of one's own."""
 
-    def ask(system="widevine", *, body=b"challenge \xff", viewer="viewer-1", session_id=None, base64_encoded=True):
+    def ask(
+        system="widevine", *, body=b"challenge \xff", viewer="viewer-1", session_id=None, base64_encoded=True, **query
+    ):
         session = session_id or call(handlers.create_session, body={"title_id": published.title_id}).json["session_id"]
         answer = vendor_handlers.vendor_license(
             {
@@ -102,7 +104,7 @@ def ask(published, lambda_context, call):
                     "authorizer": {"jwt": {"claims": {"sub": viewer} if viewer else {}}},
                 },
                 "pathParameters": {"system": system},
-                "queryStringParameters": {"session_id": session},
+                "queryStringParameters": {"session_id": session, **query},
                 "body": base64.b64encode(body).decode() if base64_encoded else body,
                 "isBase64Encoded": base64_encoded,
             },
@@ -129,6 +131,52 @@ def test_a_challenge_is_passed_on_signed_with_what_the_session_may_have(configur
     )
     assert sorted(said["key_ids"]) == sorted(published.key_ids.values())
     assert said["persistent"] is False
+
+
+def test_the_vendor_is_told_the_terms_of_a_licence_as_ours_has_them(configure, ask, vendor, kept):
+    configure(vendor.url)
+    before = int(time.time())
+
+    session_id = ask().session_id
+    ask(session_id=session_id, type="persistent-license")
+    kept(session_id, rights_until=before + 3600)
+    ask(session_id=session_id, type="persistent-license")
+
+    ends = kept(session_id).expires_at
+    of_session, to_keep, with_its_rights = (
+        (said["persistent"], said["expires_at"], said["renew_at"]) for said in vendor.asked
+    )
+    # The test's sessions last as long as a licence: the first one's is its last.
+    assert of_session == (False, ends, None)
+    persistent, expires_at, renew_at = to_keep
+    assert (persistent, renew_at) == (True, None)
+    assert before + 48 * 3600 <= expires_at <= time.time() + 48 * 3600
+    assert with_its_rights == (True, before + 3600, None)
+
+
+def test_a_vendor_is_told_when_a_licence_that_ends_before_its_session_is_renewed(configure, ask, vendor, kept):
+    configure(vendor.url)
+    session_id = ask().session_id
+    kept(session_id, expires_at=int(time.time()) + 4 * 3600)
+
+    ask(session_id=session_id)
+
+    said = vendor.asked[-1]
+    assert said["expires_at"] - time.time() == pytest.approx(licences.LICENCE_S, abs=60)
+    assert said["expires_at"] - said["renew_at"] == licences.RENEW_BEFORE_S
+
+
+def test_a_licence_to_keep_is_refused_where_the_plan_has_none_and_no_vendor_is_asked(configure, ask, vendor, kept):
+    configure(vendor.url)
+    session_id = ask().session_id
+    kept(session_id, offline_s=0)
+    vendor.asked = []
+
+    answer = ask(session_id=session_id, type="persistent-license")
+
+    assert (answer.status, answer.content["type"]) == (403, "urn:marquee:problem:offline-refused")
+    assert ask(session_id=session_id, type="for-ever").content["errors"][0]["field"] == "type"
+    assert not vendor.asked
 
 
 def test_without_a_vendor_the_route_says_that_it_is_not_offered(aws, ask, monkeypatch):
@@ -232,7 +280,8 @@ class Moody:
 
 
 def challenge(system=System.WIDEVINE):
-    return vendors.Challenge(system=system, body=b"c", session=None, key_ids=())
+    terms = licences.Terms(kept=False, expires_at=1, renew_at=None)
+    return vendors.Challenge(system=system, body=b"c", session=None, key_ids=(), terms=terms)
 
 
 def test_a_vendor_that_fails_again_and_again_is_left_alone_for_a_while():

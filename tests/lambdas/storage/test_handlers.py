@@ -144,6 +144,12 @@ class TestSources:
         [kept] = table.of_title(samples.TITLE)
         assert [found.sha256 for found in kept.objects] == digests
 
+    def test_a_source_without_a_version_is_kept_as_the_one_that_is_there(self, deliver, record, table):
+        event = deliver()
+        record(event.model_copy(update={"media": event.media.model_copy(update={"version_id": None})}))
+        [kept] = table.of_title(samples.TITLE)
+        assert kept.objects[0].ref == event.media
+
     def test_the_event_may_come_twice(self, deliver, record, table):
         event = deliver()
         record(event)
@@ -391,6 +397,15 @@ class TestChecks:
         assert (answer["pairs"][0]["counts"], faults) == ({"same": 3, "different": 1, "missing": 1}, 2)
         outcomes = {found["key"]: found["outcome"] for found in self.report("verification")["verdicts"]}
         assert (outcomes["k1"], outcomes["k2"]) == ("different", "missing")
+
+    def test_a_version_that_the_replica_does_not_have_is_missing(self, check):
+        for bucket in ("raw", "raw-replica"):
+            status = {"Status": "Enabled"}
+            client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration=status)
+            self.keep(bucket, "k", b"same")
+        version = client("s3").head_object(Bucket="raw", Key="k")["VersionId"]
+        self.lists([row("k", version)], [row("k", version)])
+        assert check(handlers.verify_replicas)[0]["pairs"][0]["counts"] == {"missing": 1}
 
     def test_a_sample_is_drawn_again_by_its_seed(self, check):
         rows = [row(f"k{n}", "") for n in range(50)]
