@@ -173,41 +173,49 @@ def test_a_package_of_an_earlier_plan_is_not_what_is_verified(studio, made, caps
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"] == "ObjectMissingError"
 
 
-@pytest.mark.parametrize(
-    "missing",
-    [
-        "video/180p/seg_1.m4s",
-        "video/180p/seg_3.m4s",
-        f"video/90p/seg_{LAST}.m4s",
-        "video/90p/init.mp4",
-        "audio/en_stereo_96k/seg_3.m4s",
-        "subtitles/en/seg_2.m4s",
-        "subtitles/en/seg_2.vtt",
-    ],
+MISSING = (
+    "video/180p/seg_1.m4s",
+    "video/180p/seg_3.m4s",
+    f"video/90p/seg_{LAST}.m4s",
+    "audio/en_stereo_96k/seg_3.m4s",
+    "subtitles/en/seg_2.m4s",
+    "subtitles/en/seg_2.vtt",
 )
-def test_a_missing_object_is_named(verify, spoil, capsys, missing):
-    spoil.delete(missing)
+
+
+# One at a time, and all at once: none is found for another's sake, and none hides another.
+@pytest.mark.parametrize("missing", [("video/90p/init.mp4",), MISSING[:1], MISSING])
+def test_missing_objects_are_named(verify, spoil, capsys, missing):
+    for path in missing:
+        spoil.delete(path)
     code, report = verify()
-    assert (code, subjects(report)) == (65, {missing})
+    assert (code, subjects(report)) == (65, set(missing))
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert line["error"] == "VerificationFailedError"
-    assert f"{missing}: it does not exist" in line["message"]
+    assert f"{missing[0]}: it does not exist" in line["message"]
+
+
+TRUNCATED = (
+    "video/180p/seg_1.m4s",
+    f"video/180p/seg_{MIDDLE}.m4s",
+    f"video/90p/seg_{LAST}.m4s",
+    "audio/en_stereo_96k/seg_1.m4s",
+    f"audio/en_stereo_96k/seg_{LAST}.m4s",
+    "subtitles/en/seg_1.m4s",
+)
 
 
 @pytest.mark.parametrize("left", [0, 40, 0.5, -1])
-@pytest.mark.parametrize(
-    "path",
-    [
-        "video/180p/seg_1.m4s",
-        f"video/180p/seg_{MIDDLE}.m4s",
-        f"video/90p/seg_{LAST}.m4s",
-        "audio/en_stereo_96k/seg_1.m4s",
-        f"audio/en_stereo_96k/seg_{LAST}.m4s",
-        "subtitles/en/seg_1.m4s",
-    ],
-)
-def test_a_truncated_segment_is_named(verify, spoil, path, left):
-    spoil.change(path, lambda body: body[: int(len(body) * left) if isinstance(left, float) else left])
+def test_truncated_segments_are_named(verify, spoil, left):
+    for path in TRUNCATED:
+        spoil.change(path, lambda body: body[: int(len(body) * left) if isinstance(left, float) else left])
+    code, report = verify()
+    assert (code, subjects(report)) == (65, set(TRUNCATED))
+
+
+@pytest.mark.parametrize("path", TRUNCATED)
+def test_one_that_is_truncated_is_named_alone(verify, spoil, path):
+    spoil.change(path, lambda body: body[:-1])
     code, report = verify()
     assert (code, subjects(report)) == (65, {path})
 

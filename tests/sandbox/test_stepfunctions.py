@@ -191,14 +191,14 @@ def test_stopping_an_execution_stops_its_jobs(aws, machine, farm, eventually, mo
     assert step_functions.describe_execution(executionArn=execution)["status"] == "ABORTED"
 
 
-def test_the_first_child_that_fails_ends_the_others_of_its_map(aws, machine, run, farm):
+def test_the_first_child_that_fails_ends_the_others_of_its_map(aws, machine, run, farm, eventually):
     work = _job(farm, "unused")
     work["Parameters"]["ContainerOverrides"] = {"Command.$": "States.Array($)"}
     processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "Work", "States": {"Work": work}}
     fan = {"Type": "Map", "ItemsPath": "$.commands", "ItemProcessor": processor, "End": True}
     execution = run(machine({"Fan": fan}, start="Fan"), {"commands": ["sleep 600", "exit 9", "sleep 600"]})
     assert execution["error"] == "States.ExceedToleratedFailureThreshold"
-    assert not _jobs(aws, "RUNNING")
+    eventually(lambda: not _jobs(aws, "RUNNING"))
 
 
 def test_a_task_out_of_time_ends_its_job(aws, machine, run, farm, eventually):
