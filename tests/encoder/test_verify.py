@@ -84,7 +84,7 @@ def remembered():
     known = {}
 
     def once(path, *, kind, key):
-        asked = path.read_bytes(), kind, key
+        asked = path.read_bytes(), kind, key and key.secret_hex
         if asked not in known:
             known[asked] = samples.decode(path, kind=kind, key=key)
         return known[asked]
