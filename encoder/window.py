@@ -159,6 +159,8 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, window: Window) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body are two writes: the second would wait for the first one's acknowledgement, 40 ms.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 window.answer(self)

@@ -79,6 +79,7 @@ def origin():
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self):
             length = int(self.headers.get("content-length") or 0)
