@@ -48,7 +48,7 @@ export function showTitles(root, titles) {
 export function showBegun(root, titles, begun) {
   const cards = begun.flatMap((one) => {
     const title = titles.find(({ title_id }) => title_id === (one.next_title_id ?? one.title_id));
-    return title ? [begunCard(title, one.next_title_id ? 0 : one.position_s)] : [];
+    return title ? [begunCard(title, one.next_title_id ? null : one.position_s)] : [];
   });
   if (cards.length === 0) return;
   root.querySelector(".shelf")?.before(
@@ -156,10 +156,10 @@ function card(title) {
 
 /**
  * @param {Title} title
- * @param {number} position  seconds; 0: it is the next episode, and was not begun
+ * @param {number | null} position  seconds; null: it is the next episode, and was not begun
  */
 function begunCard(title, position) {
-  const left = position ? `${runningTime(title.duration_s - position)} left` : "Next episode";
+  const left = position === null ? "Next episode" : `${runningTime(title.duration_s - position)} left`;
   return el(
     "li",
     {},

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
+from urllib.parse import urlsplit
 
 from lambdas.common.ladder import Codec, DynamicRange
 from lambdas.common.media import Tier
@@ -257,7 +258,8 @@ class RateLimitSettings:
 
 
 _PATHWAY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_HOST = re.compile(r"https://[a-z0-9]+(?:[.-][a-z0-9]+)*(?::[0-9]{1,5})?/")
+_HOST = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?/")
+_LAST_PORT = 65_535
 _MOST_PATHWAYS = 8
 
 
@@ -291,14 +293,20 @@ class DeliverySettings:
         for one in self.further_pathways:
             if not _PATHWAY_ID.fullmatch(one.id):
                 raise SettingsError(f"pathway {one.id!r}: an id is 1 to 64 letters, digits, full stops, '-' or '_'")
-            if not _HOST.fullmatch(one.base_url):
+            if not _HOST.fullmatch(one.base_url) or int(one.base_url[8:-1].partition(":")[2] or 443) > _LAST_PORT:
                 raise SettingsError(
                     f"pathway {one.id!r} has the base_url {one.base_url!r}: give that of its host, in lower case and "
                     "with a slash at its end, such as https://cache.example/"
                 )
-        for name in ("id", "rank", "base_url"):
-            counted = Counter(getattr(one, name) for one in self.pathways.ranked)
-            if twice := [value for value, count in counted.items() if count > 1]:
+        ranked = self.pathways.ranked
+        # By its name alone, whatever the port, Shaka Player tells one host from another.
+        hosts = [urlsplit(one.base_url).hostname for one in ranked]
+        for name, values in (
+            ("id", [one.id for one in ranked]),
+            ("rank", [one.rank for one in ranked]),
+            ("host", hosts),
+        ):
+            if twice := [value for value, count in Counter(values).items() if count > 1]:
                 raise SettingsError(
                     f"two pathways have the {name} {twice[0]!r}: give each its own; the distribution's id is "
                     f"{OWN.id!r}, and its rank {OWN.rank}"

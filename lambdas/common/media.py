@@ -256,8 +256,11 @@ class TitleMetadata(Record):
         default=None,
         description="its rating: from which age it may be seen, 0 to 21; left out: not rated, and kept from children",
     )
+    # Not said of a film: whoever reads events by an older release takes no field that it does not know.
     series: SeriesPlace | None = Field(
-        default=None, description="of which series it is an episode, and which one; left out: of none"
+        default=None,
+        description="of which series it is an episode, and which one; left out: of none",
+        exclude_if=lambda series: series is None,
     )
 
 

@@ -41,12 +41,14 @@ def terms(session: Session, *, asked: LicenceType, now: datetime) -> Terms:
     Raises
     ------
     OfflineRefusedError
-        If one is asked for that is kept, and the plan has none.
+        If one is asked for that is kept, and the plan has none, or the title's rights have ended.
     """
     if asked != _TEMPORARY:
         if not session.offline_s:
             message = "the plan has no licences to keep: ask for one of the type `temporary`, while online"
             raise OfflineRefusedError(message)
+        if session.rights_until is not None and session.rights_until <= now.timestamp():
+            raise OfflineRefusedError("the title's rights have ended: none of its licences is kept any more")
         ends = int(now.timestamp()) + session.offline_s
         return Terms(kept=True, expires_at=min(ends, session.rights_until or ends), renew_at=None)
     ends = int(now.timestamp()) + LICENCE_S

@@ -29,7 +29,7 @@ _URI_ATTRIBUTE = re.compile(r'(?<=[:,])URI="([^"]*)"')
 # What a playlist offers once a pathway: groups of renditions, and variants that name them.
 _RENDITION = "#EXT-X-MEDIA:"
 _VARIANTS = ("#EXT-X-STREAM-INF:", "#EXT-X-I-FRAME-STREAM-INF:")
-_GROUP = re.compile(r'(?<=[:,])(GROUP-ID|AUDIO|VIDEO|SUBTITLES)="([^"]*)"')
+_GROUP = re.compile(r'(?<=[:,])(GROUP-ID|AUDIO|VIDEO|SUBTITLES|CLOSED-CAPTIONS)="([^"]*)"')
 
 
 class BrokenManifestError(MarqueeError):

@@ -18,7 +18,13 @@ MAX_LANGUAGES = 8
 _KEY_ID = re.compile(r"^[A-Za-z0-9_-]{22}$")
 
 
-class Playable(Record):
+class Kept(Record):
+    """What a table holds. What a newer release has added is passed over: items outlive deployments, and rollbacks."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+class Playable(Kept):
     """A title as playback knows it: its current version, and what that version needs."""
 
     title_id: Slug
@@ -45,13 +51,8 @@ class Languages(Record):
     )
 
 
-class Session(Record):
-    """One viewer watching one version. A new publication does not change a film that is running.
-
-    What a newer release has added is passed over: sessions outlive deployments, and rollbacks.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+class Session(Kept):
+    """One viewer watching one version. A new publication does not change a film that is running."""
 
     session_id: str
     viewer_id: str
@@ -78,7 +79,7 @@ class Session(Record):
     expires_at: int = Field(description="seconds since the epoch; also the table's TTL attribute")
 
 
-class Progress(Record):
+class Progress(Kept):
     """How far a viewer came in a title, and when the player said so."""
 
     viewer_id: str = Field(description="or a profile of the viewer's: see `watcher`")

@@ -26,6 +26,11 @@ def episode_key(place: SeriesPlace | None, *, title_id: str) -> str | None:
     return f"{place.season:04d}/{place.episode:04d}/{title_id}" if place else None
 
 
+def behind(episode: str) -> str:
+    """Return what sorts behind all titles that claim one number: a second cut of an episode is not what follows it."""
+    return f"{episode.rpartition('/')[0]}/~"
+
+
 def offered(following: Iterable[Playable], *, account: Account, profile_id: str | None, now: datetime) -> str | None:
     """Return the first title that whoever watches may see now.
 

@@ -17,7 +17,7 @@ from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.accounts import Account
 from lambdas.playback.leases import Claim, Held, Lease, Outcome
 from lambdas.playback.models import Playable, Progress, Session
-from lambdas.playback.series import FOLLOWING, INDEX
+from lambdas.playback.series import FOLLOWING, INDEX, behind
 from lambdas.playback.table import RecordT, Table
 
 _MANIFEST_LIMIT = 4 * 2**20
@@ -163,12 +163,12 @@ class PlayableTable(Table):
 
     @transient_errors()
     def following(self, *, series: str, episode: str) -> tuple[Playable, ...]:
-        """Return the next `FOLLOWING` episodes of a series, as the index has them: a moment late at most."""
+        """Return the `FOLLOWING` episodes of a series behind one, as the index has them: a moment late at most."""
         answer = client("dynamodb").query(
             TableName=self._name,
             IndexName=INDEX,
             KeyConditionExpression="series = :series AND episode > :episode",
-            ExpressionAttributeValues=to_dynamodb({":series": series, ":episode": episode}),
+            ExpressionAttributeValues=to_dynamodb({":series": series, ":episode": behind(episode)}),
             Limit=FOLLOWING,
         )
         return tuple(Playable.model_validate(from_dynamodb(item)) for item in answer["Items"])
@@ -178,7 +178,7 @@ class ProgressTable(Table):
     """How far viewers came, by ``viewer_id`` and ``title_id``."""
 
     def put_if_newer(self, progress: Progress) -> bool:
-        """Keep `progress` unless what is known holds, by the order of `progress.merged`; say whether it was kept."""
+        """Keep `progress` unless what is known is newer, or as new and further; say whether it was kept."""
         item = values_of(progress)
         return self._put(
             item,

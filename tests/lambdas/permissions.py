@@ -139,9 +139,10 @@ class EveryPermission:
         self._in_part = False
         self._collected: set[str] = set()
         self._passed: set[str] = set()
+        self._skipped: set[str] = set()
         self._told: Asked = set()
         self._lines: list[str] = []
-        self._judged = 0
+        self._judged = self._unjudged = 0
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that what runs is a part."""
@@ -159,6 +160,8 @@ class EveryPermission:
         self._in_part |= report.failed
         if report.when == "call" and report.passed:
             self._passed.add(report.nodeid)
+        elif report.skipped:
+            self._skipped.add(report.nodeid)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -178,7 +181,10 @@ class EveryPermission:
                 "asked": [list(one) for one in self._asked()] if self._collected else [],
             }
             return
-        if self._in_part or not self._collected or not self._collected <= self._passed:
+        if self._in_part or not self._collected:
+            return
+        if not self._collected <= self._passed:
+            self._unjudged = len(self._skipped)
             return
         granted, asked = self._granted(), self._told | self._asked()
         self._judged = sum(map(len, granted.values()))
@@ -197,5 +203,9 @@ class EveryPermission:
             terminalreporter.line(_REMEDY)
             for line in self._lines:
                 terminalreporter.line(line, red=True)
+        elif self._unjudged:
+            terminalreporter.line(
+                f"Whether each permission is used was not judged: {self._unjudged} tests were skipped."
+            )
         elif self._judged:
             terminalreporter.line(f"Of {self._judged} permissions of handlers each is used, or says who uses it.")

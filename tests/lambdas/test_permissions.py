@@ -104,6 +104,15 @@ def test_of_a_part_nothing_is_said(project, part):
     result.stdout.no_fnmatch_line("*permission*")
 
 
+def test_of_a_run_that_skips_tests_it_is_said_that_nobody_judged(project):
+    (project.path / "handlers" / "test_put.py").write_text("import pytest\ndef test_it(): pytest.skip('no tool')\n")
+
+    result = project.runpytest_inprocess("handlers")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*was not judged: 1 tests were skipped."])
+
+
 def test_nor_of_tests_that_failed(project):
     (project.path / "handlers" / "test_put.py").write_text("def test_it(): assert False")
 

@@ -128,7 +128,7 @@ def further(**change):
 def test_pathways_beside_the_distribution_are_data_and_there_are_none_by_default():
     delivery = profile("sandbox").delivery
     assert [one.id for one in delivery.pathways.ranked] == ["cdn"]
-    second = further(id="cdn.2_b", base_url="https://2.cdn.example:8443/", rank=1)
+    second = further(id="cdn.2_b", base_url="https://r1---2.cdn.example:8443/", rank=1)
     named = replace(delivery, further_pathways=(second, further()))
     assert [one.id for one in named.pathways.ranked] == ["isp-1", "cdn", "cdn.2_b"]
 
@@ -150,7 +150,12 @@ def test_pathways_beside_the_distribution_are_data_and_there_are_none_by_default
         ((further(base_url="https://a.example; script-src */"),), "give that of its host"),
         ((further(id="cdn"),), "two pathways have the id 'cdn': give each its own"),
         ((further(rank=0),), "two pathways have the rank 0: .* the distribution's id is 'cdn', and its rank 0"),
-        ((further(), further(id="b", rank=1)), "two pathways have the base_url 'https://cache.isp.example/'"),
+        ((further(base_url="https://cache.isp.example:65536/"),), "give that of its host"),
+        ((further(), further(id="b", rank=1)), "two pathways have the host 'cache.isp.example'"),
+        (
+            (further(), further(id="b", rank=1, base_url="https://cache.isp.example:8443/")),
+            "two pathways have the host 'cache.isp.example'",
+        ),
         (tuple(further(id=f"p{n}") for n in range(9)), "9 further_pathways: name 8 at most"),
     ],
 )

@@ -466,6 +466,24 @@ def test_what_a_profile_may_not_watch_is_neither_offered_nor_listed(published, e
     assert following(call, title_id="s1e1", viewer="viewer-2") == "s1e2"
 
 
+def test_an_episode_that_got_another_number_is_not_what_follows_it(published, episode, call):
+    episode(1, 1)
+    following(call, title_id="s1e1")
+    episode(1, 2, "s1e1", revision=published.revision + 1)
+    assert continued(call) == []
+    episode(1, 3)
+    assert continued(call) == [("s1e1", "s1e3")]
+
+
+def test_what_a_newer_release_has_added_to_what_is_kept_is_passed_over(published, call):
+    report(call)
+    for table in ("playable", "progress"):
+        for item in client("dynamodb").scan(TableName=table)["Items"]:
+            client("dynamodb").put_item(TableName=table, Item=item | {"of_a_newer_release": {"S": "1"}})
+    assert report(call).status == 200
+    assert [title_id for title_id, _ in continued(call)] == [published.title_id]
+
+
 def test_the_next_episode_is_listed_until_it_is_begun(published, episode, call):
     episode(1, 1)
     episode(1, 2)

@@ -127,6 +127,11 @@ def test_a_licence_that_is_kept_ends_with_the_titles_rights(grant):
     assert later["expires_at"] == NOW + 3600
 
 
+def test_nothing_is_kept_any_more_of_a_title_whose_rights_have_ended(grant):
+    with pytest.raises(OfflineRefusedError, match="rights have ended"):
+        grant("a" * 32, kind="persistent-license", offline_s=3600, rights_end_in_s=-1)
+
+
 def terms(licence):
     return licence["expires_at"], licence["renew_at"]
 

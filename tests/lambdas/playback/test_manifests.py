@@ -131,7 +131,7 @@ def test_a_playlist_offers_everything_once_a_way_with_groups_of_its_own():
         "#EXT-X-INDEPENDENT-SEGMENTS\n"
         '#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI="skd://key"\n'
         '#EXT-X-MEDIA:TYPE=AUDIO,URI="../audio/en.m3u8",GROUP-ID="a",NAME="AUDIO"\n'
-        '#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="a",SUBTITLES="t"\n'
+        '#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="a",SUBTITLES="t",CLOSED-CAPTIONS="c"\n'
         "../video/1080p.m3u8\n"
         '#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI="iframes.m3u8"\n'
     )
@@ -139,7 +139,7 @@ def test_a_playlist_offers_everything_once_a_way_with_groups_of_its_own():
     def offered(pathway, base):
         return [
             f'#EXT-X-MEDIA:TYPE=AUDIO,URI="{base}/audio/en.m3u8",GROUP-ID="a@{pathway}",NAME="AUDIO"',
-            f'#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="a@{pathway}",SUBTITLES="t@{pathway}",PATHWAY-ID="{pathway}"',
+            f'#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="a@{pathway}",SUBTITLES="t@{pathway}",CLOSED-CAPTIONS="c@{pathway}",PATHWAY-ID="{pathway}"',
             f"{base}/video/1080p.m3u8",
             f'#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI="{base}/manifests/iframes.m3u8",PATHWAY-ID="{pathway}"',
         ]
