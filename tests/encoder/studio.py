@@ -237,3 +237,11 @@ class Made:
             ),
             studio.run("package", "--plan", self.uri),
         ]
+
+
+def borrow(studio: Studio, made: Made, plan: EncodingPlan) -> None:
+    """Take the pictures of a plan from a version that has them."""
+    for recipe in plan.video:
+        for of in (Keys.rendition, Keys.score):
+            copy = {"CopySource": f"{WORK}/{of(made.work, recipe.rung)}", "Key": of(Keys(plan), recipe.rung)}
+            studio.s3.copy_object(Bucket=WORK, **copy)

@@ -31,7 +31,7 @@ from lambdas.encoding.sound import tracks_of
 from lambdas.ingestion.models import DeliveryManifest, InspectionReport
 from lambdas.ingestion.validation import validate
 from tests.encoder.atmos import announce, make_eac3
-from tests.encoder.studio import MEDIA, RAW, WORK, Keys, ffmpeg, ffprobe
+from tests.encoder.studio import MEDIA, RAW, WORK, Keys, borrow, ffmpeg, ffprobe
 
 DELIVERY = "blender/atmos"
 COMPLEXITY = 12
@@ -113,13 +113,6 @@ class Passed:
         borrow(studio, made, self.plan)
         tasks = [("encode-audio", "--track", name) for name in self.tracks]
         self.exit_codes = {task: studio.run(*task, "--plan", self.uri) for task in (*tasks, ("package",), ("verify",))}
-
-
-def borrow(studio, made, plan):
-    for recipe in plan.video:
-        for of in (Keys.rendition, Keys.score):
-            copy = {"CopySource": f"{WORK}/{of(made.work, recipe.rung)}", "Key": of(Keys(plan), recipe.rung)}
-            studio.s3.copy_object(Bucket=WORK, **copy)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from lambdas.encoding.models import (
     VerificationReport,
 )
 from lambdas.encoding.sound import tracks_of
-from tests.encoder.studio import DELIVERY, FRAMES, MEDIA, RAW, SEGMENT_FRAMES, WORK, Keys, ffmpeg, ffprobe
+from tests.encoder.studio import DELIVERY, FRAMES, MEDIA, RAW, SEGMENT_FRAMES, WORK, Keys, borrow, ffmpeg, ffprobe
 
 TONE = "{level}*sin(2*PI*997*t)"
 LOUD, SOFT = TONE.format(level=0.5), TONE.format(level=0.01)
@@ -80,10 +80,7 @@ class Heard:
             subtitles=tuple(SubtitleSource(source=words, language=language, kind=kind) for language, kind in TEXTS),
         )
         self.work, uri = Keys(self.plan), studio.publish_plan(self.plan)
-        for recipe in self.plan.video:
-            for of in (Keys.rendition, Keys.score):
-                copy = {"CopySource": f"{WORK}/{of(made.work, recipe.rung)}", "Key": of(self.work, recipe.rung)}
-                studio.s3.copy_object(Bucket=WORK, **copy)
+        borrow(studio, made, self.plan)
         tasks = [("encode-audio", "--track", name) for name in self.tracks]
         self.exit_codes = {task: studio.run(*task, "--plan", uri) for task in (*tasks, ("package",), ("verify",))}
 

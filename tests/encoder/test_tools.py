@@ -9,8 +9,8 @@ import time
 import pytest
 
 from encoder import tools
-from encoder.errors import ToolFailedError, ToolHangsError
-from encoder.tools import Tool, ffmpeg
+from encoder.errors import ToolFailedError, ToolHangsError, ToolMissingError
+from encoder.tools import Tool, ffmpeg, require
 
 ENDLESS = ("-f", "lavfi", "-re", "-i", "testsrc=size=64x64", "-f", "null", "-")
 
@@ -68,3 +68,17 @@ def test_nothing_that_a_tool_says_early_is_lost_while_it_is_watched(monkeypatch)
     monkeypatch.setattr(tools, "_LOOK_S", 0.05)
     said = ffmpeg("-f", "lavfi", "-re", "-t", "0.6", "-i", "testsrc=size=64x64", "-f", "framecrc", "-")
     assert sum(not line.startswith("#") for line in said.splitlines()) == 15
+
+
+def test_a_tool_that_the_system_lacks_is_named_with_the_remedy(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissingError, match=r"fdkaac is not on the PATH: install Debian's package fdkaac"):
+        require(Tool.FDKAAC)
+
+
+def test_one_that_the_system_has_is_found(monkeypatch, tmp_path):
+    program = tmp_path / "fdkaac"
+    program.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    require(Tool.FDKAAC)
+    assert Tool.FDKAAC.path == str(program)

@@ -177,6 +177,18 @@ def test_eight_delivered_languages_in_surround_are_forty_tracks_in_production():
     assert len(tracks_of(found[:8], PRODUCTION_SOUND)) == 40
 
 
+def test_production_offers_aac_lc_first_and_he_aac_beside_it():
+    assert names(sound(2), sound(1, "de"), rules=PRODUCTION_SOUND) == [
+        "en_stereo_192k",
+        "en_heaac_stereo_64k",
+        "de_mono_96k",
+        "de_heaac_mono_32k",
+    ]
+    # What is first plays everywhere; what the sandbox has needs no program that pip does not bring.
+    assert PRODUCTION_SOUND.recipes[0].codec is SANDBOX_SOUND.recipes[0].codec is SoundCodec.AAC
+    assert SoundCodec.HE_AAC not in {recipe.codec for recipe in SANDBOX_SOUND.recipes}
+
+
 @pytest.mark.parametrize("rules", [SANDBOX_SOUND, PRODUCTION_SOUND])
 def test_recipes_pass_through_an_environment(rules):
     assert SoundRules.model_validate_json(json.dumps(json.loads(rules.model_dump_json()))) == rules

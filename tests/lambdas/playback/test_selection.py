@@ -90,6 +90,13 @@ def test_what_the_device_may_play_is_left_in_both_formats(selection, expected):
     assert hls - winding == expected - winding
 
 
+@pytest.mark.parametrize("sound", ["mp4a.40.2", "mp4a.40.5", "ec-3"])
+def test_sound_in_no_codec_decides_what_of_the_picture_is_left(sound):
+    h264 = Selection(None, (Codec.H264,), None)
+    assert h264.admits(codecs=f"avc1.4d401e,{sound}", pixels=None, hdr=False)
+    assert not h264.admits(codecs=f"av01.0.01M.08,{sound}", pixels=None, hdr=False)
+
+
 def test_what_everybody_may_play_is_untouched():
     assert left(DASH, kind="dash", selection=EVERYTHING) == DASH
     assert left(HLS, kind="hls", selection=EVERYTHING) == HLS
