@@ -12,7 +12,7 @@ from rich.markdown import Markdown
 
 from cli.common import fail
 from models.audit import audit
-from models.interview import chosen, timed
+from models.interview import InterviewError, chosen, timed
 from models.questions import Level, Question, QuestionError, entry, index, section_of
 
 _SEEDS = 10_000
@@ -24,7 +24,7 @@ def ask(
     at_random: Annotated[bool, typer.Option("--random", help="Draw one.")] = False,
     level: Annotated[Level | None, typer.Option(help="With --random: for whom it is.", show_default=False)] = None,
 ) -> None:
-    """Print a question's entry: decision, trade-off, follow-up, figures, and what carries it out."""
+    """Print a question's entry: what is asked, decision, trade-off, follow-up, figures, and what carries it out."""
     if at_random is (number is not None) or (level and not at_random):
         raise typer.BadParameter("say either a number, or --random, which may have a --level")
     try:
@@ -43,7 +43,7 @@ def interview(
         list[int] | None, typer.Option(help="Ask this one, instead of drawing; give it several times.")
     ] = None,
 ) -> None:
-    """Print an interviewer's sheet: questions with their times, what good sounds like, traps, faults to notice."""
+    """Print an interviewer's sheet: what to ask, when, what good sounds like, traps, follow-ups, faults to notice."""
     try:
         rows = index()
         if question:
@@ -53,16 +53,17 @@ def interview(
             seed = secrets.randbelow(_SEEDS) if seed is None else seed
             questions = chosen(rows, level=level, minutes=minutes, seed=seed)
             drawn = f", {level}, `--seed {seed}`"
-        sheet = f"# Interview: {minutes} minutes, {len(questions)} questions{drawn}\n"
+        many = f"{len(questions)} question{'s' * (len(questions) > 1)}"
+        sheet = f"# Interview: {minutes} minutes, {many}{drawn}\n"
         for start, row in timed(questions, minutes=minutes):
             sheet += _asked(row, start=start)
-    except QuestionError as error:
+    except (QuestionError, InterviewError) as error:
         fail(error)
     _print(sheet)
 
 
 def _any(level: Level | None) -> int:
-    return secrets.choice([row.question for row in index().values() if level in {None, row.level}])
+    return secrets.choice([row.number for row in index().values() if level in {None, row.level}])
 
 
 def _row(row: Question | None, number: int) -> Question:
@@ -72,10 +73,11 @@ def _row(row: Question | None, number: int) -> Question:
 
 
 def _asked(row: Question, *, start: float) -> str:
-    found = entry(row.question)
-    text = f"\n## {int(start)}:{int(start % 1 * 60):02d} · {row.question}. {row.title}\n\n"
-    text += f"{section_of(row.question).title}, {row.level}\n\n**Good**\n\n{_list(row.good)}\n"
-    text += f"**Traps**\n\n{_list(row.traps)}\n**Follow-up.** {found.shown_part('Follow-up')}\n"
+    found = entry(row.number)
+    text = f"\n## {int(start)}:{int(start % 1 * 60):02d} · {row.number}. {row.title}\n\n"
+    text += f"{section_of(row.number).title}, {row.level}\n\n> {row.question}\n\n"
+    text += f"**Good.** {found.shown_part('Decision')}\n\n{_list(row.good)}\n**Traps**\n\n{_list(row.traps)}\n"
+    text += f"> {row.follow_up}\n\n**Follow-up.** {found.shown_part('Follow-up')}\n"
     for statement in audit():
         if statement.id == row.arithmetic:
             text += (

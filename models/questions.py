@@ -3,12 +3,15 @@
 The pages under ``docs/questions`` are written by hand but for what stands between markers::
 
     <!-- figure bandwidth.peak_tbps ,.0f -->416<!-- /figure --> Tbps
+    <!-- asked 80 -->
+    ...
+    <!-- /asked -->
     **Where.** <!-- where 80 -->
     ...
     <!-- /where -->
 
 A figure's marker names the model, the figure, and how the value is formatted, by Python's format specification. Run
-as ``python -m models.questions``, which ``make docs`` does: it fills both kinds from the models and from
+as ``python -m models.questions``, which ``make docs`` does: it fills every kind from the models and from
 ``index.yaml``, and writes ``docs/generated/trace.md``. Two models synthesise the templates for it; that the constructs
 of the index are in them is a test's to say.
 """
@@ -86,14 +89,16 @@ class Construct(_Record):
 
 
 class Question(_Record):
-    """A row of the index: what carries the answer out, and what an interviewer listens for.
+    """A row of the index: what is asked, what carries the answer out, and what an interviewer listens for.
 
-    `diagrams` are pages under ``docs`` with a picture that shows it. `arithmetic` is the id of the statement of
-    `models.audit` with the fault to notice.
+    `question` and `follow_up` are what is asked, in our words. `diagrams` are pages under ``docs`` with a picture that
+    shows it. `arithmetic` is the id of the statement of `models.audit` with the fault to notice.
     """
 
-    question: Annotated[int, Field(ge=1, le=LAST)]
+    number: Annotated[int, Field(ge=1, le=LAST)]
     title: Text
+    question: Text
+    follow_up: Text
     level: Level
     status: Status
     resources: tuple[Construct, ...] = ()
@@ -168,8 +173,8 @@ _HEADING = re.compile(r"^## (\d+)\. (.+?) \{ #q(\d+) \}\n", re.MULTILINE)
 _PART = re.compile(r"^\*\*([A-Z][a-z-]+)\.\*\* ?", re.MULTILINE)
 # A comment at the beginning of a line ends a paragraph of Markdown: a figure there joins the line before.
 _FIGURE = re.compile(r"((?<=\S)\n)?<!-- figure (\S+) (\S+) -->[^<]*<!-- /figure -->")
-_WHERE = re.compile(r"<!-- where (\d+) -->.*?<!-- /where -->", re.DOTALL)
-_ANY_MARKER = re.compile(r"<!-- /?(?:figure|where)\b[^>]*-->")
+_OF_A_ROW = re.compile(r"<!-- (asked|where) (\d+) -->.*?<!-- /\1 -->", re.DOTALL)
+_ANY_MARKER = re.compile(r"<!-- /?(?:figure|asked|where)\b[^>]*-->")
 
 
 def index(path: Path = INDEX) -> Mapping[int, Question]:
@@ -184,10 +189,10 @@ def index(path: Path = INDEX) -> Mapping[int, Question]:
         rows = TypeAdapter(tuple[Question, ...]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         raise QuestionError(f"{path.name}: {error}: put the row right") from error
-    counted = Counter(row.question for row in rows)
+    counted = Counter(row.number for row in rows)
     if twice := [number for number, times in counted.items() if times > 1]:
         raise QuestionError(f"{path.name}: questions {twice} stand there twice: leave one row of each")
-    return {row.question: row for row in sorted(rows, key=lambda row: row.question)}
+    return {row.number: row for row in sorted(rows, key=lambda row: row.number)}
 
 
 def section_of(number: int) -> Section:
@@ -274,23 +279,24 @@ def filled(text: str, *, rows: Mapping[int, Question], figures: Figures = figure
         said = format(figures(key).value, specification)
         return f"{' ' if broken else ''}<!-- figure {key} {specification} -->{said}<!-- /figure -->"
 
-    def where(match: re.Match[str]) -> str:
-        number = int(match[1])
+    def of_a_row(match: re.Match[str]) -> str:
+        kind, number = match[1], int(match[2])
         if number not in rows:
-            raise QuestionError(f"<!-- where {number} -->: index.yaml has no such question: add its row")
-        return f"<!-- where {number} -->\n{_where(rows[number])}\n<!-- /where -->"
+            raise QuestionError(f"<!-- {kind} {number} -->: index.yaml has no such question: add its row")
+        said = {"asked": _asked, "where": _where}[kind](rows[number])
+        return f"<!-- {kind} {number} -->\n{said}\n<!-- /{kind} -->"
 
-    return _WHERE.sub(where, _FIGURE.sub(value, text))
+    return _OF_A_ROW.sub(of_a_row, _FIGURE.sub(value, text))
 
 
 def trace(rows: Mapping[int, Question]) -> str:
     """Return the page that lists, of each question, what carries its answer out, and counts honestly."""
     text = _TRACE_HEAD
     for section in SECTIONS:
-        if here := [row for row in rows.values() if section_of(row.question) is section]:
+        if here := [row for row in rows.values() if section_of(row.number) is section]:
             text += _counted(f"[{section.title}](../questions/{section.slug}.md)", here)
     text += _counted("**All**", rows.values())
-    for section, group in groupby(rows.values(), key=lambda row: section_of(row.question)):
+    for section, group in groupby(rows.values(), key=lambda row: section_of(row.number)):
         text += _TRACE_TABLE.format(title=section.title)
         text += "".join(_traced(row, section) for row in group)
     return text
@@ -301,6 +307,11 @@ def _parts(body: str) -> Iterator[tuple[str, str]]:
     ends = [*(start.start() for start in starts[1:]), len(body)]
     for start, end in zip(starts, ends, strict=False):
         yield start[1], body[start.end() : end].strip()
+
+
+def _asked(row: Question) -> str:
+    """The question and its follow-up, above the answer."""
+    return f"\n> {row.question}\n>\n> *Follow-up:* {row.follow_up}\n"
 
 
 def _where(row: Question) -> str:
@@ -351,7 +362,7 @@ def _counted(name: str, rows: Iterable[Question]) -> str:
 def _traced(row: Question, section: Section) -> str:
     carried = [found.path for found in row.resources] + [*row.handlers, *row.tests, *row.models]
     cells = (
-        f"[{row.question}. {row.title}](../questions/{section.slug}.md#q{row.question})",
+        f"[{row.number}. {row.title}](../questions/{section.slug}.md#q{row.number})",
         row.level,
         row.status,
         "<br>".join(_code(carried)),

@@ -58,15 +58,27 @@ def test_entries_stand_in_their_section_in_order():
 
 
 def test_an_entry_has_its_title_and_its_parts(row):
-    entry = ENTRIES[row.question]
+    entry = ENTRIES[row.number]
     assert entry.title == row.title
     assert [name for name in entry.parts if name != "Figures"] == list(PARTS)
     assert all(entry.shown_part(name) for name in entry.parts)
-    assert f"<!-- where {row.question} -->" in entry.parts["Where"]
+    assert f"<!-- where {row.number} -->" in entry.parts["Where"]
+
+
+def test_an_entry_begins_with_what_is_asked(row):
+    _, _, text = ENTRIES[row.number].text.partition("\n")
+    asked = f"> {row.question}\n>\n> *Follow-up:* {row.follow_up}"
+    begin, end = f"<!-- asked {row.number} -->", "<!-- /asked -->"
+    assert text.startswith(f"\n{begin}\n\n{asked}\n\n{end}\n"), "run: python -m models.questions"
+
+
+def test_nothing_is_asked_twice_in_the_same_words():
+    asked = [text for row in ROWS.values() for text in (row.question, row.follow_up)]
+    assert len(set(asked)) == 2 * LAST
 
 
 def test_a_level_is_as_the_source_document_has_it(row):
-    expected = Level.JUNIOR if row.question in JUNIOR else Level.MID if row.question in MID else Level.SENIOR
+    expected = Level.JUNIOR if row.number in JUNIOR else Level.MID if row.number in MID else Level.SENIOR
     assert row.level is expected
 
 
@@ -96,11 +108,11 @@ def test_the_diagrams_are_on_their_pages(row):
 
 def test_the_figure_to_notice_is_audited_and_the_questions_own(row):
     audited = {statement.id: statement.questions for statement in audit()}
-    assert row.arithmetic is None or row.question in audited[row.arithmetic]
+    assert row.arithmetic is None or row.number in audited[row.arithmetic]
 
 
 def test_a_row_names_the_models_that_its_entry_quotes(row):
-    assert set(quoted(ENTRIES[row.question].text)) == set(row.models)
+    assert set(quoted(ENTRIES[row.number].text)) == set(row.models)
 
 
 def test_the_written_trace_is_that_of_the_index():

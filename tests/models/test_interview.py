@@ -4,16 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.interview import MINUTES_EACH, chosen, timed
+from models.interview import MINUTES_EACH, MOST, InterviewError, chosen, timed
 from models.questions import Level, Question, section_of
 
 LEVELS = list(Level)
 ROWS = {
-    number: Question(question=number, title="t", level=LEVELS[number % 3], status="built", good=["g"], traps=["t"])
+    number: Question(
+        number=number,
+        title="t",
+        question="q",
+        follow_up="f",
+        level=LEVELS[number % 3],
+        status="built",
+        good=["g"],
+        traps=["t"],
+    )
     for number in range(1, 101)
 }
 levels = st.sampled_from(Level)
-minutes = st.integers(1, 300)
+minutes = st.integers(MINUTES_EACH, 300)
 seeds = st.integers(0, 10_000)
 
 
@@ -21,16 +30,16 @@ seeds = st.integers(0, 10_000)
 def test_questions_of_the_level_are_chosen_for_the_time_and_none_twice(level, minutes, seed):
     found = chosen(ROWS, level=level, minutes=minutes, seed=seed)
     there = sum(row.level is level for row in ROWS.values())
-    assert len(found) == min(there, max(1, minutes // MINUTES_EACH))
+    assert len(found) == min(there, MOST, minutes // MINUTES_EACH)
     assert {row.level for row in found} == {level}
-    numbers = [row.question for row in found]
+    numbers = [row.number for row in found]
     assert numbers == sorted(set(numbers))
 
 
 @given(level=levels, minutes=minutes, seed=seeds)
 def test_no_section_has_two_more_than_another_that_has_some_left(level, minutes, seed):
-    found = Counter(section_of(row.question) for row in chosen(ROWS, level=level, minutes=minutes, seed=seed))
-    there = Counter(section_of(row.question) for row in ROWS.values() if row.level is level)
+    found = Counter(section_of(row.number) for row in chosen(ROWS, level=level, minutes=minutes, seed=seed))
+    there = Counter(section_of(row.number) for row in ROWS.values() if row.level is level)
     left = [found[section] for section in there if found[section] < there[section]]
     assert not left or max(found.values()) - min(left) <= 1
 
@@ -44,6 +53,17 @@ def test_the_same_seed_is_the_same_sheet(level, minutes, seed):
 
 def test_another_seed_is_another_sheet():
     assert len({chosen(ROWS, level=Level.MID, minutes=60, seed=seed) for seed in range(5)}) > 1
+
+
+@pytest.mark.parametrize(("minutes", "many"), [(4, 1), (7, 1), (60, 15), (90, 20), (300, 20)])
+def test_a_sheet_fits_its_minutes_and_has_no_more_questions_than_the_source_document(minutes, many):
+    assert len(chosen(ROWS, level=Level.MID, minutes=minutes, seed=1)) == many
+
+
+@pytest.mark.parametrize("minutes", [1, 3])
+def test_less_time_than_a_question_takes_is_refused(minutes):
+    with pytest.raises(InterviewError, match=f"minutes={minutes}: a question takes 4: give it as many at least"):
+        chosen(ROWS, level=Level.MID, minutes=minutes, seed=1)
 
 
 def test_without_questions_of_the_level_there_are_none():

@@ -1,6 +1,7 @@
 """Reading pages and index, and filling what stands between markers."""
 
 import pytest
+import yaml
 
 from models.figures import Figure
 from models.questions import Question, QuestionError, entries, entry, figure, filled, index, quoted, section_of, trace
@@ -9,6 +10,8 @@ PAGE = """\
 # A section
 
 ## 3. What carries it { #q3 }
+
+<!-- asked 3 --><!-- /asked -->
 
 **Decision.** Caches, at <!-- figure bandwidth.peak_tbps ,.0f -->1<!-- /figure --> Tbit/s.
 
@@ -28,7 +31,17 @@ FIGURES = {"bandwidth.peak_tbps": 1234.5, "bandwidth.mean_tbps": 2.25}
 
 def a_row(number=3, **changes):
     given = {"title": "What carries it", "level": "junior", "status": "built", "good": ["a"], "traps": ["b"]}
-    return Question.model_validate({"question": number, **given, **changes})
+    asked = {"number": number, "question": "What carries it?", "follow_up": "Which carries most?"}
+    return Question.model_validate({**asked, **given, **changes})
+
+
+A_ROW = a_row().model_dump(mode="json", exclude_unset=True)
+
+
+def written(folder, *rows):
+    path = folder / "index.yaml"
+    path.write_text(yaml.safe_dump(list(rows)))
+    return path
 
 
 def fill(page, rows):
@@ -64,6 +77,13 @@ def test_what_carries_it_out_is_listed_and_nothing_that_is_empty():
     )
 
 
+def test_what_is_asked_stands_above_the_answer():
+    [first, _] = entries(fill(PAGE, {3: a_row()}))
+    assert first.shown.startswith(
+        "## 3. What carries it\n\n\n\n> What carries it?\n>\n> *Follow-up:* Which carries most?\n\n\n\n**Decision.**"
+    )
+
+
 def test_what_is_designed_says_that_it_is_not_built():
     assert "status: not built" in fill(PAGE, {3: a_row(status="designed")})
 
@@ -76,6 +96,8 @@ def test_a_page_that_is_filled_stays_as_it_is():
 def test_what_a_marker_names_has_to_exist():
     with pytest.raises(QuestionError, match="no such question: add its row"):
         fill(PAGE, {})
+    with pytest.raises(QuestionError, match=r"<!-- asked 4 -->: index\.yaml has no such question"):
+        fill("<!-- asked 4 --><!-- /asked -->", {})
     with pytest.raises(QuestionError, match="no model 'nothing'"):
         figure("nothing.at_all")
     with pytest.raises(QuestionError, match=r"no figure bandwidth\.nothing: .*peak_tbps"):
@@ -99,17 +121,30 @@ def test_the_trace_counts_by_section_and_status():
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
-        ("- {question: 0}", "question"),
-        ("- {question: 1, title: a, level: expert, status: built, good: [a], traps: [a]}", "level"),
-        ("- {question: 1, title: a, level: mid, status: built, good: [], traps: [a]}", "good"),
-        ("- {question: 1, title: a, level: mid, status: built, good: [a], traps: [a], colour: red}", "colour"),
-        ("- &row {question: 1, title: a, level: mid, status: built, good: [a], traps: [a]}\n- *row", "twice"),
+        ([{"number": 0}], r"0\.number"),
+        ([{"level": "expert"}], r"0\.level"),
+        ([{"good": []}], r"0\.good"),
+        ([{"question": ""}], r"0\.question"),
+        ([{"follow_up": ""}], r"0\.follow_up"),
+        ([{"colour": "red"}], r"0\.colour"),
+        ([{}, {}], "twice"),
     ],
 )
 def test_an_index_of_another_shape_is_refused_with_what_is_wrong(tmp_path, rows, why):
-    (tmp_path / "index.yaml").write_text(rows)
     with pytest.raises(QuestionError, match=why):
-        index(tmp_path / "index.yaml")
+        index(written(tmp_path, *(A_ROW | changes for changes in rows)))
+
+
+@pytest.mark.parametrize("name", ["question", "follow_up"])
+def test_a_row_says_what_is_asked(tmp_path, name):
+    with pytest.raises(QuestionError, match=rf"0\.{name}\n  Field required"):
+        index(written(tmp_path, {key: value for key, value in A_ROW.items() if key != name}))
+
+
+def test_an_index_is_read_by_number(tmp_path):
+    found = index(written(tmp_path, A_ROW | {"number": 9}, A_ROW))
+    assert list(found) == [3, 9]
+    assert found[3] == a_row()
 
 
 @pytest.mark.parametrize("number", [0, 101, -3])
