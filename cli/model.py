@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cli.common import console
 from models.account_sharing import ACCOUNTS, DAYS, SEED, SHOWN, false_positive_rate, simulate
+from models.account_sharing import picture as account_sharing_picture
 
 app = typer.Typer(help="Compute the figures that the documents quote.", no_args_is_help=True)
 Picture = Annotated[Path | None, typer.Option(help="Draw it into this SVG file as well.", dir_okay=False)]
@@ -26,6 +27,7 @@ def _models() -> None:
 def account_sharing(
     accounts: Annotated[int, typer.Option(min=1, help="How many accounts of each kind of people.")] = ACCOUNTS,
     seed: Annotated[int, typer.Option(help="What the people's behaviour is drawn from.")] = SEED,
+    picture: Picture = None,
 ) -> None:
     """Say whom the account security finds, rightly and wrongly, in a simulated population."""
     rows = simulate(accounts=accounts, seed=seed)
@@ -38,6 +40,7 @@ def account_sharing(
     table.add_section()
     table.add_row("false positives", "of all that do not share", "", *found)
     console.print(table)
+    draw(picture, lambda: account_sharing_picture(rows))
 
 
 def draw(path: Path | None, picture: Callable[[], str]) -> None:

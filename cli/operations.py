@@ -15,7 +15,7 @@ from cli.model import Picture, draw
 from lambdas.common.media import Priority
 from models import availability, farm
 from models import picture as pictures
-from models.cost import WORKLOADS, bill, budget, by_context, by_price, by_tag, declared_of, remedies, total
+from models.cost import WORKLOADS, bill, budget, by_context, by_price, by_service, by_tag, declared_of, remedies, total
 from models.farm import Demand, Farming, Result, fleet_of
 from stacks.declared import Declared
 from stacks.settings import PRODUCTION, PROFILES
@@ -94,7 +94,7 @@ def bill_of_materials(
     tag: Annotated[str, typer.Option(help="A chargeback by this tag.")] = "context",
     picture: Picture = None,
 ) -> None:
-    """Say what a month costs, from the templates: by context, price and tag, what if, and held against the budget."""
+    """Say what a month costs, from the templates: by context, service, price and tag, what if, against the budget."""
     declared = _declared(profile)
     workload = WORKLOADS[profile]
     demand = replace(
@@ -110,6 +110,7 @@ def bill_of_materials(
     spent, held = total(lines), budget(declared, lines)
     for title, sums in (
         ("by context", by_context(lines)),
+        ("by service", by_service(lines)),
         ("by price", by_price(lines)),
         (f"by the tag {tag}", by_tag(lines, tag)),
     ):

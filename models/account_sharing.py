@@ -16,6 +16,7 @@ from lambdas.playback.account_security import AccountSecurity, admit
 from lambdas.playback.enforcement import DAY_S, STAGES, Stage
 from lambdas.playback.signals import Place, Signals
 from models.figures import Figure
+from models.picture import Axis, bars
 
 ACCOUNTS = 40
 """Of each kind, that the documents' figures are of; a quarter of a second of processor each."""
@@ -210,6 +211,18 @@ def false_positive_rate(rows: Sequence[Row], stage: Stage) -> float:
     """Return the share of honest accounts that reached `stage`, each kind of people as many."""
     honest = [row for row in rows if not row.kind.shares]
     return sum(row.share(stage) for row in honest) / len(honest)
+
+
+def picture(rows: Sequence[Row]) -> str:
+    """Return how far the accounts of each kind got, by the last stage that each reached, as SVG."""
+    onwards = zip(SHOWN, (*SHOWN[1:], None), strict=True)
+    columns: dict[str, dict[str, float]] = {row.kind.name: {} for row in rows}
+    for stage, after in onwards:
+        for row in rows:
+            columns[row.kind.name][stage.value] = 100 * (row.share(stage) - (row.share(after) if after else 0))
+    return bars(
+        columns, title="Accounts by the last stage that they reached", y=Axis(label="% of a kind's accounts", high=100)
+    )
 
 
 def figures() -> dict[str, Figure]:

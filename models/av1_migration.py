@@ -6,7 +6,7 @@ Work and price are the platform's own: the production ladder, the speeds that we
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import fsum
 
 from lambdas.common.ladder import Codec, DynamicRange
@@ -14,6 +14,7 @@ from lambdas.encoding.models import VideoRecipe
 from lambdas.encoding.prices import OnDemand, PriceList, Spot
 from lambdas.encoding.speed import MEASURED
 from models.bandwidth import Audience, Tiers, cloudfront_usd_m_a_month
+from models.farm import Demand
 from models.figures import Figure
 from models.picture import Axis, lines
 from models.prices import GB_A_PB, PRICES
@@ -40,6 +41,8 @@ class Migration:
     """Of two hours: what 175 PB say, see `models.storage`. 1 would be one film a title."""
     source_lines: int = 1080
     """An assumption: of a source of 2160 lines, two rungs more are made."""
+    uhd_share: float = field(default_factory=lambda: Demand().uhd_share)
+    """Of films, those of 2160 lines where the farm's mix is meant: see `models.farm`."""
     stated_usd: float = 15e6
     capable_share: float = 0.5
     """Of viewing hours, on devices that decode AV1: an assumption."""
@@ -142,6 +145,8 @@ def figures(migration: Migration | None = None) -> Mapping[str, Figure]:
     copies = 1 + len(PRODUCTION.storage.replica_regions)
     storage_usd_m = pb * GB_A_PB * PRICES["S3 Standard"].marginal_usd * copies / 1e6
     total_usd_m = films * film_usd / 1e6
+    hd_hours, uhd_hours = (film_vcpu_hours(replace(migration, source_lines=lines)) for lines in (1080, 2160))
+    mixed_hours = (1 - migration.uhd_share) * hd_hours + migration.uhd_share * uhd_hours
     return {
         "days": Figure(migration.days, "days", "for all titles, at 100 a day unless told otherwise (Q43: six months)"),
         "stated_usd_a_title": Figure(
@@ -152,6 +157,10 @@ def figures(migration: Migration | None = None) -> Mapping[str, Figure]:
         "film_usd": Figure(film_usd, "USD", "a film of two hours, on spot"),
         "title_usd": Figure(film_usd * migration.films_a_title, "USD", "a title, of as many films as 175 PB say"),
         "total_usd_m": Figure(total_usd_m, "million USD", "in all, on spot"),
+        "uhd_share": Figure(migration.uhd_share, "share", "of films with 2160 lines, where the farm's mix is meant"),
+        "total_mixed_usd_m": Figure(
+            total_usd_m * mixed_hours / film_hours, "million USD", "in all, on spot, with the farm's mix of sources"
+        ),
         "vcpus": Figure(day_vcpus, "vCPUs", "busy all day, at that pace"),
         "most_titles_a_day": Figure(
             migration.titles_a_day * most / day_vcpus, "titles", "a day, if production's spot farm did nothing else"

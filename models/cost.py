@@ -27,6 +27,7 @@ from models.figures import Figure
 from models.idle_cost import PRICES as IDLE_PRICES
 from models.idle_cost import idle_cost
 from models.prices import GB_A_PB, PRICES, Rate, Step
+from models.session_calls import CALLS_A_SESSION
 from models.storage import Catalog
 from models.use_prices import USE_PRICES
 from stacks.settings import Settings
@@ -83,8 +84,8 @@ class Workload:
     """What is encoded."""
     label_minutes_a_title: float = 120.0
     """Of content labels, where the settings switch them on."""
-    source_gb_a_title: float = 1000.0
-    """Of what a studio delivers. Assumption: between the source document's 0.93 and 2.27 TB a film."""
+    source_gb_a_title: float = field(default_factory=lambda: 1000 * Catalog().raw_tb_a_film)
+    """Of what a studio delivers: the source of one film of two hours, as `models.storage` has it."""
     sftp_share: float = 0.5
     """Of deliveries, those by SFTP and not by the upload API. Assumption."""
     media_gb_a_title: float = 40.0
@@ -170,6 +171,39 @@ class _Calls:
     kms: float = 0.0
 
 
+_SERVICES: Mapping[str, tuple[str, ...]] = {
+    "S3": ("S3 ", "retrieval, ", "transfer between regions", "replication time control"),
+    "CloudFront": ("CloudFront", "edge function run"),
+    "WAF": ("web ACL",),
+    "API Gateway": ("HTTP API request",),
+    "Lambda": ("Lambda ", "scheduled call"),
+    "DynamoDB": ("DynamoDB ",),
+    "Cognito": ("monthly user",),
+    "CloudWatch": ("log GB", "alarm metric", "high-resolution alarm metric"),
+    "X-Ray": ("trace",),
+    "EC2": ("farm vCPU-hour",),
+    "VPC": ("NAT gateway", "public IPv4 address", "interface endpoint"),
+    "KMS": ("KMS ",),
+    "Step Functions": ("state transition",),
+    "Transfer Family": ("SFTP GB", "Transfer Family "),
+    "Rekognition": ("label minute",),
+    "Secrets Manager": ("secret",),
+    "Route 53": ("hosted zone", "health check"),
+    "SQS": ("polled queue",),
+    "ElastiCache": ("Valkey cache",),
+}
+"""What each service of AWS asks for, by how the price's name begins."""
+_A_CALL: Mapping[str, _Calls] = {
+    "catalog/ListTitles": _Calls(count=1, reads=1),
+    "playback/ContinueWatching": _Calls(count=1, reads=1),
+    "playback/CreateSession": _Calls(count=1, reads=5, writes=4),
+    "playback/GetManifest": _Calls(count=1, reads=2),
+    "playback/License": _Calls(count=1, reads=3, kms=1),
+    "playback/EndSession": _Calls(count=1, writes=1),
+    "playback/Heartbeat": _Calls(count=1, writes=1),
+    "playback/Progress": _Calls(count=1, writes=1),
+}
+"""What each of viewers' calls does, by the function's path; reads and writes as the use cases do them."""
 _BY_TITLE = frozenset({"ingestion", "encoding", "catalog", "storage"})
 """Contexts whose functions are called once a title, give or take; what rounds do by the clock is idle cost."""
 
@@ -222,6 +256,11 @@ def by_context(lines: Iterable[Line]) -> dict[str, float]:
 def by_price(lines: Iterable[Line]) -> dict[str, float]:
     """Return USD a month by what is billed, the dearest first."""
     return _grouped((line.use.price, line.usd) for line in lines)
+
+
+def by_service(lines: Iterable[Line]) -> dict[str, float]:
+    """Return USD a month by the service of AWS that asks for it, the dearest first."""
+    return _grouped((_service(line.use.price), line.usd) for line in lines)
 
 
 def by_tag(lines: Iterable[Line], tag: str) -> dict[str, float]:
@@ -408,11 +447,19 @@ def figures_of(declared: Declared, workload: Workload) -> dict[str, Figure]:
     }
     for context, usd in by_context(lines).items():
         results[f"{context}_usd"] = Figure(usd, "USD a month", f"of the context {context}")
+    for service, usd in by_service(lines).items():
+        key = service.lower().replace(" ", "_").replace("-", "_")
+        results[f"service_{key}_usd"] = Figure(usd, "USD a month", f"that {service} asks for")
     for name, remedy in remedies(workload).items():
         key = name.replace(" %", "").replace(" ", "_")
         change = total(bill(declared, remedy.workload, remedy.terms)) - spent
         results[f"if_{key}_usd"] = Figure(change, "USD a month", f"more or less, if: {remedy.what}")
     return results
+
+
+def _service(price: str) -> str:
+    what = price.removeprefix(_IDLE)
+    return next(service for service, names in _SERVICES.items() if what.startswith(names))
 
 
 def _is_log(use: Use) -> bool:
@@ -539,18 +586,14 @@ def _function(resource: Resource, context: str, workload: Workload, settings: Se
 
 
 def _viewers_functions(workload: Workload, settings: Settings) -> dict[str, _Calls]:
-    """Return what viewers' requests call, by the function's path; reads and writes as the use cases do them."""
+    """Return how often viewers' requests call what, by the function's path."""
     sessions, watched_s = workload.sessions, workload.viewing_hours * _SECONDS_AN_HOUR
-    return {
-        "catalog/ListTitles": _Calls(count=sessions, reads=1),
-        "playback/ContinueWatching": _Calls(count=sessions, reads=1),
-        "playback/CreateSession": _Calls(count=sessions, reads=5, writes=4),
-        "playback/GetManifest": _Calls(count=sessions, reads=2),
-        "playback/License": _Calls(count=sessions, reads=3, kms=1),
-        "playback/Heartbeat": _Calls(count=watched_s / settings.playback.heartbeat_s, writes=1),
-        "playback/Progress": _Calls(count=watched_s / workload.progress_s, writes=1),
-        "playback/EndSession": _Calls(count=sessions, writes=1),
+    counts = {
+        **dict.fromkeys(CALLS_A_SESSION, sessions),
+        "playback/Heartbeat": watched_s / settings.playback.heartbeat_s,
+        "playback/Progress": watched_s / workload.progress_s,
     }
+    return {path: replace(_A_CALL[path], count=count) for path, count in counts.items()}
 
 
 def _viewers_calls(workload: Workload, settings: Settings) -> float:

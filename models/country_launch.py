@@ -7,7 +7,7 @@ and local partners are not. Apart from it stands what a country that censors ask
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import exp, fsum
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from models.bandwidth import Audience, Site
 from models.figures import Figure
 from models.picture import Axis, bars
 from models.prices import PRICES
+from models.storage import Catalog
 
 MONTHS = 18
 
@@ -125,7 +126,9 @@ class Review:
 
     titles: float = 15_000.0
     """The document's summary."""
-    hours_a_title: float = 2.0
+    films_a_title: float = field(default_factory=lambda: Catalog().films_a_title)
+    """Of two hours: a series is one title. What 175 PB say, see `models.storage`."""
+    hours_a_film: float = 2.0
     times_length: float = 3.0
     """That a reviewer takes for an hour of film, notes and a second opinion included. Assumption."""
     hours_a_person: float = 1_800.0
@@ -134,7 +137,7 @@ class Review:
     @property
     def hours(self) -> float:
         """In all."""
-        return self.titles * self.hours_a_title * self.times_length
+        return self.titles * self.films_a_title * self.hours_a_film * self.times_length
 
     @property
     def people(self) -> float:

@@ -320,6 +320,10 @@ def figures() -> dict[str, Figure]:
     hd, uhd = hd_film.prediction(encoding), uhd_film.prediction(encoding)
     scores = [line.vcpu_seconds / line.vcpus / line.jobs for line in uhd.lines if line.stage is Phase.SCORE]
     results = {
+        "titles_a_day": Figure(demand.titles_a_day, "titles a day", "that come beside the backlog"),
+        "days": Figure(demand.days, "days", "for which they come"),
+        "original_share": Figure(demand.original_share, "share", "of titles, originals: assumption"),
+        "uhd_share": Figure(demand.uhd_share, "share", "of titles, those of 2160 lines: assumption"),
         "hosts_spot_count": Figure(fleet_of(encoding).spot_hosts, "hosts", "large jobs that may run on spot at once"),
         "hosts_on_demand_count": Figure(fleet_of(encoding).on_demand_hosts, "hosts", "the same, on demand"),
         "title_hd_vcpu_hours": Figure(hd.vcpu_seconds / 3600, "vCPU-hours", "two hours of 1080 lines, predicted"),
@@ -331,6 +335,7 @@ def figures() -> dict[str, Figure]:
             uhd_film.prediction(encoding, degraded=True).vcpu_seconds / 3600, "vCPU-hours", "2160 lines, degraded mode"
         ),
         "title_uhd_score_hours": Figure(max(scores) / 3600, "hours", "the longest score of 2160 lines, one job"),
+        "job_memory_mib": Figure(encoding.job_memory_mib, "MiB", "that a large job asks for"),
         "vcpus_allowed": Figure(
             encoding.spot_max_vcpus + encoding.on_demand_max_vcpus,
             "vCPU",

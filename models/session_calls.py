@@ -10,20 +10,32 @@ from models.figures import Figure
 from stacks.settings import PRODUCTION
 
 _SECONDS_AN_HOUR = 3600
+CALLS_A_SESSION = (
+    "catalog/ListTitles",
+    "playback/ContinueWatching",
+    "playback/CreateSession",
+    "playback/GetManifest",
+    "playback/License",
+    "playback/EndSession",
+)
+"""What a viewer calls once a session, by the function's path: two lists to choose from, three to begin, one to end.
+
+An assumption where a player asks for more than one manifest. Heartbeats, reports and telemetry come beside them.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
     """What viewers send. The intervals are production's own; the others say where they are from.
 
-    `calls_a_start` are the session, its manifest and its licence; `session_hours` is an assumption: a film is often
+    `session_hours` is an assumption: a film is often
     left, an episode is an hour at most.
     """
 
     viewers: float = Audience().peak_viewers
     heartbeat_s: float = PRODUCTION.playback.heartbeat_s
     report_s: float = PROGRESS_INTERVAL_S
-    calls_a_start: int = 3
+    calls_a_session: int = len(CALLS_A_SESSION)
     session_hours: float = 1.0
 
     @property
@@ -48,7 +60,7 @@ class Calls:
     @property
     def calls_per_s(self) -> float:
         """All of it together."""
-        return self.heartbeats_per_s + self.reports_per_s + self.calls_a_start * self.starts_per_s
+        return self.heartbeats_per_s + self.reports_per_s + self.calls_a_session * self.starts_per_s
 
 
 def figures() -> dict[str, Figure]:
@@ -58,8 +70,11 @@ def figures() -> dict[str, Figure]:
     return {
         "steady_m_per_s": Figure(steady / 1e6, "million/s", "heartbeats and reports at the peak"),
         "reports_m_per_s": Figure(calls.reports_per_s / 1e6, "million/s", "reports of a position at the peak"),
+        "calls_a_session": Figure(calls.calls_a_session, "calls", "of a session, beside heartbeats and reports"),
         "starting_m_per_s": Figure(
-            calls.calls_a_start * calls.starts_per_s / 1e6, "million/s", "calls of sessions that begin, at the peak"
+            calls.calls_a_session * calls.starts_per_s / 1e6,
+            "million/s",
+            "calls around sessions' begin and end, at the peak",
         ),
         "surge_per_s": Figure(
             calls.surge_per_s(share=0.1, within_s=300),

@@ -1,8 +1,10 @@
+import re
+
 import pytest
 
 from cli.main import app
 from lambdas.playback.enforcement import Stage
-from models.account_sharing import KINDS, false_positive_rate, simulate
+from models.account_sharing import KINDS, false_positive_rate, picture, simulate
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +39,21 @@ def test_who_shares_with_many_is_found(rows):
         assert rows[name].share(Stage.NOTICE) == 1, name
 
 
-def test_the_command_prints_the_figure(capsys):
+def test_one_stage_after_another_is_drawn_until_all_who_got_anywhere_are_there(rows):
+    assert ">two students</text>" in picture(list(rows.values()))
+    # Who shares with three is blocked: the bar has no notice and no challenge of its own.
+    drawn = picture([rows["sharer, 3"]])
+    heights = re.findall(r'height="([0-9.]+)" fill="#', drawn)
+    assert heights[:2] == ["0.0", "0.0"]
+    assert float(heights[2]) > 0
+    assert ">100</text>" in drawn
+
+
+def test_the_command_prints_the_figure_and_draws_it(capsys, tmp_path):
+    target = tmp_path / "picture.svg"
     with pytest.raises(SystemExit, match="0"):
-        app(["model", "account-sharing", "--accounts", "1"])
+        app(["model", "account-sharing", "--accounts", "1", "--picture", str(target)])
     printed = capsys.readouterr().err
+    assert all(f">{kind.name}</text>" in target.read_text(encoding="utf-8") for kind in KINDS)
     assert "false positives" in printed
     assert all(kind.name.split()[0] in printed for kind in KINDS)

@@ -60,3 +60,9 @@ def test_cost_is_by_the_film_and_time_by_the_title(factor):
     few, many = (figures(replace(Migration(), films_a_title=films)) for films in (1.0, factor))
     assert many["total_usd_m"].value == pytest.approx(few["total_usd_m"].value * factor)
     assert many["days"] == few["days"]
+
+
+def test_the_mix_of_sources_costs_between_the_small_and_the_large():
+    small, large = (figures(Migration(source_lines=lines))["total_usd_m"].value for lines in (1080, 2160))
+    mixed = figures(Migration(uhd_share=0.25))["total_mixed_usd_m"].value
+    assert mixed == pytest.approx(0.75 * small + 0.25 * large)

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("simpy", reason="needs requirements-sandbox.txt: the simulation")
 
-from models.cost import Budget, Line, Use, Workload, by_context, by_price, by_tag, classes, total
+from models import cost
+from models.cost import Budget, Line, Use, Workload, by_context, by_price, by_service, by_tag, classes, total
 from models.use_prices import USE_PRICES
 
 ARCHIVED = [
@@ -64,3 +65,17 @@ def test_a_workload_by_hand():
 
 def test_every_price_says_where_it_stands():
     assert all(rate.source.startswith("aws.amazon.com/") and rate.list_usd > 0 for rate in USE_PRICES.values())
+
+
+def test_every_price_is_one_services():
+    names = [*cost.PRICES, *USE_PRICES, *(f"while idle: {name}" for name in cost.IDLE_PRICES)]
+    names += ["farm vCPU-hour, spot", "farm vCPU-hour, on demand"]
+    by_name = {name: list(by_service([line(1, price=name)])) for name in names}
+    assert all(len(services) == 1 for services in by_name.values())
+    assert by_name["CloudFront request"] == ["CloudFront"]
+    assert by_name["while idle: web ACL"] == by_name["web ACL request"] == ["WAF"]
+
+
+def test_a_service_sums_its_prices_the_dearest_first():
+    lines = [line(2, price="S3 Standard"), line(1, price="transfer between regions"), line(7, price="trace")]
+    assert list(by_service(lines).items()) == [("X-Ray", 7), ("S3", 3)]

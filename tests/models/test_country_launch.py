@@ -51,5 +51,5 @@ def test_appliances_pay_in_a_country_of_a_million():
 
 
 def test_a_review_of_a_catalog_by_hand():
-    review = Review(titles=100, hours_a_title=2, times_length=3, hours_a_person=300)
-    assert (review.hours, review.people) == (600, 2)
+    review = Review(titles=100, films_a_title=3, hours_a_film=2, times_length=3, hours_a_person=300)
+    assert (review.hours, review.people) == (1800, 6)

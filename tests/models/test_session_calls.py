@@ -8,7 +8,7 @@ positive = st.floats(1, 1e9)
 
 
 def test_a_worked_example():
-    calls = Calls(viewers=3600, heartbeat_s=30, report_s=60, calls_a_start=3, session_hours=0.5)
+    calls = Calls(viewers=3600, heartbeat_s=30, report_s=60, calls_a_session=3, session_hours=0.5)
     assert calls.heartbeats_per_s == 120
     assert calls.reports_per_s == 60
     assert calls.starts_per_s == 2
