@@ -11,7 +11,7 @@ from sandbox.toolchain import tool_environment
 from stacks.assembly import Assembly, AssemblyStack, read
 from stacks.pack import icons, sheets
 from stacks.pack.classification import Class, UnclassifiedStoreError, holding_of
-from stacks.pack.diagrams import SHOWN, context, diagrams, events, stacks
+from stacks.pack.diagrams import SHOWN, UnknownEventError, context, diagrams, events, stacks
 from stacks.pack.write import PackError, draw, write_pack
 from stacks.report import PAGE
 
@@ -78,6 +78,33 @@ def test_an_event_goes_from_the_context_that_publishes_it_to_who_hears_it():
     graph = events(SMALL)
     assert '"from catalog" -> "TitlePublished"' in graph
     assert '"TitlePublished" -> "p/playback/Follow"' in graph
+
+
+@pytest.fixture
+def hearing():
+    """Make an assembly of one rule, that hears an event of ours of this name."""
+
+    def made(name):
+        rule = resource(
+            "AWS::Events::Rule",
+            "playback/OnTitle",
+            EventPattern={"detail-type": [name], "source": ["marquee.catalog"]},
+            Targets=[{"Arn": {"Fn::GetAtt": ["Follow", "Arn"]}}],
+        )
+        return Assembly((CATALOG, stack("playback", **{**PLAYBACK.template["Resources"], "Rule": rule})))
+
+    return made
+
+
+def test_an_event_that_is_made_of_another_is_one_of_its_own(hearing):
+    graph = events(hearing("TitleRolledBack"))
+    assert '"from catalog" -> "TitleRolledBack"' in graph
+    assert '"TitleRolledBack" -> "p/playback/Follow"' in graph
+
+
+def test_an_event_that_the_code_does_not_have_is_an_error_that_names_the_rule(hearing):
+    with pytest.raises(UnknownEventError, match=r"p/playback/OnTitle hears TitleForgotten.*events\.py"):
+        events(hearing("TitleForgotten"))
 
 
 def test_a_context_shows_what_its_functions_touch_in_other_stacks_and_no_logs():
