@@ -108,7 +108,7 @@ def cost(assembly: Assembly, folder: Path) -> str:
     )
     rows = [(item.context, item.price, str(item.quantity), f"{item.usd_a_month:,.2f}") for item in items]
     rows.append(("**all**", "", "", f"**{total(items):,.2f}**"))
-    name = assembly.stacks[0].profile
+    name = assembly.profile
     declared = Declared(Written(assembly=assembly, directory=folder, settings=profile(name)))
     used = figures_of(declared, WORKLOADS[name])
     adds = ("thousand_hours_usd", "title_usd", "month_usd", "budget_usd")
