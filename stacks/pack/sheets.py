@@ -33,7 +33,7 @@ _NOT_IN_IT = (
     "What templates say of roles and of resources. Not in it: what AWS's managed policies hold, what a network's "
     "endpoints admit, and what the administrators of the account may."
 )
-_AUDIENCE = "What an audience needs of CloudFront and of DynamoDB stands in the models."
+_AUDIENCE = "What an audience needs is that of the default workload of `marquee model cost`."
 
 
 def sheets(assembly: Assembly, folder: Path) -> Iterator[tuple[str, str]]:
@@ -129,7 +129,7 @@ def quotas(assembly: Assembly) -> str:
     needed.sort(key=lambda one: one[1] / one[0].default, reverse=True)
     rows = (
         (quota.service, quota.name, f"{needs:,}", f"{quota.default:,}",
-         ("raise it" if quota.code else "near its end, and fixed") if needs > _RAISE * quota.default else "",
+         ("raise it" if quota.code else "fixed, or for a support case") if needs > _RAISE * quota.default else "",
          f"`{quota.code}`" if quota.code else "", quota.why)
         for quota, needs in needed
     )  # fmt: skip

@@ -173,6 +173,15 @@ def test_of_every_configuration_each_sheet_can_be_written(declared):
     assert all(f"| {path} |" in written["data"] for path in paths)
 
 
+def test_the_farms_volumes_and_the_audience_are_held_against_their_quotas(production):
+    text = sheets.quotas(read(production.directory))
+    # 625 and 125 hosts of 16 vCPUs, with 500 GiB each.
+    assert "| EBS | TiB of gp3 volumes a Region | 367 | 50 | raise it |" in text
+    # 83.3 million viewers at the peak: 4 % of 416.7 Tbit/s, and a word every 30 s.
+    assert "| CloudFront | Gbit/s of a distribution | 16,667 | 150 |" in text
+    assert "| DynamoDB | write units of a table, a second | 2,777,778 | 40,000 |" in text
+
+
 def test_of_every_configuration_each_picture_has_its_stacks_and_whole_arrows(declared):
     drawn = dict(diagrams(read(declared.directory)))
     names = {name for name in drawn if name.startswith("context-")}
