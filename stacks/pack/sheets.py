@@ -112,6 +112,16 @@ def cost(assembly: Assembly, folder: Path) -> str:
     declared = Declared(Written(assembly=assembly, directory=folder, settings=profile(name)))
     used = figures_of(declared, WORKLOADS[name])
     adds = ("thousand_hours_usd", "title_usd", "month_usd", "budget_usd")
+    month, share, times = (used[key].value for key in ("month_usd", "budget_share", "times_the_throttle"))
+    throttled = (
+        f"The workload's calls are, on average, {times:,.0f} times what the API stage's throttle admits; "
+        "it refuses the rest."
+        if times > 1
+        else "The workload's calls are, on average, within what the API stage's throttle admits."
+    )
+    contexts = sorted(
+        (used[key].value, one) for one in {stack.context for stack in assembly.stacks} if (key := f"{one}_usd") in used
+    )
     return (
         f"# Cost\n\nUSD, list prices of {REGION} as of {PRICES_DATED}.\n\n## While idle\n\n"
         + table(("Stack", "What bills", "Number", "USD a month"), rows)
@@ -119,6 +129,12 @@ def cost(assembly: Assembly, folder: Path) -> str:
         + table(
             ("What", "USD", "Is"),
             ((key, f"{used[key].value:,.2f}", f"{used[key].unit}: {used[key].what}") for key in adds),
+        )
+        + f"\nThe budget is {'**exceeded**' if share > 1 else 'kept'}: the month takes {share:,.1%} of it.\n"
+        + f"{throttled}\n\n## In use, by context\n\n"
+        + table(
+            ("Context", "USD a month", "Share"),
+            ((context, f"{usd:,.2f}", f"{usd / month:.1%}") for usd, context in reversed(contexts)),
         )
     )
 

@@ -182,6 +182,15 @@ def test_the_farms_volumes_and_the_audience_are_held_against_their_quotas(produc
     assert "| DynamoDB | write units of a table, a second | 2,777,778 | 40,000 |" in text
 
 
+def test_the_cost_says_whether_the_budget_holds_and_whether_the_throttle_does(production, sandbox):
+    dear, cheap = (sheets.cost(read(one.directory), one.directory) for one in (production, sandbox))
+    assert "The budget is **exceeded**: the month takes 687.6% of it." in dear
+    assert "285 times what the API stage's throttle admits" in dear
+    assert "| delivery | 85," in dear.partition("by context")[2]
+    assert "The budget is kept" in cheap
+    assert "within what the API stage's throttle admits" in cheap
+
+
 def test_of_every_configuration_each_picture_has_its_stacks_and_whole_arrows(declared):
     drawn = dict(diagrams(read(declared.directory)))
     names = {name for name in drawn if name.startswith("context-")}
