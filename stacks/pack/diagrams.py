@@ -21,6 +21,9 @@ _STYLE = (
     'edge [fontname="Helvetica", fontsize=9, color="#7a8796", arrowsize=0.7];'
 )
 
+# Stacks stand on each other in many layers: from left to right, that is wider than a page.
+_DOWNWARDS = "\ngraph [rankdir=TB, ranksep=0.5];"
+
 
 class UnknownEventError(LookupError):
     """A rule hears an event of ours that the code does not have; the message names both and the remedy."""
@@ -113,7 +116,7 @@ def stacks(assembly: Assembly) -> str:
         for other, values in sorted(outputs.items()):
             said = f"{len(values)} value{'s' * (len(values) > 1)}"
             lines.append(_edge(stack.id, named.get(other, other), said))
-    return _graph(lines, title="Stacks, and whose values they use")
+    return _graph(lines, title="Stacks, and whose values they use", style=_DOWNWARDS)
 
 
 def events(assembly: Assembly) -> str:
@@ -336,7 +339,7 @@ def _once(lines: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _graph(lines: Iterable[str], *, title: str, legend: str = "") -> str:
+def _graph(lines: Iterable[str], *, title: str, legend: str = "", style: str = "") -> str:
     inner = "\n".join(lines)
     said = f'<FONT POINT-SIZE="16">{escape(title)}</FONT>{legend}'
-    return f"digraph {{\n{_STYLE}\nlabel=<{said}>; labelloc=t;\n{inner}\n}}\n"
+    return f"digraph {{\n{_STYLE}{style}\nlabel=<{said}>; labelloc=t;\n{inner}\n}}\n"
