@@ -13,7 +13,7 @@ from models.prices import DATED as PRICES_DATED
 from models.prices import REGION
 from stacks.assembly import Assembly, Resource, acknowledgements_of, findings_of
 from stacks.declared import Declared, Written
-from stacks.pack.classification import Class, holding_of
+from stacks.pack.classification import Class, alike, holding_of
 from stacks.pack.quotas import DATED, QUOTAS
 from stacks.settings import profile
 
@@ -167,9 +167,32 @@ def data(assembly: Assembly) -> str:
             (list(Class).index(held.classified), below(resource.path), _STORES[resource.type], held.classified.value,
              held.what, _encryption(assembly, resource), _transport(resource, secure), _kept(resource))
         )  # fmt: skip
+    rows += _many(assembly)
     head = "# Data: classification and encryption\n\n"
     columns = ("Store", "Kind", "Class", "Holds", "Encrypted by", "In transit", "Kept")
     return head + table(columns, (row[1:] for row in sorted(rows)))
+
+
+def _many(assembly: Assembly) -> Iterator[tuple[int, str, str, str, str, str, str, str]]:
+    """Yield a row a pattern, encryption and retention of log groups, and of launch templates' volumes."""
+    found: Counter[tuple[str, str, str, str]] = Counter()
+    for group in assembly.of("AWS::Logs::LogGroup"):
+        days = group.properties.get("RetentionInDays")
+        key = _key(assembly, group, group.properties.get("KmsKeyId"))
+        found[group.path, "log group", key, f"{days} days" if days else "for ever"] += 1
+    for template in assembly.of("AWS::EC2::LaunchTemplate"):
+        for volume in template["LaunchTemplateData"].get("BlockDeviceMappings", ()):
+            ebs = volume.get("Ebs", {})
+            key = _key(assembly, template, ebs.get("KmsKeyId")) if ebs.get("Encrypted") else "nothing"
+            found[template.path, "volume", key, "while its host is" if ebs.get("DeleteOnTermination") else ""] += 1
+    grouped: Counter[tuple[str, str, str, str]] = Counter()
+    for (path, kind, key, kept), number in found.items():
+        grouped[alike(path)[0], kind, key, kept] += number
+    held = dict(alike(path) for path, *_ in found)
+    for (pattern, kind, key, kept), number in grouped.items():
+        what = held[pattern]
+        yield (list(Class).index(what.classified), f"`{pattern}`, {number} of them", kind, what.classified.value,
+               what.what, key, "TLS only" if kind == "log group" else "", kept)  # fmt: skip
 
 
 def _encryption(assembly: Assembly, resource: Resource) -> str:

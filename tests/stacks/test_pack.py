@@ -162,6 +162,12 @@ def test_a_store_that_nobody_has_classified_is_an_error_that_names_it():
         holding_of("p/playback/Diaries")
 
 
+def test_log_groups_and_volumes_are_told_by_pattern(production):
+    text = sheets.data(read(production.directory))
+    assert re.search(r"`WebAcl/Log\$`, 1 of them \| log group \| personal \|.*DataKey.*365 days", text)
+    assert re.search(r"Template\$`, 2 of them \| volume \| confidential \|.*while its host is", text)
+
+
 def test_of_every_configuration_each_sheet_can_be_written(declared):
     assembly = read(declared.directory)
     written = dict(sheets.sheets(assembly, declared.directory))
