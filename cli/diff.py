@@ -22,20 +22,26 @@ _WIDTH = 160
 
 def diff(
     base: Annotated[Path, typer.Argument(help="The cloud assembly of before: a folder of `marquee synth`.")],
-    head: Annotated[Path, typer.Argument(help="That of after.")] = PROJECT_ROOT / "cdk.out" / "sandbox",
+    head: Annotated[
+        Path | None, typer.Argument(help="That of after, of the same profile.", show_default="cdk.out/PROFILE")
+    ] = None,
 ) -> None:
     """Say what changes between two cloud assemblies, the gravest first.
 
-    The status is 3 if what holds data is replaced or removed, if anybody may do more, or if more is reached from
-    outside: somebody has to agree to that.
+    The status is 3 if what holds data is replaced or removed, if anybody may do more, if more is reached from
+    outside, or if anything is protected less: somebody has to agree to that.
     """
     # cfn-lint's schemas take a second to import.
     from stacks.assembly_diff import diff as changes_of  # noqa: PLC0415
 
     try:
-        changes = changes_of(read(base), read(head))
+        before = read(base)
+        after = read(head or PROJECT_ROOT / "cdk.out" / before.profile)
     except AssemblyUnreadableError as error:
         fail(error)
+    if before.profile != after.profile:
+        fail(f"{base} is of the profile {before.profile}, {head} of {after.profile}: name two of the same profile")
+    changes = changes_of(before, after)
     report = Console(width=None if sys.stdout.isatty() else _WIDTH)
     for kind, group in groupby(changes, key=lambda change: change.kind):
         table = Table("", "construct", "what", title=kind.value, title_justify="left", title_style="bold")

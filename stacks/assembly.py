@@ -122,6 +122,11 @@ class Assembly:
 
     stacks: tuple[AssemblyStack, ...]
 
+    @property
+    def profile(self) -> str:
+        """The name of the profile that it was made from."""
+        return next((stack.profile for stack in self.stacks if stack.profile), "")
+
     @cached_property
     def resources(self) -> Mapping[tuple[str, str], Resource]:
         """Every resource, by construct path and type."""

@@ -1,19 +1,20 @@
 """What changes between two cloud assemblies, in the order in which a reviewer should know it.
 
 First what is replaced or removed, since data may go with it; then who may do more than before, what is reached from
-outside, what it costs while idle; then the rest. References stand as the templates have them, and constructs are
-recognised by their paths, so that nothing of an account is needed.
+outside, what is protected less, what it costs while idle; then the rest. References stand as the templates have them,
+and constructs are recognised by their paths, so that nothing of an account is needed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
@@ -56,6 +57,25 @@ _KEPT_BY = frozenset(
     }
 )
 """How what holds data keeps it."""
+_ROOT = {"root", "0"}
+
+
+class _Protection(NamedTuple):
+    """A property by which a type is protected."""
+
+    type: str
+    name: str
+    strength: Callable[[Any], float]
+    """Of a value, that of none among them; only compared."""
+
+
+_PROTECTED_BY = (
+    _Protection("AWS::Batch::JobDefinition", "ContainerProperties.ReadonlyRootFilesystem", bool),
+    _Protection("AWS::Cognito::UserPool", "MfaConfiguration", lambda mfa: {"OPTIONAL": 1, "ON": 2}.get(mfa, 0)),
+    _Protection("AWS::KMS::Key", "EnableKeyRotation", bool),
+    # A log group without a retention is kept for ever.
+    _Protection("AWS::Logs::LogGroup", "RetentionInDays", lambda days: inf if days is None else days),
+)
 _ON_REMOVAL, _ON_REPLACEMENT = "DeletionPolicy", "UpdateReplacePolicy"
 _SAFE = frozenset({"Retain", "RetainExceptOnCreate", "Snapshot"})
 
@@ -66,6 +86,7 @@ class Kind(StrEnum):
     REPLACED = "replaced or removed"
     WIDENED = "may do more"
     EXPOSED = "reached from outside"
+    WEAKENED = "protected less"
     COST = "cost while idle"
     OTHER = "other"
 
@@ -92,7 +113,9 @@ def diff(base: Assembly, head: Assembly) -> tuple[Change, ...]:
     changes = [
         *_replaced(old, new),
         *_widened(base, head),
-        *_exposed(old, new),
+        *_newly(old, new, _rights, Kind.WIDENED),
+        *_newly(old, new, _exposures, Kind.EXPOSED),
+        *_weakened(old, new),
         *_cost(base.stacks, head.stacks),
         *_others(old, new),
     ]
@@ -184,12 +207,33 @@ def _terms(one: Statement) -> tuple[str, str, str, str, str]:
     return one.owner, one.action, one.resource, one.principal, one.condition
 
 
-def _exposed(old: Resources, new: Resources) -> Iterator[Change]:
-    known = {(key, said) for key, resource in old.items() for said in _exposures(resource)}
+def _newly(old: Resources, new: Resources, says: Callable[[Resource], Iterator[str]], kind: Kind) -> Iterator[Change]:
+    """Yield what is now said of a resource and was not; of a new one, all of it."""
+    known = {(key, said) for key, resource in old.items() for said in says(resource)}
     for key, resource in new.items():
-        for said in _exposures(resource):
+        for said in says(resource):
             if (key, said) not in known:
-                yield Change(kind=Kind.EXPOSED, construct=resource.path, what=said, grave=True)
+                yield Change(kind=kind, construct=resource.path, what=said, grave=True)
+
+
+def _weakened(old: Resources, new: Resources) -> Iterator[Change]:
+    """Yield by what a resource, that was there before, is protected less."""
+    for key in old.keys() & new.keys():
+        for one in _PROTECTED_BY:
+            before, after = _at(old[key].properties, one.name), _at(new[key].properties, one.name)
+            if one.type == new[key].type and one.strength(after) < one.strength(before):
+                what = f"{one.name}: {before} becomes {after}"
+                yield Change(kind=Kind.WEAKENED, construct=new[key].path, what=what, grave=True)
+
+
+def _rights(resource: Resource) -> Iterator[str]:
+    """Yield what a job's container may do beside what its role allows."""
+    if resource.type == "AWS::Batch::JobDefinition":
+        container = resource.properties.get("ContainerProperties", {})
+        if container.get("Privileged"):
+            yield "a privileged container: it may do on its host what root may"
+        if str(container.get("User")).partition(":")[0] in _ROOT:
+            yield "a container that works as root"
 
 
 def _exposures(resource: Resource) -> Iterator[str]:
@@ -210,12 +254,25 @@ def _exposures(resource: Resource) -> Iterator[str]:
             yield "a function's address that asks for no credentials"
         case "AWS::ApiGatewayV2::Route" if said.get("AuthorizationType", "NONE") == "NONE":
             yield f"a route that asks for no token: {said['RouteKey']}"
+        case "AWS::Cognito::UserPool" if not said.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly"):
+            yield "a user pool that everybody may sign up to"
+        case "AWS::CloudFront::Distribution":
+            yield from _open_distribution(said["DistributionConfig"])
         case _:
             pass
-    for behaviour in said.get("DistributionConfig", {}).get("CacheBehaviors", ()):
-        if behaviour["PathPattern"].startswith("/media") and not behaviour.get("FunctionAssociations"):
-            yield f"{behaviour['PathPattern']} without the check of tokens"
     yield from _open_policy(resource)
+
+
+def _open_distribution(config: Mapping[str, Any]) -> Iterator[str]:
+    if not config.get("WebACLId"):
+        yield "no web ACL stands before it"
+    default = {"PathPattern": "the default path"} | config.get("DefaultCacheBehavior", {})
+    for behaviour in (default, *config.get("CacheBehaviors", ())):
+        pattern = behaviour["PathPattern"]
+        if pattern.startswith("/media") and not behaviour.get("FunctionAssociations"):
+            yield f"{pattern} without the check of tokens"
+        if behaviour.get("ViewerProtocolPolicy") == "allow-all":
+            yield f"{pattern} without TLS"
 
 
 def _open_policy(resource: Resource) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
@@ -75,6 +76,16 @@ _CLASSES: Mapping[str, Holding] = {
     "Webhooks": Holding(Class.CONFIDENTIAL, "what is on its way to studios' webhooks"),
 }
 """By the last part of a construct's path."""
+_MANY: Mapping[str, Holding] = {
+    r"WebAcl/Log$": Holding(Class.PERSONAL, "each request that the web ACL saw: headers and the client's address"),
+    r"/AccessLog$": Holding(Class.PERSONAL, "each request of an API, with the client's address"),
+    r"/Sftp/Log$": Holding(Class.PERSONAL, "studios' users, and what they sent"),
+    r"/JobLogs$": Holding(Class.CONFIDENTIAL, "lines of the farm's jobs"),
+    r"/Logs$": Holding(Class.CONFIDENTIAL, "what state machines did, of which version"),
+    r"Logs$": Holding(Class.PERSONAL, "lines of functions, in which ids of accounts and titles may stand"),
+    r"/Farm/\w+Template$": Holding(Class.CONFIDENTIAL, "pieces of films, while a host works on them"),
+}
+"""Stores of which there are many alike, by a pattern of their paths; the first that matches."""
 
 
 def holding_of(path: str) -> Holding:
@@ -90,3 +101,18 @@ def holding_of(path: str) -> Holding:
         message = f"{path}: what does it hold, and how secret is that? Say so in stacks/pack/classification.py"
         raise UnclassifiedStoreError(message)
     return _CLASSES[name]
+
+
+def alike(path: str) -> tuple[str, Holding]:
+    """Return the pattern of a store of which there are many alike, and what each of them holds.
+
+    Raises
+    ------
+    UnclassifiedStoreError
+        If nobody has said so.
+    """
+    for pattern, holding in _MANY.items():
+        if re.search(pattern, path):
+            return pattern, holding
+    message = f"{path}: what does it hold, and how secret is that? Say so in stacks/pack/classification.py"
+    raise UnclassifiedStoreError(message)

@@ -21,6 +21,13 @@ _STYLE = (
     'edge [fontname="Helvetica", fontsize=9, color="#7a8796", arrowsize=0.7];'
 )
 
+# Stacks stand on each other in many layers: from left to right, that is wider than a page.
+_DOWNWARDS = "\ngraph [rankdir=TB, ranksep=0.5];"
+
+
+class UnknownEventError(LookupError):
+    """A rule hears an event of ours that the code does not have; the message names both and the remedy."""
+
 
 class Kind(NamedTuple):
     """How a type of resource is drawn."""
@@ -83,6 +90,8 @@ _LEGEND = (
     "left out: logs and traces, dead letters, the data key, CDK's own functions</FONT>"
 )
 _OUTPUT = "Fn::GetStackOutput"
+_OURS = "marquee."
+"""How the sources of the platform's own events begin."""
 
 
 def diagrams(assembly: Assembly) -> Iterator[tuple[str, str]]:
@@ -107,16 +116,27 @@ def stacks(assembly: Assembly) -> str:
         for other, values in sorted(outputs.items()):
             said = f"{len(values)} value{'s' * (len(values) > 1)}"
             lines.append(_edge(stack.id, named.get(other, other), said))
-    return _graph(lines, title="Stacks, and whose values they use")
+    return _graph(lines, title="Stacks, and whose values they use", style=_DOWNWARDS)
 
 
 def events(assembly: Assembly) -> str:
-    """Return who hears which event of ours, and which context it comes from."""
-    sources = {event.detail_type(): event.source.removeprefix("marquee.") for event in Event.__subclasses__()}
+    """Return who hears which event of ours, and which context it comes from: that, the code says.
+
+    Raises
+    ------
+    UnknownEventError
+        If a rule hears one that the code does not have.
+    """
+    sources = {event.detail_type(): event.source.removeprefix(_OURS) for event in _below(Event)}
     kinds = {resource.path: SHOWN[resource.type] for resource in assembly.of(*SHOWN)}
     lines = []
     for rule in assembly.of("AWS::Events::Rule"):
-        heard = [kind for kind in rule.properties.get("EventPattern", {}).get("detail-type", ()) if kind in sources]
+        pattern = rule.properties.get("EventPattern", {})
+        ours = any(source.startswith(_OURS) for source in pattern.get("source", ()))
+        heard = pattern.get("detail-type", ()) if ours else ()
+        if unknown := sorted(set(heard) - sources.keys()):
+            message = f"{rule.path} hears {', '.join(unknown)}: no class of lambdas/common/events.py is called that"
+            raise UnknownEventError(f"{message}; correct the rule, or write the class")
         for target in rule["Targets"] if heard else ():
             hears = _inner(assembly.text(target["Arn"], rule.stack))
             _, where, *rest = hears.split("/")
@@ -126,6 +146,13 @@ def events(assembly: Assembly) -> str:
                 lines += [_node(kind, [kind], shape="ellipse", fill=_MESSAGES), _edge(kind, hears)]
                 lines += [_node(source, [sources[kind]]), _edge(source, kind)]
     return _graph(_once(lines), title="Events on the bus: from whom, what, and who hears it")
+
+
+def _below(event: type[Event]) -> Iterator[type[Event]]:
+    """Yield the classes below one, at every depth."""
+    for one in event.__subclasses__():
+        yield one
+        yield from _below(one)
 
 
 def context(assembly: Assembly, stack: AssemblyStack) -> str:
@@ -312,7 +339,7 @@ def _once(lines: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _graph(lines: Iterable[str], *, title: str, legend: str = "") -> str:
+def _graph(lines: Iterable[str], *, title: str, legend: str = "", style: str = "") -> str:
     inner = "\n".join(lines)
     said = f'<FONT POINT-SIZE="16">{escape(title)}</FONT>{legend}'
-    return f"digraph {{\n{_STYLE}\nlabel=<{said}>; labelloc=t;\n{inner}\n}}\n"
+    return f"digraph {{\n{_STYLE}{style}\nlabel=<{said}>; labelloc=t;\n{inner}\n}}\n"

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple
 
-from models.cost import Workload
+from models.bandwidth import Audience, Tiers
+from models.cost import DAYS_A_MONTH, WORKLOADS, Workload
 from stacks.assembly import Assembly
 
 DATED = "2026-11"
+_GIB_A_TIB = 1024
+_VCPUS_AN_XLARGE = 4
 
 
 class Quota(NamedTuple):
@@ -21,7 +24,7 @@ class Quota(NamedTuple):
     service: str
     name: str
     code: str
-    """Service Quotas' own; empty: it cannot be raised there."""
+    """Service Quotas' own; empty: it cannot be raised there, or the code is not known."""
     default: int
     needs: Callable[[Assembly], int]
     why: str
@@ -69,6 +72,46 @@ def _at_once(assembly: Assembly) -> int:
     return ceil(_requests(assembly) * Workload().call_s)
 
 
+def _volumes_tib(assembly: Assembly) -> int:
+    """Of gp3, with as many hosts as all compute environments may have: each of the smallest of its types."""
+    gib = {
+        f"<{template.path}>": sum(
+            volume["Ebs"]["VolumeSize"]
+            for volume in template["LaunchTemplateData"].get("BlockDeviceMappings", ())
+            if volume.get("Ebs", {}).get("VolumeType") == "gp3"
+        )
+        for template in assembly.of("AWS::EC2::LaunchTemplate")
+    }
+    whole = 0
+    for environment in assembly.of("AWS::Batch::ComputeEnvironment"):
+        computes = environment["ComputeResources"]
+        if "LaunchTemplate" in computes:
+            vcpus = min(_vcpus_of(kind) for kind in computes["InstanceTypes"])
+            template = assembly.text(computes["LaunchTemplate"]["LaunchTemplateId"], environment.stack)
+            whole += ceil(int(computes["MaxvCpus"]) / vcpus) * gib[template]
+    return ceil(whole / _GIB_A_TIB)
+
+
+def _vcpus_of(instance_type: str) -> int:
+    """An ``xlarge`` has four, of the families that the farm takes, and an ``Nxlarge`` N times as many."""
+    times = instance_type.partition(".")[2].removesuffix("xlarge")
+    return _VCPUS_AN_XLARGE * int(times or 1)
+
+
+def _audience(assembly: Assembly) -> Audience:
+    """Who watches, by the profile's default workload, with the peak of `models.bandwidth`."""
+    workload = WORKLOADS[assembly.profile]
+    return Audience(viewing_hours_a_day=workload.viewing_hours / DAYS_A_MONTH, mean_mbps=workload.kbps / 1000)
+
+
+def _cloudfront_gbps(assembly: Assembly) -> int:
+    return ceil(_audience(assembly).peak_tbps * Tiers().cloudfront * 1000)
+
+
+def _progress_writes(assembly: Assembly) -> int:
+    return ceil(_audience(assembly).peak_viewers / WORKLOADS[assembly.profile].progress_s)
+
+
 QUOTAS: tuple[Quota, ...] = (
     Quota("EC2", "vCPUs of standard Spot instances", "L-34B43A08", 5, _vcpus(spot=True), "the encoding farm, full"),
     Quota(
@@ -76,6 +119,7 @@ QUOTAS: tuple[Quota, ...] = (
         "titles with a deadline, and a farm that has left Spot",
     ),
     Quota("EC2", "Elastic IP addresses a Region", "L-0263D0A3", 5, _count("AWS::EC2::EIP"), "NAT gateways"),
+    Quota("EBS", "TiB of gp3 volumes a Region", "L-7A658B76", 50, _volumes_tib, "the farm's hosts, as many as may be"),
     Quota("VPC", "VPCs a Region", "L-F678F1CE", 5, _count("AWS::EC2::VPC"), "the farm's, and the rate limiter's"),
     Quota(
         "Lambda", "concurrent executions", "L-B99A9384", 1_000, _at_once,
@@ -87,9 +131,17 @@ QUOTAS: tuple[Quota, ...] = (
     Quota("EventBridge", "rules on a bus", "L-244521F2", 300, _most_rules, "who hears what"),
     Quota("S3", "buckets in an account", "L-DC2B2D3D", 10_000, _count("AWS::S3::Bucket"), "all Regions together"),
     Quota("DynamoDB", "tables a Region", "L-F98FE922", 2_500, _count("AWS::DynamoDB::GlobalTable"), ""),
+    Quota(
+        "DynamoDB", "write units of a table, a second", "", 40_000, _progress_writes,
+        "words of progress at the peak of the default workload, one unit each",
+    ),
     Quota("Batch", "compute environments", "L-144F0CA5", 50, _count("AWS::Batch::ComputeEnvironment"), ""),
     Quota("Batch", "job queues", "", 50, _count("AWS::Batch::JobQueue"), ""),
     Quota("CloudFront", "distributions in an account", "L-24B04930", 500, _count("AWS::CloudFront::Distribution"), ""),
+    Quota(
+        "CloudFront", "Gbit/s of a distribution", "", 150, _cloudfront_gbps,
+        "its tier's share of the peak of the default workload: `marquee model bandwidth`",
+    ),
     Quota(
         "API Gateway", "requests a second, all APIs", "L-8A5B8E43", 10_000, _requests, "all stages' throttles together"
     ),

@@ -13,7 +13,7 @@ from models.prices import DATED as PRICES_DATED
 from models.prices import REGION
 from stacks.assembly import Assembly, Resource, acknowledgements_of, findings_of
 from stacks.declared import Declared, Written
-from stacks.pack.classification import Class, holding_of
+from stacks.pack.classification import Class, alike, holding_of
 from stacks.pack.quotas import DATED, QUOTAS
 from stacks.settings import profile
 
@@ -33,7 +33,7 @@ _NOT_IN_IT = (
     "What templates say of roles and of resources. Not in it: what AWS's managed policies hold, what a network's "
     "endpoints admit, and what the administrators of the account may."
 )
-_AUDIENCE = "What an audience needs of CloudFront and of DynamoDB stands in the models."
+_AUDIENCE = "What an audience needs is that of the default workload of `marquee model cost`."
 
 
 def sheets(assembly: Assembly, folder: Path) -> Iterator[tuple[str, str]]:
@@ -108,10 +108,20 @@ def cost(assembly: Assembly, folder: Path) -> str:
     )
     rows = [(item.context, item.price, str(item.quantity), f"{item.usd_a_month:,.2f}") for item in items]
     rows.append(("**all**", "", "", f"**{total(items):,.2f}**"))
-    name = assembly.stacks[0].profile
+    name = assembly.profile
     declared = Declared(Written(assembly=assembly, directory=folder, settings=profile(name)))
     used = figures_of(declared, WORKLOADS[name])
     adds = ("thousand_hours_usd", "title_usd", "month_usd", "budget_usd")
+    month, share, times = (used[key].value for key in ("month_usd", "budget_share", "times_the_throttle"))
+    throttled = (
+        f"The workload's calls are, on average, {times:,.0f} times what the API stage's throttle admits; "
+        "it refuses the rest."
+        if times > 1
+        else "The workload's calls are, on average, within what the API stage's throttle admits."
+    )
+    contexts = sorted(
+        (used[key].value, one) for one in {stack.context for stack in assembly.stacks} if (key := f"{one}_usd") in used
+    )
     return (
         f"# Cost\n\nUSD, list prices of {REGION} as of {PRICES_DATED}.\n\n## While idle\n\n"
         + table(("Stack", "What bills", "Number", "USD a month"), rows)
@@ -119,6 +129,12 @@ def cost(assembly: Assembly, folder: Path) -> str:
         + table(
             ("What", "USD", "Is"),
             ((key, f"{used[key].value:,.2f}", f"{used[key].unit}: {used[key].what}") for key in adds),
+        )
+        + f"\nThe budget is {'**exceeded**' if share > 1 else 'kept'}: the month takes {share:,.1%} of it.\n"
+        + f"{throttled}\n\n## In use, by context\n\n"
+        + table(
+            ("Context", "USD a month", "Share"),
+            ((context, f"{usd:,.2f}", f"{usd / month:.1%}") for usd, context in reversed(contexts)),
         )
     )
 
@@ -129,7 +145,7 @@ def quotas(assembly: Assembly) -> str:
     needed.sort(key=lambda one: one[1] / one[0].default, reverse=True)
     rows = (
         (quota.service, quota.name, f"{needs:,}", f"{quota.default:,}",
-         ("raise it" if quota.code else "near its end, and fixed") if needs > _RAISE * quota.default else "",
+         ("raise it" if quota.code else "fixed, or for a support case") if needs > _RAISE * quota.default else "",
          f"`{quota.code}`" if quota.code else "", quota.why)
         for quota, needs in needed
     )  # fmt: skip
@@ -151,9 +167,32 @@ def data(assembly: Assembly) -> str:
             (list(Class).index(held.classified), below(resource.path), _STORES[resource.type], held.classified.value,
              held.what, _encryption(assembly, resource), _transport(resource, secure), _kept(resource))
         )  # fmt: skip
+    rows += _many(assembly)
     head = "# Data: classification and encryption\n\n"
     columns = ("Store", "Kind", "Class", "Holds", "Encrypted by", "In transit", "Kept")
     return head + table(columns, (row[1:] for row in sorted(rows)))
+
+
+def _many(assembly: Assembly) -> Iterator[tuple[int, str, str, str, str, str, str, str]]:
+    """Yield a row a pattern, encryption and retention of log groups, and of launch templates' volumes."""
+    found: Counter[tuple[str, str, str, str]] = Counter()
+    for group in assembly.of("AWS::Logs::LogGroup"):
+        days = group.properties.get("RetentionInDays")
+        key = _key(assembly, group, group.properties.get("KmsKeyId"))
+        found[group.path, "log group", key, f"{days} days" if days else "for ever"] += 1
+    for template in assembly.of("AWS::EC2::LaunchTemplate"):
+        for volume in template["LaunchTemplateData"].get("BlockDeviceMappings", ()):
+            ebs = volume.get("Ebs", {})
+            key = _key(assembly, template, ebs.get("KmsKeyId")) if ebs.get("Encrypted") else "nothing"
+            found[template.path, "volume", key, "while its host is" if ebs.get("DeleteOnTermination") else ""] += 1
+    grouped: Counter[tuple[str, str, str, str]] = Counter()
+    for (path, kind, key, kept), number in found.items():
+        grouped[alike(path)[0], kind, key, kept] += number
+    held = dict(alike(path) for path, *_ in found)
+    for (pattern, kind, key, kept), number in grouped.items():
+        what = held[pattern]
+        yield (list(Class).index(what.classified), f"`{pattern}`, {number} of them", kind, what.classified.value,
+               what.what, key, "TLS only" if kind == "log group" else "", kept)  # fmt: skip
 
 
 def _encryption(assembly: Assembly, resource: Resource) -> str:

@@ -16,8 +16,8 @@ _FOLDER = "pack"
 _HEAD = """\
 # The reviewer's pack
 
-Written by `make synth` from the templates beside it. Nothing in it is typed by hand, but for what each store holds, the
-prices and the quotas' defaults.
+Written by `make synth` from the templates beside it; which context publishes an event is taken from the code. Nothing
+in it is typed by hand, but for what each store holds, the prices and the quotas' defaults.
 
 """
 

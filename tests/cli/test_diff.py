@@ -50,6 +50,20 @@ def test_no_change_is_said(marquee, assembly):
     assert (result.exit_code, result.output.strip()) == (0, "No change.")
 
 
+def test_without_a_second_assembly_it_is_that_of_the_firsts_profile(marquee, assembly, monkeypatch):
+    base, made = assembly("base", Rule=RULE), assembly("cdk.out/sandbox", Rule=RULE, Queue=QUEUE)
+    monkeypatch.setattr("cli.diff.PROJECT_ROOT", made.parent.parent)
+    assert "AWS::SQS::Queue is added" in marquee("diff", str(base)).output
+
+
+def test_two_profiles_are_not_compared(marquee, assembly):
+    other = RULE | {"Metadata": {"aws:cdk:path": "production/catalog/Rule/Resource"}}
+    result = marquee("diff", str(assembly("base", Rule=other)), str(assembly("head", Rule=RULE)))
+    assert result.exit_code == 1
+    assert "of the profile production" in result.output
+    assert "of the same profile" in " ".join(result.output.split())
+
+
 def test_a_folder_that_holds_none_is_an_error_with_the_remedy(marquee, tmp_path):
     result = marquee("diff", str(tmp_path), str(tmp_path))
     assert result.exit_code == 1

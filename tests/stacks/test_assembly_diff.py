@@ -164,8 +164,24 @@ def test_media_without_the_check_of_tokens_is_reached_by_everybody():
             {"PolicyDocument": {"Statement": []}},
             {"PolicyDocument": {"Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Principal": {"AWS": "*"}}]}},
         ),
+        (
+            "AWS::CloudFront::Distribution",
+            {"DistributionConfig": {"WebACLId": {"Fn::GetAtt": ["Acl", "Arn"]}}},
+            {"DistributionConfig": {}},
+        ),
+        (
+            "AWS::CloudFront::Distribution",
+            {"DistributionConfig": {"DefaultCacheBehavior": {"ViewerProtocolPolicy": "redirect-to-https"}}},
+            {"DistributionConfig": {"DefaultCacheBehavior": {"ViewerProtocolPolicy": "allow-all"}}},
+        ),
+        (
+            "AWS::CloudFront::Distribution",
+            {"DistributionConfig": {"CacheBehaviors": [{"PathPattern": "/a", "ViewerProtocolPolicy": "https-only"}]}},
+            {"DistributionConfig": {"CacheBehaviors": [{"PathPattern": "/a", "ViewerProtocolPolicy": "allow-all"}]}},
+        ),
+        ("AWS::Cognito::UserPool", {"AdminCreateUserConfig": {"AllowAdminCreateUserOnly": True}}, {}),
     ],
-    ids=["bucket", "ports", "route", "policy"],
+    ids=["bucket", "ports", "route", "policy", "web ACL", "default without TLS", "path without TLS", "sign-up"],
 )
 def test_what_everybody_reaches_from_now_on_is_named(kind, closed, opened):
     def one(properties):
@@ -173,6 +189,40 @@ def test_what_everybody_reaches_from_now_on_is_named(kind, closed, opened):
 
     assert [change[3] for change in told(one(closed), one(opened)) if change[0] is Kind.EXPOSED] == [True]
     assert not [change for change in told(one(opened), one(closed)) if change[0] is Kind.EXPOSED]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stronger", "weaker"),
+    [
+        (
+            "AWS::Batch::JobDefinition",
+            {"ContainerProperties": {"ReadonlyRootFilesystem": True}},
+            {"ContainerProperties": {"ReadonlyRootFilesystem": False}},
+        ),
+        ("AWS::Cognito::UserPool", {"MfaConfiguration": "ON"}, {"MfaConfiguration": "OPTIONAL"}),
+        ("AWS::Cognito::UserPool", {"MfaConfiguration": "OPTIONAL"}, {}),
+        ("AWS::KMS::Key", {"EnableKeyRotation": True}, {}),
+        ("AWS::Logs::LogGroup", {"RetentionInDays": 365}, {"RetentionInDays": 7}),
+        ("AWS::Logs::LogGroup", {}, {"RetentionInDays": 365}),
+    ],
+    ids=["read-only", "second factor", "any second factor", "rotation", "retention", "for ever"],
+)
+def test_what_is_protected_less_is_named(kind, stronger, weaker):
+    def one(properties):
+        return stack(One=resource(kind, "p/s/One", **properties))
+
+    assert [change[3] for change in told(one(stronger), one(weaker)) if change[0] is Kind.WEAKENED] == [True]
+    assert not any(change[3] for change in told(one(weaker), one(stronger)))
+    assert not [change for change in told(stack(), one(weaker)) if change[0] is Kind.WEAKENED]
+
+
+@pytest.mark.parametrize("more", [{"Privileged": True}, {"User": "root"}, {"User": "0:0"}])
+def test_a_container_that_may_do_more_on_its_host_is_named(more):
+    def job(**properties):
+        return stack(One=resource("AWS::Batch::JobDefinition", "p/s/One", ContainerProperties=properties))
+
+    assert [change[3] for change in told(job(User="1000"), job(**more)) if change[0] is Kind.WIDENED] == [True]
+    assert not any(change[3] for change in told(job(**more), job(User="1000")))
 
 
 def test_what_bills_while_idle_is_told_as_a_difference():

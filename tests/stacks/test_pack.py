@@ -11,7 +11,7 @@ from sandbox.toolchain import tool_environment
 from stacks.assembly import Assembly, AssemblyStack, read
 from stacks.pack import icons, sheets
 from stacks.pack.classification import Class, UnclassifiedStoreError, holding_of
-from stacks.pack.diagrams import SHOWN, context, diagrams, events, stacks
+from stacks.pack.diagrams import SHOWN, UnknownEventError, context, diagrams, events, stacks
 from stacks.pack.write import PackError, draw, write_pack
 from stacks.report import PAGE
 
@@ -80,6 +80,33 @@ def test_an_event_goes_from_the_context_that_publishes_it_to_who_hears_it():
     assert '"TitlePublished" -> "p/playback/Follow"' in graph
 
 
+@pytest.fixture
+def hearing():
+    """Make an assembly of one rule, that hears an event of ours of this name."""
+
+    def made(name):
+        rule = resource(
+            "AWS::Events::Rule",
+            "playback/OnTitle",
+            EventPattern={"detail-type": [name], "source": ["marquee.catalog"]},
+            Targets=[{"Arn": {"Fn::GetAtt": ["Follow", "Arn"]}}],
+        )
+        return Assembly((CATALOG, stack("playback", **{**PLAYBACK.template["Resources"], "Rule": rule})))
+
+    return made
+
+
+def test_an_event_that_is_made_of_another_is_one_of_its_own(hearing):
+    graph = events(hearing("TitleRolledBack"))
+    assert '"from catalog" -> "TitleRolledBack"' in graph
+    assert '"TitleRolledBack" -> "p/playback/Follow"' in graph
+
+
+def test_an_event_that_the_code_does_not_have_is_an_error_that_names_the_rule(hearing):
+    with pytest.raises(UnknownEventError, match=r"p/playback/OnTitle hears TitleForgotten.*events\.py"):
+        events(hearing("TitleForgotten"))
+
+
 def test_a_context_shows_what_its_functions_touch_in_other_stacks_and_no_logs():
     graph = context(SMALL, PLAYBACK)
     assert edges_of(graph) == {("p/playback/Follow", "p/catalog/Titles", "reads")}
@@ -135,6 +162,12 @@ def test_a_store_that_nobody_has_classified_is_an_error_that_names_it():
         holding_of("p/playback/Diaries")
 
 
+def test_log_groups_and_volumes_are_told_by_pattern(production):
+    text = sheets.data(read(production.directory))
+    assert re.search(r"`WebAcl/Log\$`, 1 of them \| log group \| personal \|.*DataKey.*365 days", text)
+    assert re.search(r"Template\$`, 2 of them \| volume \| confidential \|.*while its host is", text)
+
+
 def test_of_every_configuration_each_sheet_can_be_written(declared):
     assembly = read(declared.directory)
     written = dict(sheets.sheets(assembly, declared.directory))
@@ -144,6 +177,24 @@ def test_of_every_configuration_each_sheet_can_be_written(declared):
     # What is not there cannot be told of.
     paths = {one.path.partition("/")[2] for one in assembly.of("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable")}
     assert all(f"| {path} |" in written["data"] for path in paths)
+
+
+def test_the_farms_volumes_and_the_audience_are_held_against_their_quotas(production):
+    text = sheets.quotas(read(production.directory))
+    # 625 and 125 hosts of 16 vCPUs, with 500 GiB each.
+    assert "| EBS | TiB of gp3 volumes a Region | 367 | 50 | raise it |" in text
+    # 83.3 million viewers at the peak: 4 % of 416.7 Tbit/s, and a word every 30 s.
+    assert "| CloudFront | Gbit/s of a distribution | 16,667 | 150 |" in text
+    assert "| DynamoDB | write units of a table, a second | 2,777,778 | 40,000 |" in text
+
+
+def test_the_cost_says_whether_the_budget_holds_and_whether_the_throttle_does(production, sandbox):
+    dear, cheap = (sheets.cost(read(one.directory), one.directory) for one in (production, sandbox))
+    assert "The budget is **exceeded**: the month takes 687.6% of it." in dear
+    assert "285 times what the API stage's throttle admits" in dear
+    assert "| delivery | 85," in dear.partition("by context")[2]
+    assert "The budget is kept" in cheap
+    assert "within what the API stage's throttle admits" in cheap
 
 
 def test_of_every_configuration_each_picture_has_its_stacks_and_whole_arrows(declared):
