@@ -144,7 +144,7 @@ def _by_one_ffmpeg(plan: EncodingPlan, *, film: SampleDelivery, folder: Path) ->
         outputs += ["-bufsize", f"{recipe.buffer_kbits}k", "-g", gop, "-keyint_min", gop, "-sc_threshold", "0"]
         outputs += ["-profile:v", recipe.profile, str(folder / f"{recipe.rung}.mp4")]
     command = [
-        Tool.FFMPEG.path,
+        Tool.FFMPEG.locate(),
         "-v",
         "error",
         "-nostdin",

@@ -36,7 +36,8 @@ def diff(
 
     try:
         before = read(base)
-        after = read(head or PROJECT_ROOT / "cdk.out" / before.profile)
+        head = head or PROJECT_ROOT / "cdk.out" / before.profile
+        after = read(head)
     except AssemblyUnreadableError as error:
         fail(error)
     if before.profile != after.profile:

@@ -11,7 +11,7 @@ from encoder.log import say
 from encoder.loudness import gain_db, measure
 from encoder.plan import Work
 from encoder.storage import ObjectStore
-from encoder.tools import Media, Tool, ffmpeg, require, run, untrusted
+from encoder.tools import Media, Tool, ffmpeg, run, untrusted
 from encoder.window import Window
 from lambdas.encoding.models import AudioTrack, LoudnessReport, SoundCodec
 
@@ -51,7 +51,8 @@ def encode_audio(*, plan: str, track: str, store: ObjectStore, claims: Claims) -
     work = Work.read(plan, store=store)
     recipe = work.track(track)
     if recipe.codec is SoundCodec.HE_AAC:
-        require(Tool.FDKAAC)
+        # Before the work that would be lost without it.
+        Tool.FDKAAC.locate()
 
     def make(folder: Path) -> Path:
         mixed, encoded = folder / "mixed.wav", folder / "audio.mp4"

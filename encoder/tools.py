@@ -42,9 +42,8 @@ class Tool(StrEnum):
     PACKAGER = "packager"
     FDKAAC = "fdkaac"
 
-    @property
-    def path(self) -> str:
-        """The program's file, from the Python package that brings it; no package brings fdkaac, the system has it.
+    def locate(self) -> str:
+        """Return the program's file, of the Python package that brings it; none brings fdkaac, the system has it.
 
         Raises
         ------
@@ -81,17 +80,6 @@ def _fdkaac_path() -> str:
             f"non-free, as encoder/Dockerfile does, or take the recipe of HE-AAC out of stacks/sound.py"
         )
     return found
-
-
-def require(tool: Tool) -> None:
-    """Look for a tool before the work that is lost without it.
-
-    Raises
-    ------
-    ToolMissingError
-        If it is not installed.
-    """
-    tool.path  # noqa: B018 - it is the search
 
 
 def untrusted(media: Media, *, formats: str = _CONTAINERS) -> tuple[str, ...]:
@@ -144,7 +132,7 @@ def run(
     ToolHangsError
         If it used no processor for ten minutes: then it is ended.
     """
-    command = [tool.path, *(str(argument) for argument in arguments)]
+    command = [tool.locate(), *(str(argument) for argument in arguments)]
     environment = {**_surroundings(), **(extra_environment or {})}
     # stderr goes to the disk and not into memory: a damaged two-hour film complains for gigabytes.
     with tempfile.TemporaryFile() as stderr:

@@ -73,8 +73,8 @@ _PROTECTED_BY = (
     _Protection("AWS::Batch::JobDefinition", "ContainerProperties.ReadonlyRootFilesystem", bool),
     _Protection("AWS::Cognito::UserPool", "MfaConfiguration", lambda mfa: {"OPTIONAL": 1, "ON": 2}.get(mfa, 0)),
     _Protection("AWS::KMS::Key", "EnableKeyRotation", bool),
-    # A log group without a retention is kept for ever.
-    _Protection("AWS::Logs::LogGroup", "RetentionInDays", lambda days: inf if days is None else days),
+    # A log group without a retention is kept for ever. What a reference stands for is not known.
+    _Protection("AWS::Logs::LogGroup", "RetentionInDays", lambda days: days if isinstance(days, int) else inf),
 )
 _ON_REMOVAL, _ON_REPLACEMENT = "DeletionPolicy", "UpdateReplacePolicy"
 _SAFE = frozenset({"Retain", "RetainExceptOnCreate", "Snapshot"})

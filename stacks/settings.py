@@ -258,7 +258,7 @@ class RateLimitSettings:
 
 
 _PATHWAY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_HOST = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?/")
+_HOST = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::(?P<port>[0-9]{1,5}))?/")
 _LAST_PORT = 65_535
 _MOST_PATHWAYS = 8
 
@@ -293,7 +293,8 @@ class DeliverySettings:
         for one in self.further_pathways:
             if not _PATHWAY_ID.fullmatch(one.id):
                 raise SettingsError(f"pathway {one.id!r}: an id is 1 to 64 letters, digits, full stops, '-' or '_'")
-            if not _HOST.fullmatch(one.base_url) or int(one.base_url[8:-1].partition(":")[2] or 443) > _LAST_PORT:
+            host = _HOST.fullmatch(one.base_url)
+            if not host or int(host["port"] or 443) > _LAST_PORT:
                 raise SettingsError(
                     f"pathway {one.id!r} has the base_url {one.base_url!r}: give that of its host, in lower case and "
                     "with a slash at its end, such as https://cache.example/"

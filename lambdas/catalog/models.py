@@ -18,15 +18,10 @@ from lambdas.common.media import (
     RightsWindow,
     SeriesPlace,
     Slug,
+    Stored,
     SubtitleSource,
     TitleMetadata,
 )
-
-
-class Stored(BaseModel):
-    """What is read from the table: the fields that matter here, whatever else the item has."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class VersionState(StrEnum):

@@ -10,11 +10,12 @@ from botocore.exceptions import ClientError
 
 from lambdas.catalog import items
 from lambdas.catalog.changes import Change
-from lambdas.catalog.models import AuditRecord, CampaignEntry, ListedTitle, Stored, Title, Version, VersionState
+from lambdas.catalog.models import AuditRecord, CampaignEntry, ListedTitle, Title, Version, VersionState
 from lambdas.common.attributes import Item, from_dynamodb, to_dynamodb
 from lambdas.common.aws import client, condition_failed, transient_errors
 from lambdas.common.errors import NotFoundError, TransientError
 from lambdas.common.events import ReencodeRequested, SourceAccepted, VersionPackaged
+from lambdas.common.media import Stored
 
 StoredT = TypeVar("StoredT", bound=Stored)
 _LOST = {"ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}

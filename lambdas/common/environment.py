@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 class Environment(BaseModel):
@@ -33,3 +33,13 @@ class Environment(BaseModel):
         """
         present = {name: os.environ[name.upper()] for name in cls.model_fields if name.upper() in os.environ}
         return cls.model_validate(present)
+
+
+def json_of(model: type[BaseModel]) -> AfterValidator:
+    """Return what holds a variable to be the JSON of a model: what is not deployed cannot fail at a request."""
+
+    def held(value: str) -> str:
+        model.model_validate_json(value)
+        return value
+
+    return AfterValidator(held)

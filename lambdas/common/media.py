@@ -34,6 +34,15 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
+class Stored(Record):
+    """What is read from a table: the fields that matter here, whatever else the item has.
+
+    Items outlive deployments, and rollbacks: what a newer release has added is passed over.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
 class Priority(StrEnum):
     """How soon an encode is wanted, the most urgent first."""
 

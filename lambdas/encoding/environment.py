@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, field_validator
 
-from lambdas.common.environment import Environment
+from lambdas.common.environment import Environment, json_of
 from lambdas.common.ladder import DynamicRange
 from lambdas.common.media import Tier
 from lambdas.encoding.cost import JobSizes
@@ -69,12 +69,12 @@ class StockEnvironment(CapEnvironment):
 class ProspectEnvironment(StockEnvironment):
     """What is needed to say what is to come of a plan, and to choose its ladder.
 
-    `sizes` are `JobSizes` as JSON. `floors` is a JSON object: by tier, what the 5th percentile of the best rung's VMAF
+    `floors` is a JSON object: by tier, what the 5th percentile of the best rung's VMAF
     must reach.
     """
 
     capacity: Annotated[str, Field(description="of `prices.json`: what the jobs are expected to run on")]
-    sizes: str
+    sizes: Annotated[str, json_of(JobSizes)]
     at_once: Annotated[int, Field(ge=1, description="jobs of a title in the queue or at work")]
     on_demand_vcpus: Annotated[int, Field(ge=1, description="of the farm")]
     sla_hours: Annotated[int, Field(ge=1, description="from a title's delivery until it has to be ready")]
@@ -84,12 +84,6 @@ class ProspectEnvironment(StockEnvironment):
     @classmethod
     def _floors_are_floors(cls, value: str) -> str:
         _FLOORS.validate_json(value)
-        return value
-
-    @field_validator("sizes")
-    @classmethod
-    def _sizes_are_sizes(cls, value: str) -> str:
-        JobSizes.model_validate_json(value)
         return value
 
     @property
@@ -111,8 +105,7 @@ class ProspectEnvironment(StockEnvironment):
 class PlanEnvironment(ProspectEnvironment):
     """`plan`: plans a version, up to the search for its ladder.
 
-    `ladder` is `packed`; its widths and heights are boxes to fit the picture into. `shortcuts`
-    are `Shortcuts`, `search` are `SearchRules`, and `sound` are `SoundRules`, as JSON.
+    `ladder` is `packed`; its widths and heights are boxes to fit the picture into.
     """
 
     media_bucket: str
@@ -122,27 +115,9 @@ class PlanEnvironment(ProspectEnvironment):
     mode_application: str
     mode_environment: str
     mode_profile: str
-    shortcuts: str
-    search: str
-    sound: str
-
-    @field_validator("sound")
-    @classmethod
-    def _sound_is_rules(cls, value: str) -> str:
-        SoundRules.model_validate_json(value)
-        return value
-
-    @field_validator("search")
-    @classmethod
-    def _search_is_rules(cls, value: str) -> str:
-        SearchRules.model_validate_json(value)
-        return value
-
-    @field_validator("shortcuts")
-    @classmethod
-    def _shortcuts_are_shortcuts(cls, value: str) -> str:
-        Shortcuts.model_validate_json(value)
-        return value
+    shortcuts: Annotated[str, json_of(Shortcuts)]
+    search: Annotated[str, json_of(SearchRules)]
+    sound: Annotated[str, json_of(SoundRules)]
 
     @field_validator("ladder")
     @classmethod

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from lambdas.common.environment import Environment
+from lambdas.common.environment import Environment, json_of
 from lambdas.playback.accounts import Plans
 from lambdas.playback.pathways import Pathways
 
@@ -31,16 +31,10 @@ class PlayableEnvironment(Environment):
 
 
 class AccountEnvironment(Environment):
-    """Of `account`; `plans` are `Plans` as JSON."""
+    """Of `account`."""
 
     accounts_table: str
-    plans: str
-
-    @field_validator("plans")
-    @classmethod
-    def _plans_are_plans(cls, value: str) -> str:
-        Plans.model_validate_json(value)
-        return value
+    plans: Annotated[str, json_of(Plans)]
 
     @property
     def all_plans(self) -> Plans:
@@ -49,15 +43,9 @@ class AccountEnvironment(Environment):
 
 
 class PathwaysEnvironment(Environment):
-    """Of functions that name the ways to the segments; `pathways` are `Pathways` as JSON."""
+    """Of functions that name the ways to the segments."""
 
-    pathways: str
-
-    @field_validator("pathways")
-    @classmethod
-    def _pathways_are_pathways(cls, value: str) -> str:
-        Pathways.model_validate_json(value)
-        return value
+    pathways: Annotated[str, json_of(Pathways)]
 
     @property
     def all_pathways(self) -> Pathways:

@@ -307,9 +307,8 @@ def _following(
     account = account_of(viewer_id, kept=kept, plans=environment.all_plans)
     table = store.PlayableTable(environment.playable_table)
     offered = partial(series.offered, account=account, profile_id=profile_id, now=now())
-    # Since it was seen, an episode may have got another number.
     return {
-        title_id: offered(one for one in table.following(series=of, episode=episode) if one.title_id != title_id)
+        title_id: offered(table.following(series=of, episode=episode), after=title_id)
         for title_id, (of, episode) in places.items()
     }
 

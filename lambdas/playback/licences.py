@@ -23,17 +23,17 @@ _TIERS = list(Tier)
 Unwrap = Callable[[ContentKey], bytes]
 
 
-class Terms(NamedTuple):
+class LicenceTerms(NamedTuple):
     """What holds for a licence, whoever makes it. Times are seconds since the epoch."""
 
-    kept: bool
+    persistent: bool
     """Whether the device keeps it, and plays without the service."""
     expires_at: int
     renew_at: int | None
     """When a player asks for the next; none: it is the session's last, or kept."""
 
 
-def terms(session: Session, *, asked: LicenceType, now: datetime) -> Terms:
+def terms(session: Session, *, asked: LicenceType, now: datetime) -> LicenceTerms:
     """Return what holds for a licence of the type that is asked for.
 
     Only one that is kept outlives its session, and none that is kept outlives the title's rights.
@@ -50,11 +50,11 @@ def terms(session: Session, *, asked: LicenceType, now: datetime) -> Terms:
         if session.rights_until is not None and session.rights_until <= now.timestamp():
             raise OfflineRefusedError("the title's rights have ended: none of its licences is kept any more")
         ends = int(now.timestamp()) + session.offline_s
-        return Terms(kept=True, expires_at=min(ends, session.rights_until or ends), renew_at=None)
+        return LicenceTerms(persistent=True, expires_at=min(ends, session.rights_until or ends), renew_at=None)
     ends = int(now.timestamp()) + LICENCE_S
     if ends < session.expires_at:
-        return Terms(kept=False, expires_at=ends, renew_at=ends - RENEW_BEFORE_S)
-    return Terms(kept=False, expires_at=session.expires_at, renew_at=None)
+        return LicenceTerms(persistent=False, expires_at=ends, renew_at=ends - RENEW_BEFORE_S)
+    return LicenceTerms(persistent=False, expires_at=session.expires_at, renew_at=None)
 
 
 def grant(

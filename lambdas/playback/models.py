@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from lambdas.common.ladder import Codec
-from lambdas.common.media import Age, Language, Manifests, Record, Rendition, RightsWindow, Slug, Tier
+from lambdas.common.media import Age, Language, Manifests, Record, Rendition, RightsWindow, Slug, Stored, Tier
 from lambdas.playback.accounts import AccountChange
 
 MAX_KEY_IDS = 32
@@ -18,13 +18,7 @@ MAX_LANGUAGES = 8
 _KEY_ID = re.compile(r"^[A-Za-z0-9_-]{22}$")
 
 
-class Kept(Record):
-    """What a table holds. What a newer release has added is passed over: items outlive deployments, and rollbacks."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
-
-
-class Playable(Kept):
+class Playable(Stored):
     """A title as playback knows it: its current version, and what that version needs."""
 
     title_id: Slug
@@ -51,7 +45,7 @@ class Languages(Record):
     )
 
 
-class Session(Kept):
+class Session(Stored):
     """One viewer watching one version. A new publication does not change a film that is running."""
 
     session_id: str
@@ -79,7 +73,7 @@ class Session(Kept):
     expires_at: int = Field(description="seconds since the epoch; also the table's TTL attribute")
 
 
-class Progress(Kept):
+class Progress(Stored):
     """How far a viewer came in a title, and when the player said so."""
 
     viewer_id: str = Field(description="or a profile of the viewer's: see `watcher`")

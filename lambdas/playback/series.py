@@ -31,15 +31,20 @@ def behind(episode: str) -> str:
     return f"{episode.rpartition('/')[0]}/~"
 
 
-def offered(following: Iterable[Playable], *, account: Account, profile_id: str | None, now: datetime) -> str | None:
+def offered(
+    following: Iterable[Playable], *, after: str, account: Account, profile_id: str | None, now: datetime
+) -> str | None:
     """Return the first title that whoever watches may see now.
 
-    A profile that an operator has taken away may see none.
+    It is never the title that was seen, `after`: that may have got another number since. A profile that an operator
+    has taken away may see none.
     """
     profile = next((one for one in account.profiles if one.profile_id == profile_id), None)
     if profile is None and profile_id is not None:
         return None
     for playable in following:
+        if playable.title_id == after:
+            continue
         try:
             check(playable=playable, account=account, profile=profile, now=now)
         except NotEntitledError:

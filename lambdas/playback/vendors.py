@@ -23,7 +23,7 @@ from pydantic import Field
 
 from lambdas.common.errors import ForbiddenError, NotOfferedError, TransientError
 from lambdas.common.media import Record
-from lambdas.playback.licences import Terms
+from lambdas.playback.licences import LicenceTerms
 from lambdas.playback.models import Session
 
 MAX_CHALLENGE_BYTES = 64 * 1024
@@ -69,7 +69,7 @@ class Challenge:
     session: Session
     key_ids: tuple[str, ...]
     """KIDs, hexadecimal: the licence holds none but these."""
-    terms: Terms
+    terms: LicenceTerms
 
 
 class LicenceVendor(Protocol):
@@ -149,7 +149,7 @@ class HttpVendor:
             "key_ids": challenge.key_ids,
             "expires_at": challenge.terms.expires_at,
             "renew_at": challenge.terms.renew_at,
-            "persistent": challenge.terms.kept,
+            "persistent": challenge.terms.persistent,
         }
         entitlement = base64.urlsafe_b64encode(json.dumps(said, sort_keys=True).encode()).decode()
         digest = hashlib.sha256(challenge.body).hexdigest()

@@ -11,6 +11,9 @@ from typing import NamedTuple
 class UnclassifiedStoreError(LookupError):
     """Nobody has said what a store holds; the message names it and the remedy."""
 
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: what does it hold, and how secret is that? Say so in stacks/pack/classification.py")
+
 
 class Class(StrEnum):
     """How secret data is, the most secret first."""
@@ -96,11 +99,10 @@ def holding_of(path: str) -> Holding:
     UnclassifiedStoreError
         If nobody has said so.
     """
-    name = path.rpartition("/")[2]
-    if name not in _CLASSES:
-        message = f"{path}: what does it hold, and how secret is that? Say so in stacks/pack/classification.py"
-        raise UnclassifiedStoreError(message)
-    return _CLASSES[name]
+    holding = _CLASSES.get(path.rpartition("/")[2])
+    if holding is None:
+        raise UnclassifiedStoreError(path)
+    return holding
 
 
 def alike(path: str) -> tuple[str, Holding]:
@@ -114,5 +116,4 @@ def alike(path: str) -> tuple[str, Holding]:
     for pattern, holding in _MANY.items():
         if re.search(pattern, path):
             return pattern, holding
-    message = f"{path}: what does it hold, and how secret is that? Say so in stacks/pack/classification.py"
-    raise UnclassifiedStoreError(message)
+    raise UnclassifiedStoreError(path)

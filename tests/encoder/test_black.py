@@ -104,6 +104,6 @@ def test_if_it_is_encoded_all_the_same_it_is_black_good_enough_and_takes_next_to
 
 def brightest(path):
     """Return the highest luma of a film."""
-    command = [Tool.FFMPEG.path, "-v", "error", "-nostdin", "-i", path, "-fps_mode", "passthrough"]
+    command = [Tool.FFMPEG.locate(), "-v", "error", "-nostdin", "-i", path, "-fps_mode", "passthrough"]
     command += ["-vf", "format=yuv420p,extractplanes=y", "-f", "rawvideo", "-"]
     return max(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)

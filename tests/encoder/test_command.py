@@ -90,7 +90,7 @@ def test_ffmpeg_is_found_without_being_run(monkeypatch):
     monkeypatch.delenv("IMAGEIO_FFMPEG_EXE", raising=False)
     monkeypatch.setattr(subprocess, "Popen", None)
     tools._ffmpeg_path.cache_clear()
-    found = Path(tools.Tool.FFMPEG.path)
+    found = Path(tools.Tool.FFMPEG.locate())
     assert found.name.startswith("ffmpeg-")
     assert os.access(found, os.X_OK)
 
@@ -98,7 +98,7 @@ def test_ffmpeg_is_found_without_being_run(monkeypatch):
 def test_another_ffmpeg_may_be_named(monkeypatch):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/opt/ffmpeg")
     tools._ffmpeg_path.cache_clear()
-    assert tools.Tool.FFMPEG.path == "/opt/ffmpeg"
+    assert tools.Tool.FFMPEG.locate() == "/opt/ffmpeg"
     tools._ffmpeg_path.cache_clear()
 
 

@@ -69,7 +69,7 @@ def made_and_sent(how, *, studio, folder):
 def first_number(path):
     """Return which frame a file begins with, by its brightness."""
     plain = ("-map", "0:v:0", "-frames:v", "1", "-vf", "scale=1:1:flags=area,format=gray", "-f", "rawvideo")
-    command = [Tool.FFMPEG.path, "-v", "error", "-nostdin", "-i", path, *plain, "-"]
+    command = [Tool.FFMPEG.locate(), "-v", "error", "-nostdin", "-i", path, *plain, "-"]
     [luma] = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
     return round((luma * 219 / 255 - CHEQUER) / STEP)
 

@@ -10,7 +10,7 @@ import pytest
 
 from encoder import tools
 from encoder.errors import ToolFailedError, ToolHangsError, ToolMissingError
-from encoder.tools import Tool, ffmpeg, require
+from encoder.tools import Tool, ffmpeg
 
 ENDLESS = ("-f", "lavfi", "-re", "-i", "testsrc=size=64x64", "-f", "null", "-")
 
@@ -73,12 +73,11 @@ def test_nothing_that_a_tool_says_early_is_lost_while_it_is_watched(monkeypatch)
 def test_a_tool_that_the_system_lacks_is_named_with_the_remedy(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolMissingError, match=r"fdkaac is not on the PATH: install Debian's package fdkaac"):
-        require(Tool.FDKAAC)
+        Tool.FDKAAC.locate()
 
 
 def test_one_that_the_system_has_is_found(monkeypatch, tmp_path):
     program = tmp_path / "fdkaac"
     program.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    require(Tool.FDKAAC)
-    assert Tool.FDKAAC.path == str(program)
+    assert Tool.FDKAAC.locate() == str(program)

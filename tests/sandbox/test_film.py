@@ -33,12 +33,12 @@ def sample(tmp_path_factory):
 
 
 def ffmpeg(*arguments):
-    command = [Tool.FFMPEG.path, "-hide_banner", "-nostdin", *map(str, arguments)]
+    command = [Tool.FFMPEG.locate(), "-hide_banner", "-nostdin", *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stderr
 
 
 def streams(path):
-    command = [Tool.FFPROBE.path, "-v", "error", "-of", "json", "-count_frames", "-show_streams", str(path)]
+    command = [Tool.FFPROBE.locate(), "-v", "error", "-of", "json", "-count_frames", "-show_streams", str(path)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)["streams"]
 
 

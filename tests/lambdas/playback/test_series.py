@@ -32,7 +32,7 @@ def choose(playable):
             playable.model_copy(update={"title_id": "first", "min_age": 0} | first),
             playable.model_copy(update={"title_id": "second", "min_age": 0}),
         ]
-        return offered(titles, account=ACCOUNT, profile_id=profile_id, now=NOW)
+        return offered(titles, after="seen", account=ACCOUNT, profile_id=profile_id, now=NOW)
 
     return choose
 
@@ -55,7 +55,8 @@ def test_a_series_is_its_studios():
 
 def test_the_first_that_may_be_seen_is_offered(choose):
     assert choose() == "first"
-    assert offered((), account=ACCOUNT, profile_id=None, now=NOW) is None
+    assert choose(title_id="seen") == "second", "it has another number since it was seen"
+    assert offered((), after="seen", account=ACCOUNT, profile_id=None, now=NOW) is None
 
 
 @pytest.mark.parametrize(

@@ -280,7 +280,7 @@ class Moody:
 
 
 def challenge(system=System.WIDEVINE):
-    terms = licences.Terms(kept=False, expires_at=1, renew_at=None)
+    terms = licences.LicenceTerms(persistent=False, expires_at=1, renew_at=None)
     return vendors.Challenge(system=system, body=b"c", session=None, key_ids=(), terms=terms)
 
 
