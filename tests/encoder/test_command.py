@@ -118,26 +118,24 @@ def test_what_aws_says_is_sorted_into_errors(code, status, expected):
         raise error
 
 
+class Python:
+    """A tool that does whatever it is told."""
+
+    def __str__(self):
+        return "tool"
+
+    def locate(self):
+        return sys.executable
+
+
 def test_a_tool_that_is_killed_is_transient():
-    class Tool:
-        path = sys.executable
-
-        def __str__(self):
-            return "tool"
-
     with pytest.raises(ToolKilledError, match="signal 9"):
-        tools.run(Tool(), ["-c", f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"])
+        tools.run(Python(), ["-c", f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"])
 
 
 def test_a_tool_that_takes_too_long_is_ended():
-    class Tool:
-        path = sys.executable
-
-        def __str__(self):
-            return "tool"
-
     with pytest.raises(ToolFailedError, match="not done after") as caught:
-        tools.run(Tool(), ["-c", "import signal; print('begun', flush=True); signal.pause()"], timeout_s=1)
+        tools.run(Python(), ["-c", "import signal; print('begun', flush=True); signal.pause()"], timeout_s=1)
     assert caught.value.output.startswith("begun")
 
 
