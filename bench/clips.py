@@ -21,8 +21,8 @@ _ZOOM = f"mandelbrot={_SIZE}:start_scale=1.6:end_scale=0.01:end_pts=90:maxiter=1
 _GENERATED = {
     "animation": f"{_ZOOM},format=gbrp,lutrgb=r=floor(val/48)*48:g=floor(val/48)*48:b=floor(val/48)*48",
     "grain": f"{_ZOOM}:outer=normalized_iteration_count,noise=alls=14:allf=t:all_seed=3",
-    "dark": f"gradients={_SIZE}:n=3:c0=0x05070c:c1=0x101a26:c2=0x1c1220:speed=0.03:seed=11,"
-    "noise=alls=3:allf=t:all_seed=3",
+    "dark": f"{_ZOOM}:outer=normalized_iteration_count,format=gbrp,gblur=sigma=1.5,"
+    "lutrgb=r=val*0.16+4:g=val*0.18+5:b=val*0.24+8,noise=alls=2:allf=t:all_seed=3",
     "screencast": f"color=white:{_SIZE},drawtext=fontfile=text.ttf:textfile=text.txt:fontsize=20:fontcolor=black"
     f":expansion=none:x=60:y=40-30*floor(n/{FRAME_RATE // 2})",
 }
