@@ -140,15 +140,20 @@ class ProfilesEnvironment(Environment):
 
 
 class DevicesEnvironment(Environment):
-    """Of `list_devices` and `sign_out_device`."""
+    """Of `list_devices`."""
 
     security_table: str
 
 
-class SignOutEnvironment(Environment):
+class SignOutDeviceEnvironment(DevicesEnvironment):
+    """Of `sign_out_device`."""
+
+    leases_table: str
+
+
+class SignOutEnvironment(SignOutDeviceEnvironment):
     """Of `sign_out_everywhere`."""
 
-    security_table: str
     user_pool_id: str
 
 
