@@ -452,9 +452,15 @@ class _Verification:
             self._fault(segment.key, f"it does not decode: {error.complaint}")
             return None
         # The manifests count the first segment without what is left out, as ffmpeg counts every one.
-        self._measured(track, segment, index=index, decoded=decoded, lost_s=float(left_out(init)) if index else 0.0)
+        lost_s = float(left_out(init)) if index else 0.0
+        self._measured(track, segment, index=index, decoded=decoded, lost_s=lost_s)
         if track.kind is Kind.VIDEO:
-            self._begins(track, index, begins(init, content))
+            wanted_s = index * self._work.plan.segment_frames / self._work.frame_rate
+            self._begins(track, index, begins(init, content), wanted_s=wanted_s, tolerance_s=_SHOWN_TOLERANCE_S)
+        elif track.kind is Kind.AUDIO:
+            wanted_s = Fraction(sum(before.duration_s for before in track.segments[:index]) + lost_s)
+            tolerance_s = self._block_of(track) * decoded.tick_s
+            self._begins(track, index, begins(init, content), wanted_s=wanted_s, tolerance_s=tolerance_s)
         if track.kind is Kind.TEXT and track.init:
             self._reads(track, index, content)
         return decoded.samples
@@ -503,18 +509,19 @@ class _Verification:
         if abs(lasts_s - segment.duration_s) > tolerance:
             self._fault(segment.key, f"it lasts {lasts_s:.3f} s, and the manifest says {segment.duration_s:.3f} s")
 
-    def _begins(self, track: Track, index: int, at_s: Fraction | None) -> None:
-        """See that a segment of picture begins as long after the first as the plan says; it is looked at first."""
+    def _begins(
+        self, track: Track, index: int, at_s: Fraction | None, *, wanted_s: Fraction, tolerance_s: float
+    ) -> None:
+        """See that a segment begins as long after the first as it should; that one is looked at first."""
         key = track.segments[index].key
         if index == 0:
             self._first_at_s[track.folder] = at_s
         first_s = self._first_at_s.get(track.folder)
-        wanted_s = index * self._work.plan.segment_frames / self._work.frame_rate
         if at_s is None:
             self._fault(key, "it does not say when it is decoded")
-        elif first_s is not None and abs(at_s - first_s - wanted_s) > _SHOWN_TOLERANCE_S:
+        elif first_s is not None and abs(at_s - first_s - wanted_s) > tolerance_s:
             told = f"{float(at_s - first_s):.3f} s after the first segment"
-            self._fault(key, f"it begins {told}, and the plan says {float(wanted_s):.3f} s")
+            self._fault(key, f"it begins {told}, and should after {float(wanted_s):.3f} s")
 
 
 def _first_middle_last(track: Track) -> tuple[int, int, int]:

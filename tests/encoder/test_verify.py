@@ -606,11 +606,12 @@ def test_a_manifest_that_shows_a_picture_otherwise_is_named(verify, spoil, path,
     assert subject in subjects(report)
 
 
-def test_a_segment_that_is_decoded_at_another_time_is_named(verify, spoil):
+@pytest.mark.parametrize("track", ["video/180p", "audio/en_stereo_96k"])
+def test_a_segment_that_is_decoded_at_another_time_is_named(verify, spoil, track):
     def delayed(body):
         at = body.index(b"tfdt") + 8
         return body[:at] + bytes(8) + body[at + 8 :]
 
-    spoil.change(f"video/180p/seg_{MIDDLE}.m4s", delayed)
+    spoil.change(f"{track}/seg_{MIDDLE}.m4s", delayed)
     code, report = verify()
-    assert (code, subjects(report)) == (65, {f"video/180p/seg_{MIDDLE}.m4s"})
+    assert (code, subjects(report)) == (65, {f"{track}/seg_{MIDDLE}.m4s"})
