@@ -235,6 +235,7 @@ class PlaybackStack(ContextStack):
                 heartbeat_s=playback.heartbeat_s,
                 revocations_table=self.revocations.table.table_name,
                 pathways=self._pathways,
+                vendor_licences=playback.drm_vendors_secret is not None,
             ),
             description="POST /api/playback/sessions",
             limit=self._limit,

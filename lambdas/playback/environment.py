@@ -72,6 +72,7 @@ class SessionEnvironment(AccountEnvironment, PathwaysEnvironment):
     revocations_table: str
     lease_s: Annotated[int, Field(ge=10, description="how long a place is kept without a heartbeat")]
     heartbeat_s: Annotated[int, Field(ge=5)]
+    vendor_licences: bool = Field(default=False, description="whether there is a vendor of licences")
 
 
 class HeartbeatEnvironment(Environment):
