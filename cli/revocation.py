@@ -28,7 +28,8 @@ def revoke(
 ) -> None:
     """Refuse a device model, a packager's certificate, a session or a key from now on, and end its sessions.
 
-    It is in force within a minute: at licences and new sessions after 15 seconds, at the edge after some more.
+    It is in force within a minute: at licences and new sessions after 15 seconds, at the edge after some more. Of a
+    model or a key, the command looks twice for sessions that play, and takes some 20 seconds.
     """
     answer = _revoke({"kind": kind.value, "subject": subject, "reason": reason})
     console.print(f"Revoked: {_named(answer)}. Audit: {answer['audit']}", highlight=False, soft_wrap=True)

@@ -20,6 +20,9 @@ _SAMPLE = re.compile(r"^0,\s*-?\d+,\s*-?\d+,\s*(?P<ticks>\d+),", re.MULTILINE)
 _TEXT_FILE = b"WEBVTT"
 # What a run of samples says of itself.
 _DATA_OFFSET, _FIRST_FLAGS, _SAMPLE_DURATION, _SAMPLE_SIZE = 0x1, 0x4, 0x100, 0x200
+# What a fragment says of all its samples, if they are alike: the size, and how many bytes what stands before it takes.
+_ALIKE_SIZE = 0x10
+_BEFORE_ALIKE_SIZE = {0x1: 8, 0x2: 4, 0x8: 4}
 
 
 class Decoded(NamedTuple):
@@ -95,11 +98,23 @@ def first_sample_ends(segment: bytes, start: int) -> int | None:
         return None
     run = next(within(fragment[1], ("traf", "trun")), b"")
     flags = int.from_bytes(run[1:4], "big")
-    if not flags & _DATA_OFFSET or not flags & _SAMPLE_SIZE:
+    size = _size_of_all(fragment[1])
+    if flags & _SAMPLE_SIZE:
+        entry = 12 + 4 * bool(flags & _FIRST_FLAGS) + 4 * bool(flags & _SAMPLE_DURATION)
+        size = int.from_bytes(run[entry : entry + 4], "big")
+    if not flags & _DATA_OFFSET or size is None:
         return None
-    entry = 12 + 4 * bool(flags & _FIRST_FLAGS) + 4 * bool(flags & _SAMPLE_DURATION)
-    data, size = (int.from_bytes(run[at : at + 4], "big") for at in (8, entry))
-    return start + data + size
+    return start + int.from_bytes(run[8:12], "big") + size
+
+
+def _size_of_all(fragment: bytes) -> int | None:
+    """Return how large each sample of a fragment is, if it says that once, as it does of a single one (8.8.7)."""
+    header = next(within(fragment, ("traf", "tfhd")), b"")
+    flags = int.from_bytes(header[1:4], "big")
+    if not flags & _ALIKE_SIZE:
+        return None
+    at = 8 + sum(size for flag, size in _BEFORE_ALIKE_SIZE.items() if flags & flag)
+    return int.from_bytes(header[at : at + 4], "big")
 
 
 def _decrypted(path: Path, *, key: OpenKey) -> str:

@@ -64,7 +64,7 @@ _SOUND_CODECS = {
 _PICTURE_CODECS = {Codec.H264: "avc1.", Codec.H265: "hvc1.", Codec.AV1: "av01."}
 _TEXT_TOLERANCE_S = 0.002
 _SHOWN_TOLERANCE_S = 0.001
-# Of what the busiest segment takes: the packager rounds, and a short last segment may be the busiest by far.
+# Of what the busiest segment takes: the packager rounds.
 _LEAST_BITS, _MOST_BITS = 0.99, 1.5
 # A playlist rounds each segment to a millisecond; a timeline counts ticks.
 _PLAYLIST_ROUNDING_S = 0.0005
@@ -313,15 +313,23 @@ class _Verification:
                 self._fault(folder, f"{of} shows segment {index + 1} for {told}")
                 break
         self._coded(track, folder, codec=codec, of=of)
-        sizes = [self._sizes.get(segment.key, 0) for segment in track.segments]
-        if not all(sizes):
+        self._rated(track, folder, of=of)
+
+    def _rated(self, track: Track, path: str, *, of: str) -> None:
+        """See that a manifest says how many bits a second a track takes; HLS says it of no sound by itself."""
+        sizes = [segment.bytes or self._sizes.get(segment.key, 0) for segment in track.segments]
+        if track.picture is None or not all(sizes):
             return
-        bits_s = max(8 * size / segment.duration_s for size, segment in zip(sizes, track.segments, strict=True))
-        said = track.picture.bits_s if track.picture else 0
+        # The packager leaves out what lasts for less than half of the mean: a last segment of a few frames would be the
+        # busiest by far (RFC 8216, 4.3.4.2, counts half of the target duration and more).
+        shortest_s = _listed_s(track) / len(sizes) / 2 + _PLAYLIST_ROUNDING_S
+        lengths = (segment.duration_s for segment in track.segments)
+        bits_s = max(8 * size / lasts_s for size, lasts_s in zip(sizes, lengths, strict=True) if lasts_s >= shortest_s)
+        said = track.picture.bits_s
         # A variant of HLS has its sound in it.
         most = inf if track.playlist else _MOST_BITS * bits_s
         if not _LEAST_BITS * bits_s <= said <= most:
-            self._fault(folder, f"{of} says {said} bits a second, and its busiest segment takes {bits_s:.0f}")
+            self._fault(path, f"{of} says {said} bits a second, and its busiest segment takes {bits_s:.0f}")
 
     def _coded(self, track: Track, path: str, *, codec: Codec, of: str) -> None:
         codecs = track.picture.codecs if track.picture else ""
@@ -372,6 +380,8 @@ class _Verification:
             self._coded(track, path, codec=recipe.codec, of=of)
             if len(track.segments) != self._segments:
                 self._fault(path, f"{of} lists {len(track.segments)} key frames, and the plan says {self._segments}")
+            else:
+                self._rated(track, path, of=of)
             for segment in {track.segments[index] for index in _first_middle_last(track)}:
                 if segment.bytes is not None and segment.key in self._sizes and not self._is_first_frame(segment):
                     self._fault(segment.key, f"the bytes of it that {path} names are not its first frame")
@@ -396,6 +406,7 @@ class _Verification:
             complexity=str(sound.atmos) if sound.atmos and not track.playlist else None,
         )
         self._told(folder, track.sound, expected, of=of)
+        self._rated(track, folder, of=of)
 
     def _cues(self, source: ObjectRef) -> tuple[Cue, ...]:
         """Return the cues of a delivered file, as far as the film goes."""
@@ -452,9 +463,15 @@ class _Verification:
             self._fault(segment.key, f"it does not decode: {error.complaint}")
             return None
         # The manifests count the first segment without what is left out, as ffmpeg counts every one.
-        self._measured(track, segment, index=index, decoded=decoded, lost_s=float(left_out(init)) if index else 0.0)
+        lost_s = float(left_out(init)) if index else 0.0
+        self._measured(track, segment, index=index, decoded=decoded, lost_s=lost_s)
         if track.kind is Kind.VIDEO:
-            self._begins(track, index, begins(init, content))
+            wanted_s = index * self._work.plan.segment_frames / self._work.frame_rate
+            self._begins(track, index, begins(init, content), wanted_s=wanted_s, tolerance_s=_SHOWN_TOLERANCE_S)
+        elif track.kind is Kind.AUDIO:
+            wanted_s = Fraction(sum(before.duration_s for before in track.segments[:index]) + lost_s)
+            tolerance_s = self._block_of(track) * decoded.tick_s
+            self._begins(track, index, begins(init, content), wanted_s=wanted_s, tolerance_s=tolerance_s)
         if track.kind is Kind.TEXT and track.init:
             self._reads(track, index, content)
         return decoded.samples
@@ -503,18 +520,19 @@ class _Verification:
         if abs(lasts_s - segment.duration_s) > tolerance:
             self._fault(segment.key, f"it lasts {lasts_s:.3f} s, and the manifest says {segment.duration_s:.3f} s")
 
-    def _begins(self, track: Track, index: int, at_s: Fraction | None) -> None:
-        """See that a segment of picture begins as long after the first as the plan says; it is looked at first."""
+    def _begins(
+        self, track: Track, index: int, at_s: Fraction | None, *, wanted_s: Fraction, tolerance_s: float
+    ) -> None:
+        """See that a segment begins as long after the first as it should; that one is looked at first."""
         key = track.segments[index].key
         if index == 0:
             self._first_at_s[track.folder] = at_s
         first_s = self._first_at_s.get(track.folder)
-        wanted_s = index * self._work.plan.segment_frames / self._work.frame_rate
         if at_s is None:
             self._fault(key, "it does not say when it is decoded")
-        elif first_s is not None and abs(at_s - first_s - wanted_s) > _SHOWN_TOLERANCE_S:
+        elif first_s is not None and abs(at_s - first_s - wanted_s) > tolerance_s:
             told = f"{float(at_s - first_s):.3f} s after the first segment"
-            self._fault(key, f"it begins {told}, and the plan says {float(wanted_s):.3f} s")
+            self._fault(key, f"it begins {told}, and should after {float(wanted_s):.3f} s")
 
 
 def _first_middle_last(track: Track) -> tuple[int, int, int]:

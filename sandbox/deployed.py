@@ -9,6 +9,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+_PATIENCE_S = 180
+"""A function that an operator calls may take two minutes; asked again meanwhile, it would do everything twice."""
+
 
 class NotDeployedError(RuntimeError):
     """A stack that is needed is not deployed, or lacks an output."""
@@ -41,7 +44,7 @@ class Deployed:
             service,
             region_name=self.region,
             endpoint_url=self.endpoint,
-            config=Config(retries={"mode": "standard", "max_attempts": 5}),
+            config=Config(read_timeout=_PATIENCE_S, retries={"mode": "standard", "max_attempts": 5}),
         )
 
     @cached_property

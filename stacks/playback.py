@@ -26,6 +26,7 @@ from lambdas.playback.environment import (
     ProfilesEnvironment,
     ProgressEnvironment,
     SessionEnvironment,
+    SignOutDeviceEnvironment,
     SignOutEnvironment,
     SteeringEnvironment,
     TelemetryEnvironment,
@@ -234,6 +235,7 @@ class PlaybackStack(ContextStack):
                 heartbeat_s=playback.heartbeat_s,
                 revocations_table=self.revocations.table.table_name,
                 pathways=self._pathways,
+                vendor_licences=playback.drm_vendors_secret is not None,
             ),
             description="POST /api/playback/sessions",
             limit=self._limit,
@@ -393,12 +395,11 @@ class PlaybackStack(ContextStack):
             description="GET /api/account/profiles",
             limit=limit,
         )
-        devices = DevicesEnvironment(security_table=self._security.table_name)
         listing = ServiceFunction(
             self,
             "ListDevices",
             handler=f"{handlers}.list_devices",
-            environment=devices,
+            environment=DevicesEnvironment(security_table=self._security.table_name),
             description="GET /api/account/devices",
             limit=limit,
         )
@@ -406,7 +407,9 @@ class PlaybackStack(ContextStack):
             self,
             "SignOutDevice",
             handler=f"{handlers}.sign_out_device",
-            environment=devices,
+            environment=SignOutDeviceEnvironment(
+                security_table=self._security.table_name, leases_table=self._leases.table_name
+            ),
             description="DELETE /api/account/devices/{device_id}",
             limit=limit,
         )
@@ -416,15 +419,18 @@ class PlaybackStack(ContextStack):
             "SignOutEverywhere",
             handler=f"{handlers}.sign_out_everywhere",
             environment=SignOutEnvironment(
-                security_table=self._security.table_name, user_pool_id=self.viewers.user_pool_id
+                security_table=self._security.table_name,
+                leases_table=self._leases.table_name,
+                user_pool_id=self.viewers.user_pool_id,
             ),
             description="DELETE /api/account/devices",
         )
         self._read(profiles, self._accounts)
         self._read(listing, self._security)
         for function in (leaving, everywhere):
-            self._read(function, self._security)
+            self._read(function, self._security, self._leases)
             allow(self._security, function, "dynamodb:PutItem")
+            allow(self._leases, function, "dynamodb:UpdateItem")
         self.viewers.grant(everywhere, "cognito-idp:AdminUserGlobalSignOut")
         self.api.route(apigateway.HttpMethod.GET, "/api/account/profiles", profiles)
         self.api.route(apigateway.HttpMethod.GET, "/api/account/devices", listing)

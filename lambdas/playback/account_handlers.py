@@ -17,8 +17,13 @@ from lambdas.playback.account_security import overview
 from lambdas.playback.account_security import sign_out_all as without_any
 from lambdas.playback.account_security import sign_out_device as without_device
 from lambdas.playback.answers import ListedProfiles
-from lambdas.playback.environment import DevicesEnvironment, ProfilesEnvironment, SignOutEnvironment
-from lambdas.playback.store import AccountTable, SecurityTable
+from lambdas.playback.environment import (
+    DevicesEnvironment,
+    ProfilesEnvironment,
+    SignOutDeviceEnvironment,
+    SignOutEnvironment,
+)
+from lambdas.playback.store import AccountTable, LeaseTable, SecurityTable
 
 _TRIES = 8
 
@@ -47,22 +52,28 @@ def list_devices(event: Payload, _context: LambdaContext) -> Answer:
 @rate_limited
 @problem_documents
 def sign_out_device(event: Payload, _context: LambdaContext) -> Answer:
-    """``DELETE /api/account/devices/{device_id}``: the device needs a new sign-in before it plays again."""
-    environment = DevicesEnvironment.load()
+    """``DELETE /api/account/devices/{device_id}``: its sessions end, and new ones need a new sign-in."""
+    environment = SignOutDeviceEnvironment.load()
+    viewer_id, device_id = signed_in(event).viewer_id, event["pathParameters"]["device_id"]
     table = SecurityTable(environment.security_table)
-    known = table.get(signed_in(event).viewer_id)
-    _kept(table.put_over(known, without_device(known, event["pathParameters"]["device_id"], now=_at())))
+    known = table.get(viewer_id)
+    try:
+        _kept(table.put_over(known, without_device(known, device_id, now=_at())))
+    finally:
+        # After that none begins any more. Also if it was signed out before: that request may not have come so far.
+        LeaseTable(environment.leases_table).release_all(viewer_id, device_id=device_id)
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
 
 
 @entry_point
 @problem_documents
 def sign_out_everywhere(event: Payload, _context: LambdaContext) -> Answer:
-    """``DELETE /api/account/devices``: no device plays, and no token is renewed, without a new sign-in."""
+    """``DELETE /api/account/devices``: every session ends; nothing plays or is renewed without a new sign-in."""
     environment = SignOutEnvironment.load()
     viewer, table = signed_in(event), SecurityTable(environment.security_table)
     # Whoever begins sessions meanwhile must not keep the owner from it.
     _kept(any(_signed_out(table, viewer.viewer_id) for _ in range(_TRIES)))
+    LeaseTable(environment.leases_table).release_all(viewer.viewer_id)
     with transient_errors():
         client("cognito-idp").admin_user_global_sign_out(UserPoolId=environment.user_pool_id, Username=viewer.username)
     logger.info("signed out everywhere")

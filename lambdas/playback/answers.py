@@ -48,7 +48,9 @@ class OpenedSession(Record):
     url: str
     manifests: ManifestAddresses
     license_url: str
-    license_urls: dict[str, str] = Field(description="by key system")
+    license_urls: dict[str, str] = Field(
+        description="by key system, as EME names it; a vendor may not have each: its address answers 404 then"
+    )
     key_ids: tuple[str, ...] = Field(
         description="that one ClearKey licence may be asked for at once, before the manifest is there"
     )

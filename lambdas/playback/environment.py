@@ -72,6 +72,7 @@ class SessionEnvironment(AccountEnvironment, PathwaysEnvironment):
     revocations_table: str
     lease_s: Annotated[int, Field(ge=10, description="how long a place is kept without a heartbeat")]
     heartbeat_s: Annotated[int, Field(ge=5)]
+    vendor_licences: bool = Field(default=False, description="whether there is a vendor of licences")
 
 
 class HeartbeatEnvironment(Environment):
@@ -140,15 +141,20 @@ class ProfilesEnvironment(Environment):
 
 
 class DevicesEnvironment(Environment):
-    """Of `list_devices` and `sign_out_device`."""
+    """Of `list_devices`."""
 
     security_table: str
 
 
-class SignOutEnvironment(Environment):
+class SignOutDeviceEnvironment(DevicesEnvironment):
+    """Of `sign_out_device`."""
+
+    leases_table: str
+
+
+class SignOutEnvironment(SignOutDeviceEnvironment):
     """Of `sign_out_everywhere`."""
 
-    security_table: str
     user_pool_id: str
 
 

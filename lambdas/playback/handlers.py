@@ -140,6 +140,7 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
         key=key,
         heartbeat_s=terms.heartbeat_s,
         pathways=environment.all_pathways,
+        vendors=environment.vendor_licences,
     )
     return json_answer(answer, status=HTTPStatus.CREATED)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
+
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.common.clock import now
@@ -12,7 +15,10 @@ from lambdas.playback import revocation_store, revocations, store
 from lambdas.playback.accounts import account_of, changed
 from lambdas.playback.environment import AccountEnvironment, RevokeEnvironment
 from lambdas.playback.models import AccountRequest, Session
-from lambdas.playback.revocations import Kind, Revocation, RevocationRequest
+from lambdas.playback.revocations import CACHED_S, Affected, Kind, Revocation, RevocationRequest
+
+_UNDER_WAY_S = 3
+"""How long a session may be on its way that was not refused."""
 
 
 @entry_point
@@ -57,12 +63,18 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
     ends = found.expires_at if found else None
     # First what decides about keys: whoever asks from now on is refused, however long it takes to find who plays.
     table.put(revocation, expires_at=ends)
-    playing = [found] if found else _running(request.kind, table=sessions)
-    affected = revocations.affected_by(request.kind, subject, playing, now=moment)
-    leases = store.LeaseTable(environment.leases_table)
-    for session in affected:
-        leases.release(viewer_id=session.viewer_id, session_id=session.session_id)
-    revocation_store.end_at_the_edge(affected, function_arn=environment.edge_function_arn)
+    if found:
+        affected = _ended(request.kind, subject, [found], environment=environment)
+    elif request.kind is Kind.CERTIFICATE:
+        # Certificates are packagers': no session has one.
+        affected = ()
+    else:
+        affected = _ended(request.kind, subject, sessions.running(now=moment), environment=environment)
+        # By what they have read before, processes go on to open sessions for so long. Those end as well.
+        time.sleep(CACHED_S + _UNDER_WAY_S)
+        known = {session.session_id for session in affected}
+        since = (session for session in sessions.running(now=now()) if session.session_id not in known)
+        affected += _ended(request.kind, subject, since, environment=environment)
     line = table.put(revocation.model_copy(update={"affected": len(affected)}), expires_at=ends)
     logger.info(
         "revoked", extra={"kind": request.kind, "subject": subject, "by": request.by, "affected": len(affected)}
@@ -74,9 +86,16 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
     }
 
 
-def _running(kind: Kind, *, table: store.SessionTable) -> list[Session]:
-    """Return the sessions among which the concerned ones are. Certificates are packagers': no session has one."""
-    return [] if kind is Kind.CERTIFICATE else list(table.running(now=now()))
+def _ended(
+    kind: Kind, subject: str, playing: Iterable[Session], *, environment: RevokeEnvironment
+) -> tuple[Affected, ...]:
+    """End those of `playing` that a revocation concerns: their places are taken away, and the edge is told."""
+    affected = revocations.affected_by(kind, subject, tuple(playing), now=now())
+    leases = store.LeaseTable(environment.leases_table)
+    for session in affected:
+        leases.release(viewer_id=session.viewer_id, session_id=session.session_id)
+    revocation_store.end_at_the_edge(affected, function_arn=environment.edge_function_arn)
+    return affected
 
 
 @entry_point

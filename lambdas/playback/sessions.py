@@ -17,6 +17,13 @@ from lambdas.playback.session_ids import IDEMPOTENCY_KEY
 from lambdas.playback.tokens import media_base, mint
 
 PROGRESS_INTERVAL_S = 30
+_CLEARKEY = "org.w3.clearkey"
+_OF_VENDORS = {
+    "com.widevine.alpha": "widevine",
+    "com.microsoft.playready": "playready",
+    "com.apple.fps": "fairplay",
+}
+"""Key systems, as EME names them, whose licences vendors make; and what their routes call them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,21 +171,34 @@ def repeated(
 
 
 def answer(
-    *, session: Session, progress: Progress | None, key: EdgeKey, heartbeat_s: int, pathways: Pathways
+    *,
+    session: Session,
+    progress: Progress | None,
+    key: EdgeKey,
+    heartbeat_s: int,
+    pathways: Pathways,
+    vendors: bool = False,
 ) -> OpenedSession:
-    """Return everything that a player needs to start, in one answer."""
+    """Return everything that a player needs to start, in one answer.
+
+    Parameters
+    ----------
+    vendors
+        Whether licences of vendors are offered.
+    """
     token = mint(session=session, key=key)
     base = media_base(token)
     url = f"/api/playback/sessions/{session.session_id}"
-    licence = f"/api/playback/license?session_id={session.session_id}"
+    licence, asked = "/api/playback/license", f"?session_id={session.session_id}"
+    of_vendors = {system: f"{licence}/{name}{asked}" for system, name in _OF_VENDORS.items()} if vendors else {}
     return OpenedSession(
         session_id=session.session_id,
         title_id=session.title_id,
         version_id=session.version_id,
         url=url,
         manifests=ManifestAddresses(dash=f"{url}/manifest?format=dash", hls=f"{url}/manifest?format=hls"),
-        license_url=licence,
-        license_urls={"org.w3.clearkey": licence},
+        license_url=f"{licence}{asked}",
+        license_urls={_CLEARKEY: f"{licence}{asked}", **of_vendors},
         key_ids=tuple(kid_of(key_id) for key_id in session.key_ids.values()),
         thumbnails=f"{base}{session.thumbnails}" if session.thumbnails else None,
         edge=EdgeAccess(token=token, base=base),

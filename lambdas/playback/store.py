@@ -123,6 +123,16 @@ class LeaseTable(Table):
         )
 
     @transient_errors()
+    def release_all(self, viewer_id: str, *, device_id: str | None = None) -> None:
+        """End all sessions of an account, or those of one device."""
+        key = to_dynamodb({"viewer_id": viewer_id})
+        found = client("dynamodb").get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        held = _leases(from_dynamodb(found["Item"])) if "Item" in found else {}
+        for session_id, lease in held.items():
+            if device_id in {None, lease.device_id}:
+                self.release(viewer_id=viewer_id, session_id=session_id)
+
+    @transient_errors()
     def _update(self, viewer_id: str, session_id: str, **expressions: object) -> bool:
         if not _SESSION_ID.fullmatch(session_id):
             return False

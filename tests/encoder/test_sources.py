@@ -2,6 +2,7 @@
 
 import json
 import re
+from struct import pack
 
 import pytest
 
@@ -51,6 +52,7 @@ LEVEL = 1 / 255
 MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params")
 BT2020 = {"primaries": "bt2020", "matrix": "bt2020nc", "pixels": "yuv420p10le"}
+DISPLAY_UNITS = (13250, 34500, 7500, 3000, 34000, 16000, 15635, 16450, 10_000_000, 50)
 DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
 PQ = Kind(**BT2020, transfer="smpte2084", codec=(*X265, "log-level=none:qp=4"))
 HDR10 = Kind(
@@ -302,6 +304,11 @@ def test_players_are_told_which_renditions_are_hdr10(encoded, studio):
     at = rendition.index(b"hvcC") - 4
     told = rendition[at : at + int.from_bytes(rendition[at : at + 4])]
     assert told in studio.get(MEDIA, published.within("video/h265-hdr10/init.mp4"))
+    # Two SEI messages (ISO/IEC 23008-2, D.2.28 and D.2.35), each with its type and its length before it; a byte is
+    # between zeros that could be taken for the beginning of a NAL unit.
+    said = told.replace(b"\0\0\3", b"\0\0")
+    assert b"\x89\x18" + pack(">8H2I", *DISPLAY_UNITS) in said
+    assert b"\x90\x04" + pack(">2H", 800, 300) in said
     # AV1 in boxes of it; so has the track by which players wind.
     for folder in ("video", "trick"):
         key = published.within(f"{folder}/av1-hdr10/init.mp4")

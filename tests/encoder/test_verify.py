@@ -16,8 +16,8 @@ from encoder import samples, tools
 from encoder.protection import KEY_FORMATS, System
 from lambdas.common.keys import PublishedVersion
 from lambdas.common.media import Tier
-from lambdas.encoding.models import VerificationReport
-from tests.encoder.studio import DELIVERY, FRAMES, JOBS, MEDIA, RAW, SEGMENT_FRAMES, WORK, Keys
+from lambdas.encoding.models import Chunk, VerificationReport
+from tests.encoder.studio import DELIVERY, FRAMES, JOBS, MEDIA, RAW, SEGMENT_FRAMES, SOUND, WORK, Keys
 
 PUBLISHED = PublishedVersion(title_id="big-buck-bunny", version_id="v1")
 LAST = -(-FRAMES // SEGMENT_FRAMES)
@@ -136,6 +136,35 @@ def test_a_whole_version_is_verified_with_every_frame_of_its_ends_and_its_middle
     assert {"audio/en_stereo_96k", "subtitles/en"} <= {track.track for track in report.tracks}
     # Everything that lies there is named, but for the two manifests themselves.
     assert report.objects == len(studio.keys(MEDIA, PUBLISHED.prefix)) - 2
+
+
+def test_a_version_whose_last_segment_is_one_frame_is_verified(studio):
+    """Its key frame alone is many times as many bits a second as any whole segment, and no manifest counts it."""
+    frames = 2 * SEGMENT_FRAMES + 1
+    chunks = (Chunk(index=0, first_frame=0, frames=frames),)
+    plan = studio.plan("one-frame-more", frames=frames, chunks=chunks, subtitles=(), thumbnails=None)
+    tasks = [("encode-audio", "--track", SOUND.name)]
+    for rung in ("180p", "90p"):
+        tasks += [("encode-chunk", "--rung", rung, "--chunk", "0"), ("join", "--rung", rung), ("score", "--rung", rung)]
+    uri = studio.publish_plan(plan)
+    for task in (*tasks, ("package",), ("verify",)):
+        assert studio.run(*task, "--plan", uri) == 0, task
+    made = PublishedVersion(title_id=plan.title_id, version_id=plan.version_id)
+    bits = [8 * studio.head(MEDIA, made.within(f"video/180p/seg_{n}.m4s"))["ContentLength"] for n in (1, 2, 3)]
+    assert bits[2] * SEGMENT_FRAMES > 2 * max(bits)
+
+
+@pytest.mark.parametrize("track", ["audio/en_stereo_96k", "trick/90p"])
+def test_a_rate_that_is_not_the_tracks_is_found(verify, spoil, track):
+    def halved(body):
+        name = f'{track}/init.mp4"'.encode()
+        at = body.rindex(b' bandwidth="', 0, body.index(name)) + 12
+        end = body.index(b'"', at)
+        return body[:at] + str(int(body[at:end]) // 2).encode() + body[end:]
+
+    spoil.change("manifests/manifest.mpd", halved)
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {track})
 
 
 @pytest.mark.parametrize("name", ["thumbnails.vtt", "sprite-0001.jpg"])
@@ -606,11 +635,12 @@ def test_a_manifest_that_shows_a_picture_otherwise_is_named(verify, spoil, path,
     assert subject in subjects(report)
 
 
-def test_a_segment_that_is_decoded_at_another_time_is_named(verify, spoil):
+@pytest.mark.parametrize("track", ["video/180p", "audio/en_stereo_96k"])
+def test_a_segment_that_is_decoded_at_another_time_is_named(verify, spoil, track):
     def delayed(body):
         at = body.index(b"tfdt") + 8
         return body[:at] + bytes(8) + body[at + 8 :]
 
-    spoil.change(f"video/180p/seg_{MIDDLE}.m4s", delayed)
+    spoil.change(f"{track}/seg_{MIDDLE}.m4s", delayed)
     code, report = verify()
-    assert (code, subjects(report)) == (65, {f"video/180p/seg_{MIDDLE}.m4s"})
+    assert (code, subjects(report)) == (65, {f"{track}/seg_{MIDDLE}.m4s"})

@@ -114,6 +114,24 @@ def test_ladders_descend_and_fit_their_players(name):
         assert rung.bitrate_kbps < rung.maxrate_kbps <= 2 * rung.bitrate_kbps
 
 
+def test_production_encodes_every_size_from_240_to_2160_lines_in_30_to_40_profiles_and_a_sandbox_few():
+    ladder = profile("production").encoding.ladder
+    assert 30 <= len(ladder) <= 40
+    assert len(profile("sandbox").encoding.ladder) <= 8
+    heights = {
+        (codec, dynamic_range): {
+            rung.height for rung in ladder if (rung.codec, rung.dynamic_range) == (codec, dynamic_range)
+        }
+        for codec in Codec
+        for dynamic_range in DynamicRange
+    }
+    for codec in (Codec.H265, Codec.AV1):
+        assert heights[codec, DynamicRange.SDR] == {2160, 1440, 1080, 720, 480, 360, 240}
+        assert max(heights[codec, DynamicRange.HDR10]) == 2160
+    assert heights[Codec.H264, DynamicRange.SDR] == {1080, 720, 480, 360, 240}
+    assert {rung.profile for rung in ladder if rung.codec is Codec.H265} == {"main10"}
+
+
 def test_a_ladder_whose_hdr10_has_no_rung_in_sdr_is_refused():
     encoding = profile("production").encoding
     without = tuple(rung for rung in encoding.ladder if rung.rung != "av1-1440p")

@@ -27,24 +27,20 @@ def _audio(least=None, most=None):
     return f"<cpix:AudioFilter{limits}/>"
 
 
+_SD, _LOW_HD, _FULL_HD = {"SD": _video(most=SD)}, {"HD1": _video(SD + 1, HD)}, {"HD2": _video(HD + 1, FULL_HD)}
+_HD, _UHD = {"HD": _video(SD + 1, FULL_HD)}, {"UHD": _video(FULL_HD + 1)}
+_UHDS = {"UHD1": _video(FULL_HD + 1, UHD1), "UHD2": _video(UHD1 + 1)}
 # By intendedTrackType (docs.aws.amazon.com/mediapackage, "SPEKE Version 2.0 presets").
 VIDEO: Mapping[str, Mapping[str, str]] = {
     "unencrypted": {},
     "1": {"VIDEO": _video()},
-    "3": {"SD": _video(most=SD), "HD": _video(SD + 1, FULL_HD), "UHD": _video(FULL_HD + 1)},
-    "5": {
-        "SD": _video(most=SD),
-        "HD1": _video(SD + 1, HD),
-        "HD2": _video(HD + 1, FULL_HD),
-        "UHD1": _video(FULL_HD + 1, UHD1),
-        "UHD2": _video(UHD1 + 1),
-    },
-    "8": {
-        "SD+HD1": _video(most=HD),
-        "HD2": _video(HD + 1, FULL_HD),
-        "UHD1": _video(FULL_HD + 1, UHD1),
-        "UHD2": _video(UHD1 + 1),
-    },
+    "2": {**_SD, "HD": _video(SD + 1)},
+    "3": {**_SD, **_HD, **_UHD},
+    "4": {**_SD, **_HD, **_UHDS},
+    "5": {**_SD, **_LOW_HD, **_FULL_HD, **_UHDS},
+    "6": {**_SD, **_LOW_HD, **_FULL_HD, **_UHD},
+    "7": {"SD+HD1": _video(most=HD), **_FULL_HD, **_UHD},
+    "8": {"SD+HD1": _video(most=HD), **_FULL_HD, **_UHDS},
 }
 AUDIO: Mapping[str, Mapping[str, str]] = {
     "unencrypted": {},

@@ -1,7 +1,9 @@
+from unittest.mock import Mock
+
 import pytest
 
 from lambdas.common.aws import client
-from lambdas.common.errors import NotFoundError
+from lambdas.common.errors import NotFoundError, TransientError
 from lambdas.playback import account_handlers, handlers, operator_handlers
 from lambdas.playback.account_security import (
     AccountSecurity,
@@ -232,6 +234,42 @@ def test_a_session_notes_its_device_and_the_viewer_sees_and_signs_it_out(publish
     assert (refused.status, refused.json["title"]) == (403, "Forbidden")
 
 
+@pytest.fixture
+def play(published, call):
+    """Begin a session on a device; return what asks for its heartbeat's and its manifest's status."""
+
+    def play(device, viewer="viewer-1"):
+        body = {"title_id": published.title_id, "device": {"id": device}}
+        opened = call(handlers.create_session, body=body, viewer=viewer, auth_time="1000")
+        path = {"session_id": opened.json["session_id"]}
+
+        def statuses():
+            beat = call(handlers.heartbeat, path=path, viewer=viewer)
+            return beat.status, call(handlers.get_manifest, path=path, query={"format": "dash"}, viewer=viewer).status
+
+        assert statuses() == (204, 200)
+        return statuses
+
+    return play
+
+
+def test_what_plays_on_a_device_ends_when_it_is_signed_out_and_what_plays_on_others_does_not(play, call):
+    tv, phone, stranger = play("tv"), play("phone"), play("tv", viewer="viewer-2")
+    assert call(account_handlers.sign_out_device, path={"device_id": "tv"}).status == 204
+    assert tv() == (410, 410)
+    assert phone() == stranger() == (204, 200)
+
+
+def test_a_sign_out_that_was_lost_halfway_is_made_up_for(play, call, monkeypatch):
+    tv = play("tv")
+    with monkeypatch.context() as lost:
+        lost.setattr(account_handlers.LeaseTable, "release_all", Mock(side_effect=TransientError("busy")))
+        assert call(account_handlers.sign_out_device, path={"device_id": "tv"}).status == 503
+    assert tv() == (204, 200)
+    assert call(account_handlers.sign_out_device, path={"device_id": "tv"}).status == 404
+    assert tv() == (410, 410)
+
+
 def test_a_viewer_is_told_who_watches_on_the_account_and_on_no_other(aws, call, lambda_context):
     change = {"profiles": [{"profile_id": "kids", "name": "Kids", "max_age": 7}, {"profile_id": "ada", "name": "Ada"}]}
     asked = {"viewer_id": "viewer-1", "by": "arn:aws:iam::1:role/r", "change": change}
@@ -246,7 +284,7 @@ def test_a_viewer_is_told_who_watches_on_the_account_and_on_no_other(aws, call, 
     assert call(account_handlers.list_profiles, viewer=None).status == 403
 
 
-def test_signing_out_everywhere_takes_back_the_refresh_tokens_too(published, call, monkeypatch):
+def test_signing_out_everywhere_ends_what_plays_and_takes_back_the_refresh_tokens(published, call, play, monkeypatch):
     cognito = client("cognito-idp")
     pool = cognito.create_user_pool(PoolName="viewers")["UserPool"]["Id"]
     app = cognito.create_user_pool_client(
@@ -262,8 +300,10 @@ def test_signing_out_everywhere_takes_back_the_refresh_tokens_too(published, cal
     )["AuthenticationResult"]
     monkeypatch.setenv("USER_POOL_ID", pool)
     body = {"title_id": published.title_id, "device": {"id": "d-1"}}
-    call(handlers.create_session, body=body, auth_time="1000")
+    tv, phone, stranger = play("d-1"), play("d-2"), play("d-3", viewer="viewer-2")
     assert call(account_handlers.sign_out_everywhere, **{"cognito:username": "ada"}).status == 204
+    assert tv() == phone() == (410, 410)
+    assert stranger() == (204, 200)
     assert call(account_handlers.list_devices).json["devices"] == []
     assert call(handlers.create_session, body=body, auth_time="1000").status == 403
     with pytest.raises(cognito.exceptions.NotAuthorizedException):

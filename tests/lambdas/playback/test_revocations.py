@@ -36,7 +36,20 @@ def told(monkeypatch):
 
 
 @pytest.fixture
-def revoke(aws, told, lambda_context):
+def meanwhile(monkeypatch):
+    """What happens while an operator waits for processes to read anew: nothing, unless a test says so in `happens`."""
+    state = SimpleNamespace(happens=lambda: None, waited_s=0.0)
+
+    def sleep(seconds):
+        state.waited_s += seconds
+        state.happens()
+
+    monkeypatch.setattr(operator_handlers.time, "sleep", sleep)
+    return state
+
+
+@pytest.fixture
+def revoke(aws, told, meanwhile, lambda_context):
     def revoke(kind, subject, *, reason="a test", **more):
         asked = {"kind": kind, "subject": subject, "by": BY, "reason": reason, **more}
         answer = operator_handlers.revoke(asked, lambda_context)
@@ -109,6 +122,29 @@ def test_a_revoked_key_is_in_no_licence_and_the_others_are(play, revoke, publish
     assert anew.tier == {"allowed": "SD", "reasons": ["revoked"]}
     assert anew.licence("SD", "AUDIO").status == 200
     assert anew.licence("HD").status == 403
+
+
+@pytest.mark.parametrize("kind", ["device-model", "key"])
+def test_a_session_that_a_process_opens_by_what_it_read_before_is_ended_too(
+    play, revoke, published, told, meanwhile, call, kind
+):
+    before, late = play("Television X"), []
+    # Since then this process reads nothing anew, until its time is over.
+    meanwhile.happens = lambda: late.append(play("Television X"))
+
+    answer = revoke(kind, "Television X" if kind == "device-model" else published.key_ids["HD"])
+
+    ended = [before.session_id, late[0].session_id]
+    assert [session["session_id"] for session in answer["affected"]] == ended
+    assert [session["session_id"] for session in told.sessions] == ended
+    assert revocations.CACHED_S < meanwhile.waited_s <= 30
+    assert call(handlers.heartbeat, path={"session_id": late[0].session_id}).status == 410
+
+
+def test_nobody_waits_where_no_other_session_can_be_concerned(play, revoke, meanwhile):
+    revoke("session", play().session_id)
+    revoke("certificate", "aa" * 32)
+    assert meanwhile.waited_s == 0
 
 
 def test_without_its_lowest_key_a_title_is_not_played(play, revoke, published, told):

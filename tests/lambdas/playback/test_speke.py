@@ -35,9 +35,11 @@ from lambdas.playback import (
 )
 from lambdas.playback.speke_handlers import speke_keys
 from tests.lambdas.playback.cpix_documents import (
+    AUDIO,
     FAIRPLAY,
     NAMES,
     PLAYREADY,
+    VIDEO,
     WIDEVINE,
     contract,
     document,
@@ -46,8 +48,12 @@ from tests.lambdas.playback.cpix_documents import (
 PACKAGER = "arn:aws:sts::123456789012:assumed-role/packager/1"
 PRESETS = [
     ("1", "1", 2),
+    ("2", "2", 4),
     ("3", "2", 5),
+    ("4", "3", 7),
     ("5", "3", 8),
+    ("6", "1", 5),
+    ("7", "1", 4),
     ("8", "2", 6),
     ("3", "unencrypted", 3),
     ("unencrypted", "2", 2),
@@ -223,6 +229,8 @@ def test_keys_rotate_by_key_period(ask):
     ("video", "audio", "tiers"),
     [
         ("1", "1", {"VIDEO": Tier.SD, "AUDIO": Tier.AUDIO}),
+        ("2", "unencrypted", {"SD": Tier.SD, "HD": Tier.HD}),
+        ("4", "unencrypted", {"SD": Tier.SD, "HD": Tier.HD, "UHD1": Tier.UHD, "UHD2": Tier.UHD}),
         ("8", "unencrypted", {"SD+HD1": Tier.SD, "HD2": Tier.HD, "UHD1": Tier.UHD, "UHD2": Tier.UHD}),
         ("5", "unencrypted", {"SD": Tier.SD, "HD1": Tier.HD, "HD2": Tier.HD, "UHD1": Tier.UHD, "UHD2": Tier.UHD}),
         ("shared", "shared", {"ALL": Tier.SD}),
@@ -509,8 +517,8 @@ def test_a_damaged_document_is_read_or_refused_and_nothing_else(data):
 
 
 @given(
-    video=st.sampled_from(["1", "3", "5", "8"]),
-    audio=st.sampled_from(["1", "2", "3", "unencrypted"]),
+    video=st.sampled_from([name for name in VIDEO if name != "unencrypted"]),
+    audio=st.sampled_from([*AUDIO]),
     systems=st.sets(st.sampled_from([WIDEVINE, PLAYREADY, FAIRPLAY]), min_size=1),
     periods=st.sets(st.integers(0, 10**6), max_size=3),
 )

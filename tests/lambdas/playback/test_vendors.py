@@ -133,6 +133,24 @@ def test_a_challenge_is_passed_on_signed_with_what_the_session_may_have(configur
     assert said["persistent"] is False
 
 
+def test_a_session_names_the_address_of_every_system_where_there_is_a_vendor(
+    configure, ask, vendor, published, call, monkeypatch
+):
+    monkeypatch.setenv("VENDOR_LICENCES", "true")
+    configure(vendor.url, systems=tuple(vendors.System))
+
+    session = call(handlers.create_session, body={"title_id": published.title_id}).json
+
+    clearkey, *others = session["license_urls"].items()
+    assert clearkey == ("org.w3.clearkey", session["license_url"])
+    assert [system for system, _ in others] == ["com.widevine.alpha", "com.microsoft.playready", "com.apple.fps"]
+    for _, url in others:
+        path, _, query = url.partition("?session_id=")
+        assert query == session["session_id"]
+        assert ask(path.removeprefix("/api/playback/license/"), session_id=query).status == 200
+    assert [said["system"] for said in vendor.asked] == [*vendors.System]
+
+
 def test_the_vendor_is_told_the_terms_of_a_licence_as_ours_has_them(configure, ask, vendor, kept):
     configure(vendor.url)
     before = int(time.time())
