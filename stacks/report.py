@@ -84,13 +84,13 @@ def main() -> None:
         made = {name: synthesise(settings, Path(folder, name)) for name, settings in CONFIGURATIONS.items()}
         accepted = {name: tuple(acknowledgements(synthesis)) for name, synthesis in made.items()}
         declared = {name: Declared(synthesis) for name, synthesis in made.items()}
-        production = read(made["production"].directory)
-        draw({name: graph for name, graph in diagrams(production) if name in _DRAWN}, folder=PAGE.parent)
+        assemblies = {name: read(synthesis.directory) for name, synthesis in made.items()}
+        draw({name: graph for name, graph in diagrams(assemblies["production"]) if name in _DRAWN}, folder=PAGE.parent)
         granted = {name: tuple(access.grants(found)) for name, found in declared.items()}
         allowed = access.by_handler(declared.values())
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(accepted))
-    access.PAGE.write_text(access.page(granted))
+    access.PAGE.write_text(access.page(granted, assemblies.values()))
     access.BY_HANDLER.write_text(json.dumps(allowed, indent=2) + "\n")
 
 

@@ -11,6 +11,7 @@ from models.cost import WORKLOADS, figures_of
 from models.idle_cost import idle_cost, total
 from models.prices import DATED as PRICES_DATED
 from models.prices import REGION
+from stacks.access_matrix import matrix
 from stacks.assembly import Assembly, Resource, acknowledgements_of, findings_of
 from stacks.declared import Declared, Written
 from stacks.pack.classification import Class, alike, holding_of
@@ -80,7 +81,7 @@ def access(assembly: Assembly) -> str:
     for one in assembly.statements():
         who = one.owner if not one.principal else f"{one.principal} (policy of {below(one.path)})"
         grouped[one.effect, who, one.resource, one.condition, one.path.split("/")[1]].add(one.action)
-    text = f"# Who may do what\n\n{_NOT_IN_IT}\n"
+    text = f"# Who may do what\n\n{_NOT_IN_IT} The matrix is of roles alone.\n\n{matrix([assembly])}"
     for effect in ("Allow", "Deny"):
         rows = sorted(
             (where, who, ", ".join(sorted(actions)), resource, condition)
