@@ -188,13 +188,23 @@ def test_the_farms_volumes_and_the_audience_are_held_against_their_quotas(produc
     assert "| DynamoDB | write units of a table, a second | 2,777,778 | 40,000 |" in text
 
 
+def test_what_the_distribution_answers_and_what_is_logged_of_it_is_held_against_quotas(production, sandbox):
+    text = sheets.quotas(read(production.directory))
+    # 1,000 million hours a day, of 246 calls and 90 segments from CloudFront each, twice as many at the peak.
+    assert "| CloudFront | requests a second of a distribution | 7,777,778 | 250,000 | fixed, or for a support" in text
+    # Half a per cent of them, of 1,500 bytes each: within the quota, and so with nothing to do.
+    assert "| CloudWatch Logs | MB/s into an account's log groups: the web ACL's | 59 | 1,500 |  |" in text
+    assert "| CloudWatch Logs | MB/s into an account's log groups: functions' and the API's | 7,119 | 1,500 |" in text
+    assert "log groups: the web ACL's | 0 | 1,500 |" in sheets.quotas(read(sandbox.directory))
+
+
 def test_the_cost_says_whether_the_budget_holds_and_whether_the_throttle_does(production, sandbox):
     dear, cheap = (sheets.cost(read(one.directory), one.directory) for one in (production, sandbox))
     [share] = re.findall(r"The budget is \*\*exceeded\*\*: the month takes ([\d.]+)% of it\.", dear)
     [times] = re.findall(r"([\d,]+) times what the API stage's throttle admits", dear)
     assert float(share) > 100
     assert int(times.replace(",", "")) > 1
-    assert "| delivery | 85," in dear.partition("by context")[2]
+    assert "| delivery | 84," in dear.partition("by context")[2]
     assert "The budget is kept" in cheap
     assert "within what the API stage's throttle admits" in cheap
 
