@@ -11,7 +11,7 @@ from sandbox.toolchain import tool_environment
 from stacks.assembly import Assembly, AssemblyStack, read
 from stacks.pack import icons, sheets
 from stacks.pack.classification import Class, UnclassifiedStoreError, holding_of
-from stacks.pack.diagrams import SHOWN, UnknownEventError, context, diagrams, events, stacks
+from stacks.pack.diagrams import DARK, SHOWN, UnknownEventError, context, diagrams, events, stacks
 from stacks.pack.write import PackError, draw, write_pack
 from stacks.report import PAGE
 
@@ -272,6 +272,10 @@ def test_the_pack_is_written_beside_the_templates_and_its_pictures_are_pictures(
         # It stands alone: whatever it refers to is in it.
         references = [href for node in drawn.iter() for name, href in node.attrib.items() if name.endswith("href")]
         assert all(href.startswith(("data:", "#")) for href in references)
+        # On a dark page each of its colours becomes another.
+        colours = {node.get(name) for node in drawn.iter() for name in ("fill", "stroke")} - {None, "none"}
+        assert colours <= DARK.keys()
+        assert "prefers-color-scheme: dark" in picture.read_text()
     assert not list(folder.glob("*.dot"))
     index = (folder / "README.md").read_text()
     assert all(f"({path.name})" in index for path in folder.iterdir() if path.name != "README.md")
