@@ -191,12 +191,14 @@ def _table(columns: list[Column], cells: Mapping[Column, Mapping[Role, set[Way]]
     rows: dict[str, dict[tuple[str, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
     for role in sorted({role for column in columns for role in cells[column]}):
         rows[role.context][tuple(_cell(cells[column].get(role, ())) for column in columns)].append(str(role))
-    heads = [f"{column.name}<br>{column.kind}" if column.kind else column.name for column in columns]
+    heads = [f"{column.name}, {column.kind}" if column.kind else column.name for column in columns]
     lines = [["Who", *heads], ["---", *(":---:" for _ in columns)]]
     for context, alike in rows.items():
         lines.append([f"**{context}**", *("" for _ in columns)])
         lines += [[", ".join(names), *row] for row, names in alike.items()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    # The documentation's stylesheet knows the class.
+    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f'<div class="matrix" markdown>\n\n{text}\n</div>\n'
 
 
 def _cell(ways: Collection[Way]) -> str:

@@ -13,7 +13,7 @@ from stacks.pack import icons, sheets
 from stacks.pack.classification import Class, UnclassifiedStoreError, holding_of
 from stacks.pack.diagrams import DARK, SHOWN, UnknownEventError, context, diagrams, events, stacks
 from stacks.pack.write import PackError, draw, write_pack
-from stacks.report import PAGE
+from stacks.report import PAGE, sheets_of
 
 
 def resource(kind, path, **properties):
@@ -207,6 +207,32 @@ def test_the_cost_says_whether_the_budget_holds_and_whether_the_throttle_does(pr
     assert "| delivery | 84," in dear.partition("by context")[2]
     assert "The budget is kept" in cheap
     assert "within what the API stage's throttle admits" in cheap
+
+
+def test_the_cost_is_divided_by_context_and_by_service_without_a_rest(production):
+    text = sheets.cost(read(production.directory), production.directory)
+    [month] = re.findall(r"\| everything that is counted \| ([\d,.]+) \| USD a month \|", text)
+    for by in ("context", "service"):
+        division = text.partition(f"In use, by {by}")[2].partition("\n## ")[0]
+        shares = re.findall(r"\| ([\d,.]+) \| [\d.]+% \|$", division, re.MULTILINE)
+        assert sum(number(usd) for usd in shares) == pytest.approx(number(month), abs=0.2)
+    assert "| what 1,000 hours of viewing add to the bill | 3.52 | USD |" in text
+    assert "| CloudFront | 77," in text
+
+
+def number(text):
+    return float(text.replace(",", ""))
+
+
+def test_the_documentations_sheets_are_those_of_the_pack(production, sandbox):
+    folders = {"production": production.directory, "sandbox": sandbox.directory}
+    assemblies = {name: read(folder) for name, folder in folders.items()}
+    pages = sheets_of(assemblies, folders)
+    assert pages.keys() == {"cost", "quotas", "data"}
+    for name, text in pages.items():
+        assert PAGE.with_name(f"{name}.md").read_text() == text, "out of date: run python -m stacks.report"
+        packed = dict(sheets.sheets(assemblies["production"], folders["production"]))[name]
+        assert all(line in text for line in packed.splitlines() if line.startswith("| "))
 
 
 def test_of_every_configuration_each_picture_has_its_stacks_and_whole_arrows(declared):
