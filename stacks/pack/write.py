@@ -18,7 +18,7 @@ _HEAD = """\
 # The reviewer's pack
 
 Written by `make synth` from the templates beside it; which context publishes an event is taken from the code. Nothing
-in it is typed by hand, but for what each store holds, the prices and the quotas' defaults.
+in it is typed by hand, but for what each store holds, the prices, the workload and the quotas' defaults.
 
 """
 
