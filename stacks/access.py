@@ -10,6 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from stacks.access_matrix import matrix
+from stacks.assembly import Assembly
 from stacks.declared import Declared, Resource, Statement
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "generated" / "access.md"
@@ -20,13 +22,18 @@ _HEAD = """\
 # Access
 
 Written by `python -m stacks.report`; do not edit. What the policies of each role allow, as the templates have it:
-whoever is not in this list may not. Managed policies stand apart, where a role has any. What resources say of
-themselves (bucket, queue and key policies) is not in it.
+whoever is not on this page may not. Managed policies stand apart, where a role has any. What resources say of
+themselves (bucket, queue and key policies) is not in it. The matrix is of all configurations together; the list says
+what is in one of them only.
+
+"""
+_LIST = """
+## List
 
 `<path>` is the construct of a resource, `<profile>` the profile's name.
 """
 _TABLE = """
-## {title}
+### {title}
 
 | Role | May | On | If | Configurations |
 |---|---|---|---|---|
@@ -51,7 +58,7 @@ def grants(declared: Declared) -> Iterator[Grant]:
     for role in declared.of("AWS::IAM::Role"):
         yield from grants_of(declared, role)
         for managed in role.properties.get("ManagedPolicyArns", ()):
-            name = role.text(managed).rpartition("policy/")[2]
+            name = role.text(managed).rpartition("policy/")[2].rstrip('"}')
             yield Grant(path=role.path, resource="", actions=(f"managed policy {name}",), condition="")
 
 
@@ -78,13 +85,13 @@ def by_handler(configurations: Iterable[Declared]) -> dict[str, list[str]]:
     return {handler: sorted(found[handler]) for handler in sorted(found)}
 
 
-def page(configurations: Mapping[str, Iterable[Grant]]) -> str:
-    """Return the page's text, from the grants of each configuration."""
+def page(configurations: Mapping[str, Iterable[Grant]], assemblies: Iterable[Assembly]) -> str:
+    """Return the page's text, from the grants and the assembly of each configuration."""
     where = defaultdict(list)
     for name, found in configurations.items():
         for grant in sorted(set(found)):
             where[grant].append(name)
-    text = _HEAD
+    text = _HEAD + matrix(assemblies) + _LIST
     for stack, group in groupby(sorted(where), key=lambda grant: grant.path.partition("/")[0]):
         text += _TABLE.format(title=stack)
         for grant in group:

@@ -80,7 +80,7 @@ _CLASSES: Mapping[str, Holding] = {
 }
 """By the last part of a construct's path."""
 _MANY: Mapping[str, Holding] = {
-    r"WebAcl/Log$": Holding(Class.PERSONAL, "each request that the web ACL saw: headers and the client's address"),
+    r"WebAcl/Log$": Holding(Class.PERSONAL, "requests that the web ACL stopped or counted, with the client's address"),
     r"/AccessLog$": Holding(Class.PERSONAL, "each request of an API, with the client's address"),
     r"/Sftp/Log$": Holding(Class.PERSONAL, "studios' users, and what they sent"),
     r"/JobLogs$": Holding(Class.CONFIDENTIAL, "lines of the farm's jobs"),

@@ -194,6 +194,16 @@ def test_a_web_acl_stands_before_it_where_it_is_paid_for(sandbox, complete):
     assert limit["Action"] == {"Block": {}}
 
 
+def test_the_web_acl_logs_what_its_rules_match_and_no_token(complete):
+    logging = complete.only("AWS::WAFv2::LoggingConfiguration")
+    assert logging["LoggingFilter"]["DefaultBehavior"] == "DROP"
+    [kept] = logging["LoggingFilter"]["Filters"]
+    assert (kept["Behavior"], kept["Requirement"]) == ("KEEP", "MEETS_ANY")
+    actions = {condition["ActionCondition"]["Action"] for condition in kept["Conditions"]}
+    assert actions == {"BLOCK", "COUNT", "EXCLUDED_AS_COUNT"}
+    assert logging["RedactedFields"] == [{"SingleHeader": {"Name": "authorization"}}]
+
+
 def test_the_edge_stands_where_cloudfront_wants_it(declared):
     assert declared.synthesis.stacks["delivery"].region == "us-east-1"
 

@@ -9,7 +9,20 @@ import pytest
 pytest.importorskip("simpy", reason="needs requirements-sandbox.txt: the simulation")
 
 from models.availability import JOURNEYS, dependencies, offered, promised, recoveries
-from models.cost import WORKLOADS, Terms, bill, budget, by_context, by_tag, remedies, total
+from models.cost import (
+    WORKLOADS,
+    Terms,
+    acl_log_bytes_a_second,
+    acl_logged_share,
+    bill,
+    budget,
+    by_context,
+    by_tag,
+    calls_log_bytes_a_second,
+    edge_requests_a_second,
+    remedies,
+    total,
+)
 from models.farm import host_usd_an_hour, vcpus_needed
 from models.idle_cost import idle_cost
 from models.idle_cost import total as idle_total
@@ -54,12 +67,15 @@ def test_what_viewers_ask_is_logged_by_the_gateway_the_web_acl_and_the_edge(prod
     calls, segments = 246_000, 1000 * 3600 / 4 * 2 * 0.05
     came = quantity_of(lines, "log GB")
     assert came["playback/Api"] == pytest.approx(calls * 250e-9)
-    # Of a line's 1,500 bytes 500 are in the price of the request.
-    assert came["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 1000e-9)
+    # Of 200 requests the web ACL logs one: 7.5 bytes a request, of which its price has 500 in it.
+    assert "delivery/WebAcl/Logging" not in came
     assert came["playback/Heartbeat"] == pytest.approx(120_000 * 1000e-9)
     # Kept for 365 days, compressed.
     kept = quantity_of(lines, "log GB-month")
-    assert kept["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 1500e-9 * 0.15 * 365 / 30)
+    assert kept["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 0.005 * 1500e-9 * 0.15 * 365 / 30)
+    # If a rule matched every request, all of them would be logged: 1,500 bytes each, 500 of them paid for.
+    every = bill(production, replace(thousand, acl_matched_share=1))
+    assert quantity_of(every, "log GB")["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 1000e-9)
     # Expired after 90 days, and gone 30 later.
     assert quantity_of(lines, "S3 Standard") == {
         "delivery/Distribution": pytest.approx((calls + segments) * 100e-9 * 120 / 30)
@@ -172,3 +188,18 @@ def test_the_commands_print_what_was_found_and_draw_it(sandbox, model, says, mon
     commands[model](profile="sandbox", picture=target, **more)
     assert [word for word in says if word not in shown.getvalue()] == []
     assert "sandbox" in target.read_text()
+
+
+def test_a_web_acl_that_filters_logs_what_its_rules_match_alone(production, sandbox):
+    [log] = production.of("AWS::WAFv2::LoggingConfiguration")
+    workload = WORKLOADS["production"]
+    assert acl_logged_share(log.properties, workload) == 0.005
+    unfiltered = {name: said for name, said in log.properties.items() if name != "LoggingFilter"}
+    assert acl_logged_share(unfiltered, workload) == 1
+    # 246 calls an hour of viewing, and five in a hundred of two segments every four seconds.
+    settings, requests = production.settings, 1e9 / 86_400 * (246 + 0.05 * 1800)
+    assert edge_requests_a_second(workload, settings) == pytest.approx(requests)
+    assert acl_log_bytes_a_second([log.properties], workload, settings) == pytest.approx(requests * 0.005 * 1500)
+    assert acl_log_bytes_a_second([unfiltered], workload, settings) == pytest.approx(requests * 1500)
+    assert calls_log_bytes_a_second(workload, settings) == pytest.approx(1e9 / 86_400 * 246 * 1250)
+    assert not sandbox.of("AWS::WAFv2::LoggingConfiguration")
