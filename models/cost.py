@@ -99,7 +99,7 @@ class Workload:
     call_s: float = 0.05
     """That a function works for a call. Assumption; nobody has measured it on AWS."""
     log_bytes_a_call: float = 1000.0
-    """Of a function. Assumption."""
+    """Of a function that is not quiet. Assumption."""
     gateway_log_bytes: float = 250.0
     """Of a request, in the log of the viewers' API: the seven fields that its stage declares. Assumption."""
     acl_log_bytes: float = 1500.0
@@ -405,6 +405,7 @@ def figures_of(declared: Declared, workload: Workload) -> dict[str, Figure]:
     acl_logs = [log.properties for log in declared.of("AWS::WAFv2::LoggingConfiguration")]
     acl_bytes = acl_log_bytes_a_second(acl_logs, workload, declared.settings)
     whole_bytes = acl_log_bytes_a_second(acl_logs, replace(workload, acl_matched_share=1), declared.settings)
+    functions = {function.path: function.properties for function in declared.of("AWS::Lambda::Function")}
     spent, held = total(lines), budget(declared, lines)
     unwatched = replace(workload, viewing_hours=0, subscribers=0)
     unencoded = replace(workload, demand=replace(workload.demand, titles_a_day=0))
@@ -447,7 +448,7 @@ def figures_of(declared: Declared, workload: Workload) -> dict[str, Figure]:
             whole_bytes / _BYTES_A_GB, "GB a second", "the same, if it logged every request"
         ),
         "calls_log_gb_a_second": Figure(
-            calls_log_bytes_a_second(workload, declared.settings) / _BYTES_A_GB,
+            calls_log_bytes_a_second(functions, workload, declared.settings) / _BYTES_A_GB,
             "GB a second",
             "that functions and the viewers' API log of viewers' calls, on average",
         ),
@@ -589,7 +590,8 @@ def _function(resource: Resource, context: str, workload: Workload, settings: Se
     yield "DynamoDB read", calls.count * calls.reads
     yield "DynamoDB write", calls.count * calls.writes
     yield "KMS request", calls.count * calls.kms
-    yield from _logged(resource, workload, lines=calls.count, line_bytes=workload.log_bytes_a_call)
+    line_bytes = logged_a_call(resource.properties, workload)
+    yield from _logged(resource, workload, lines=calls.count, line_bytes=line_bytes)
     yield "trace", calls.count * workload.trace_share
     if resource.path == "ingestion/CollectLabels" and settings.ingestion.rekognition:
         yield "label minute", workload.titles * workload.label_minutes_a_title
@@ -627,10 +629,24 @@ def acl_logged_share(logging: Mapping[str, Any], workload: Workload) -> float:
     return workload.acl_matched_share if dropped else 1.0
 
 
-def calls_log_bytes_a_second(workload: Workload, settings: Settings) -> float:
-    """Return what viewers' calls leave in the logs of functions and of their API, on average."""
-    calls = _viewers_calls(workload, settings) / _SECONDS_A_MONTH
-    return calls * (workload.log_bytes_a_call + workload.gateway_log_bytes)
+def calls_log_bytes_a_second(
+    functions: Mapping[str, Mapping[str, Any]], workload: Workload, settings: Settings
+) -> float:
+    """Return what viewers' calls leave in the logs of functions and of their API, on average.
+
+    `functions` are theirs, by path, as templates have them; and others.
+    """
+    a_month = fsum(
+        calls.count * (logged_a_call(functions[path], workload) + workload.gateway_log_bytes)
+        for path, calls in _viewers_functions(workload, settings).items()
+    )
+    return a_month / _SECONDS_A_MONTH
+
+
+def logged_a_call(function: Mapping[str, Any], workload: Workload) -> float:
+    """Return the bytes that a function logs of a call in which nothing is said and nothing goes wrong."""
+    quiet = function.get("LoggingConfig", {}).get("SystemLogLevel") == "WARN"
+    return 0.0 if quiet else workload.log_bytes_a_call
 
 
 def _edge_requests(workload: Workload) -> float:

@@ -258,6 +258,7 @@ class PlaybackStack(ContextStack):
                 lease_s=playback.lease_s,
             ),
             description="POST /api/playback/sessions/{session_id}/heartbeat",
+            quiet=True,
         )
         allow(self._leases, heartbeat, "dynamodb:UpdateItem")
         self.revocations.let_read(heartbeat)
@@ -353,6 +354,7 @@ class PlaybackStack(ContextStack):
             environment=environment,
             description="POST /api/playback/progress",
             limit=self._limit,
+            quiet=True,
         )
         self._read(function, self._playable)
         allow(self._progress, function, "dynamodb:PutItem")

@@ -131,7 +131,8 @@ def _acl_log_mb(assembly: Assembly) -> int:
 
 
 def _calls_log_mb(assembly: Assembly) -> int:
-    mean = calls_log_bytes_a_second(WORKLOADS[assembly.profile], profile(assembly.profile))
+    functions = {one.path.partition("/")[2]: one.properties for one in assembly.of("AWS::Lambda::Function")}
+    mean = calls_log_bytes_a_second(functions, WORKLOADS[assembly.profile], profile(assembly.profile))
     return ceil(_audience(assembly).peak_over_mean * mean / _BYTES_A_MB)
 
 
@@ -181,7 +182,7 @@ QUOTAS: tuple[Quota, ...] = (
     ),
     Quota(
         "CloudWatch Logs", "MB/s into an account's log groups: functions' and the API's", "", 1_500, _calls_log_mb,
-        "1,250 bytes a call (assumed), at the peak: beside a raise, no line of each heartbeat and word of progress",
+        "of a call 250 bytes of the API, and 1,000 of a function that is not quiet (assumed), at the peak",
     ),
     Quota(
         "API Gateway", "requests a second, all APIs", "L-8A5B8E43", 10_000, _requests, "all stages' throttles together"

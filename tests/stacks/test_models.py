@@ -20,6 +20,7 @@ from models.cost import (
     by_tag,
     calls_log_bytes_a_second,
     edge_requests_a_second,
+    logged_a_call,
     remedies,
     total,
 )
@@ -201,5 +202,19 @@ def test_a_web_acl_that_filters_logs_what_its_rules_match_alone(production, sand
     assert edge_requests_a_second(workload, settings) == pytest.approx(requests)
     assert acl_log_bytes_a_second([log.properties], workload, settings) == pytest.approx(requests * 0.005 * 1500)
     assert acl_log_bytes_a_second([unfiltered], workload, settings) == pytest.approx(requests * 1500)
-    assert calls_log_bytes_a_second(workload, settings) == pytest.approx(1e9 / 86_400 * 246 * 1250)
     assert not sandbox.of("AWS::WAFv2::LoggingConfiguration")
+
+
+def test_what_players_call_all_the_time_leaves_no_line_of_its_function(production):
+    workload = WORKLOADS["production"]
+    functions = {one.path: one.properties for one in production.of("AWS::Lambda::Function")}
+    assert logged_a_call(functions["playback/Heartbeat"], workload) == 0
+    assert logged_a_call(functions["playback/Progress"], workload) == 0
+    assert logged_a_call(functions["playback/License"], workload) == 1000
+    # 246 calls an hour of viewing, and 240 of them heartbeats and words of progress.
+    held = calls_log_bytes_a_second(functions, workload, production.settings)
+    assert held == pytest.approx(1e9 / 86_400 * (246 * 250 + 6 * 1000))
+    loud = {
+        path: {name: said for name, said in one.items() if name != "LoggingConfig"} for path, one in functions.items()
+    }
+    assert calls_log_bytes_a_second(loud, workload, production.settings) == pytest.approx(1e9 / 86_400 * 246 * 1250)
