@@ -11,7 +11,7 @@ from lambdas.common.aws import client
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.media import Manifests, RightsWindow, SeriesPlace, Tier, TitleMetadata
-from lambdas.playback import content_key_store, edge_key_store, handlers, publishing_handlers, revocation_store, store
+from lambdas.playback import content_key_store, handlers, publishing_handlers, revocation_store, secret_store, store
 from lambdas.playback.accounts import Account, Profile
 from lambdas.playback.series import episode_key, series_key
 
@@ -224,7 +224,7 @@ def test_without_a_viewer_there_is_no_session(published, call):
 
 def test_a_process_that_has_seen_nothing_makes_a_manifest(session, call):
     revocation_store._read.clear()
-    edge_key_store.edge_key.cache_clear()
+    secret_store.edge_key.cache_clear()
 
     assert session["edge"]["base"] in manifest(call, session["session_id"]).text
 
