@@ -442,6 +442,16 @@ def test_the_end_of_an_episode_offers_the_next_one_and_a_film_nothing(published,
     assert report(call, title_id="s1e1", position_s=97.9).json == {"next_title_id": None}
 
 
+def test_a_special_offers_the_next_special_and_leaves_the_seasons_where_they_were(published, episode, call):
+    for season, number in ((0, 1), (0, 2), (1, 1), (1, 2)):
+        episode(season, number)
+
+    assert [following(call, title_id=title_id) for title_id in ("s1e1", "s0e1")] == ["s1e2", "s0e2"]
+    assert sorted(continued(call)) == [("s0e1", "s0e2"), ("s1e1", "s1e2")]
+    assert following(call, title_id="s0e2") is None
+    assert continued(call) == [("s1e1", "s1e2")]
+
+
 def test_an_episode_that_is_published_later_is_offered_from_then_on(published, episode, call):
     episode(1, 1)
     assert following(call, title_id="s1e1") is None

@@ -96,6 +96,19 @@ def test_episodes_follow_each_other_in_their_series_and_only_there(aws, episode)
     assert after(episode(2, 1)) == []
 
 
+def test_a_special_is_followed_by_the_next_special_and_the_last_one_by_nothing(aws, episode):
+    for season, number in ((1, 1), (1, 2), (0, 2), (0, 11)):
+        episode(season, number)
+    first = episode(0, 1)
+    table = store.PlayableTable("playable")
+
+    def after(playable):
+        return [one.title_id for one in table.following(series=playable.series, episode=playable.episode)]
+
+    assert (after(first), after(episode(0, 11))) == (["s0e2", "s0e11"], [])
+    assert (after(episode(1, 1)), after(episode(1, 2))) == (["s1e2"], [])
+
+
 def test_of_two_titles_that_claim_one_episode_neither_follows_the_other_and_neither_is_lost(aws, episode):
     first, other, claimed = episode(1, 1), episode(1, 2, "b"), episode(1, 2, "a")
     episode(1, 3)
