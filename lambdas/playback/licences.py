@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from lambdas.common.errors import NotFoundError, OfflineRefusedError
 from lambdas.common.media import Tier
 from lambdas.playback.answers import JsonWebKey, License
 from lambdas.playback.entitlement import NotEntitledError
-from lambdas.playback.models import LicenceType, LicenseRequest, Session, kid_of
+from lambdas.playback.models import LicenceType, LicenseRequest, Session, base64url, kid_of
 
 LICENCE_S = 3600
 """How long a licence is good: as long as a viewer who was excluded could have a film that is loaded already."""
@@ -105,14 +104,10 @@ def grant(
     if unknown:
         message = f"the session has no key {', '.join(unknown)}: ask only for the key ids of its manifest"
         raise NotFoundError(message)
-    given = (JsonWebKey(kid=kid_of(kid), k=_base64url(unwrap(of_session[kid]))) for kid in asked)
+    given = (JsonWebKey(kid=kid_of(kid), k=base64url(unwrap(of_session[kid]))) for kid in asked)
     return License(keys=tuple(given), type=request.type, expires_at=agreed.expires_at, renew_at=agreed.renew_at)
 
 
 def _within(tier: Tier, best: Tier | None) -> bool:
     """Whether a session whose best tier is `best` may have a key of `tier`; none: it has those of its version."""
     return best is None or _TIERS.index(tier) <= _TIERS.index(best)
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -221,7 +221,12 @@ def _key_id(value: object) -> str:
 
 def kid_of(key_id: str) -> str:
     """Return a key id, 32 hexadecimal digits, as ClearKey names it: in base64url without padding."""
-    return base64.urlsafe_b64encode(bytes.fromhex(key_id)).rstrip(b"=").decode()
+    return base64url(bytes.fromhex(key_id))
+
+
+def base64url(raw: bytes) -> str:
+    """Return bytes as JOSE and ClearKey write them (RFC 7515, 2): base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 KeyId = Annotated[

@@ -5,12 +5,11 @@ The other half, which checks them, is ``edge/viewer-request.js``.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
 
-from lambdas.playback.models import EdgeKey, Session
+from lambdas.playback.models import EdgeKey, Session, base64url
 
 AUDIENCE = "edge"
 MEDIA_PATH = "/media/"
@@ -31,7 +30,7 @@ def mint(*, session: Session, key: EdgeKey) -> str:
     }
     # By hand: a library of tokens brings its ciphers, and every cold start would wait for them.
     signed = f"{_part({'alg': 'HS256', 'typ': 'JWT', 'kid': key.kid})}.{_part(claims)}"
-    return f"{signed}.{_base64url(hmac.digest(key.key.encode(), signed.encode(), hashlib.sha256))}"
+    return f"{signed}.{base64url(hmac.digest(key.key.encode(), signed.encode(), hashlib.sha256))}"
 
 
 def pathway_key(key: EdgeKey, *, pathway_id: str) -> EdgeKey:
@@ -41,7 +40,7 @@ def pathway_key(key: EdgeKey, *, pathway_id: str) -> EdgeKey:
     """
     extracted = hmac.digest(bytes(hashlib.sha256().digest_size), key.key.encode(), hashlib.sha256)
     derived = hmac.digest(extracted, f"{_DERIVED_FOR}{pathway_id}".encode() + b"\x01", hashlib.sha256)
-    return EdgeKey(kid=key.kid, key=_base64url(derived))
+    return EdgeKey(kid=key.kid, key=base64url(derived))
 
 
 def media_base(token: str) -> str:
@@ -50,8 +49,4 @@ def media_base(token: str) -> str:
 
 
 def _part(values: dict[str, object]) -> str:
-    return _base64url(json.dumps(values, separators=(",", ":")).encode())
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return base64url(json.dumps(values, separators=(",", ":")).encode())
