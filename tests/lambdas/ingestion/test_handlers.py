@@ -98,7 +98,7 @@ class TestReading:
         gone = {
             "raw_bucket": "raw",
             "manifest_key": KEY,
-            "object_version": None,
+            "object_version": "o1",
             "version_id": "v1",
             "delivered_at": TIME,
         }
