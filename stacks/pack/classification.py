@@ -52,6 +52,7 @@ _CLASSES: Mapping[str, Holding] = {
     "Deliveries": Holding(Class.CONFIDENTIAL, "what studios delivered, what was found, who decided"),
     "DeviceGrants": Holding(Class.SECRET, "sign-ins of televisions, their codes hashed"),
     "EdgeKey": Holding(Class.SECRET, "the key that edge tokens are signed with"),
+    "SessionKey": Holding(Class.SECRET, "what signs session ids, by which they say whose they are"),
     "EdgeKeyStore": Holding(Class.SECRET, "the edge's copy of that key, and sessions that were ended"),
     "FailedJobs": Holding(Class.CONFIDENTIAL, "executions that failed, with their input and last lines"),
     "FarmJobs": Holding(Class.INTERNAL, "the farm's jobs, their tries and prices"),

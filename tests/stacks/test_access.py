@@ -106,6 +106,23 @@ def test_there_is_no_secret_in_a_template(declared):
         assert not SECRETS.search(json.dumps(template)), name
 
 
+def test_what_a_handler_may_is_told_with_the_field_that_names_the_resource(production):
+    listed = access.by_handler([production])
+    progress, manifest = (listed[f"lambdas.playback.handlers.{name}"]["may"] for name in ("progress", "get_manifest"))
+    assert {one for one in progress if one.startswith("dynamodb:")} == {
+        "dynamodb:GetItem on accounts_table",
+        "dynamodb:GetItem on playable_table",
+        "dynamodb:PutItem on progress_table",
+        "dynamodb:Query on playable_table/index/episodes",
+    }
+    assert {one for one in manifest if one.startswith("s3:")} == {
+        "s3:GetObject on media_bucket",
+        "s3:ListBucket on media_bucket",
+    }
+    # Whose bucket an event names.
+    assert "s3:PutObjectVersionTagging" in listed["lambdas.ingestion.handlers.accept"]["may"]
+
+
 def test_the_list_of_what_each_handler_may_is_that_of_the_templates(configurations):
     written = json.loads(access.BY_HANDLER.read_text())
     assert written == access.by_handler(configurations.values()), "out of date: run python -m stacks.report"
