@@ -70,7 +70,9 @@ def test_what_viewers_ask_is_logged_by_the_gateway_the_web_acl_and_the_edge(prod
     assert came["playback/Api"] == pytest.approx(calls * 250e-9)
     # Of 200 requests the web ACL logs one: 7.5 bytes a request, of which its price has 500 in it.
     assert "delivery/WebAcl/Logging" not in came
-    assert came["playback/Heartbeat"] == pytest.approx(120_000 * 1000e-9)
+    # A licence an hour; a heartbeat leaves no line.
+    assert came["playback/License"] == pytest.approx(1000 * 1000e-9)
+    assert "playback/Heartbeat" not in came
     # Kept for 365 days, compressed.
     kept = quantity_of(lines, "log GB-month")
     assert kept["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 0.005 * 1500e-9 * 0.15 * 365 / 30)
