@@ -28,7 +28,7 @@ from lambdas.common.media import (
 )
 
 VMAF_TARGET = 95.0
-"""Of the rung that a viewer with a good connection gets, in normal mode."""
+"""What a ladder is searched for, in normal mode, and what its best rung is held to where the tier says nothing else."""
 MOST_RAISES = 2
 """How often a chunk that falls short is encoded again."""
 RAISE = 1.3
@@ -218,6 +218,13 @@ class SearchRules(Record):
     tolerance: Annotated[
         float, Field(gt=0, description="of VMAF: how far below its prediction a lower rung may come out")
     ] = 6.0
+
+
+class Floor(Record):
+    """What the best rung of a codec has to reach, if it is of the tier that this is for."""
+
+    vmaf_mean: Annotated[float, Field(ge=0, le=100)] = VMAF_TARGET
+    vmaf_p5: Annotated[float, Field(ge=0, le=100, description="of its 5th percentile over frames")]
 
 
 class QualityFloor(Record):

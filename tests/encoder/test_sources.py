@@ -28,7 +28,7 @@ from lambdas.common.ladder import Codec, DynamicRange, LadderReport
 from lambdas.common.media import HdrFacts, ObjectRef, Tier, Transfer
 from lambdas.common.qc import TimeSpan
 from lambdas.encoding.chosen import chosen
-from lambdas.encoding.models import RungScore, SearchRules, SourcePicture, VideoRecipe
+from lambdas.encoding.models import Floor, RungScore, SearchRules, SourcePicture, VideoRecipe
 from lambdas.encoding.planning import plan_of
 from lambdas.encoding.source_picture import PictureNotTakenError, source_picture
 from lambdas.ingestion.analysis import Spans
@@ -226,7 +226,7 @@ def test_hdr10_is_searched_encoded_and_held_to_what_sdr_shows_of_it(searched, st
     [found] = ladder.hdr10
     assert (found.rung, found.width, found.tier) == ("180p-hdr10", 320, Tier.HD)
     assert report.excerpt_frames <= report.hdr10_frames <= 5 * report.excerpt_frames
-    made = chosen(plan, report, floors={Tier.HD: 50})
+    made = chosen(plan, report, floors={Tier.HD: Floor(vmaf_p5=50)})
     [floor] = [floor for floor in made.floors if floor.rung == found.rung]
     assert (floor.vmaf_mean, floor.vmaf_p5) == (plan.vmaf_target, 50)
     uri, work = studio.publish_plan(made), Work(made)
