@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lambdas.common.errors import PermanentError
-from lambdas.common.events import RenditionRejected
+from lambdas.common.events import PoorFrame, RenditionRejected
 from lambdas.common.ladder import LadderReport
 from lambdas.common.media import Record, Tier
 from lambdas.encoding.models import MOST_RAISES, EncodingPlan, Floor, QualityFloor, Raise, RungScore
@@ -91,6 +91,7 @@ def rejected(plan: EncodingPlan, score: RungScore) -> RenditionRejected:
         worst_timecode=score.worst.timecode,
         worst_vmaf=score.worst.vmaf,
         pictures=score.worst.pictures,
+        others=tuple(PoorFrame(**found.model_dump(exclude={"frame"})) for found in score.others),
     )
 
 

@@ -8,7 +8,7 @@ from lambdas.common.aws import client
 from lambdas.common.errors import NotFoundError
 from lambdas.common.keys import Workspace
 from lambdas.common.ladder import Codec
-from lambdas.common.media import Tier
+from lambdas.common.media import ObjectRef, Tier
 from lambdas.encoding.chosen import chosen
 from lambdas.encoding.environment import JudgeEnvironment
 from lambdas.encoding.gate import RenditionRejectedError, floors_of, judge, rejected
@@ -266,3 +266,10 @@ def test_a_version_whose_workspace_has_expired_is_not_judged(version):
 def test_the_evidence_names_the_worst_frame():
     event = rejected(PLAN, score(BLURRED))
     assert (event.worst_timecode, event.worst_vmaf, event.version_id) == ("00:00:03:05", 40, samples.VERSION)
+
+
+def test_the_evidence_names_the_worst_frames_of_other_chunks():
+    picture = ObjectRef(bucket="work", key="k")
+    other = WorstFrame(frame=99, timecode="00:00:04:03", vmaf=45, pictures=(picture, picture))
+    [told] = rejected(PLAN, score(BLURRED).model_copy(update={"others": (other,)})).others
+    assert (told.timecode, told.vmaf, told.pictures) == ("00:00:04:03", 45, (picture, picture))
