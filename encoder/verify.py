@@ -27,7 +27,7 @@ from encoder.imsc import CODECS as IMSC1
 from encoder.imsc_reading import paragraphs
 from encoder.keys import KeyOpener, OpenKey
 from encoder.languages import shortest
-from encoder.light import light_boxes, light_of
+from encoder.light import known_light, light_boxes, light_in_sei, light_of
 from encoder.log import say
 from encoder.manifests import Kind, Listed, Segment, Sound, Text, Track, dash_tracks, hls_playlists, hls_track
 from encoder.mpd import mpd_complaints
@@ -140,6 +140,7 @@ class _Verification:
         self._complete(dash, of=_DASH)
         self._complete(hls, of=_HLS)
         self._light(present)
+        self._light_in_sei(present)
         self._atmos(present)
         for recipe in self._work.plan.video:
             self._scored(recipe.rung)
@@ -254,6 +255,13 @@ class _Verification:
             init = self._published.within(f"{folder}/{VersionLayout.INIT}")
             if init in present and light_of(self._read(init)) != light_boxes(hdr):
                 self._fault(init, "it does not say of the mastering display and of its light what the source said")
+
+    def _light_in_sei(self, present: set[str]) -> None:
+        """See the same of H.265, which says it in SEI messages."""
+        for folder, hdr in told_light(self._work, Codec.H265):
+            init = self._published.within(f"{folder}/{VersionLayout.INIT}")
+            if init in present and light_in_sei(self._read(init)) != known_light(hdr):
+                self._fault(init, "its SEI does not say of the mastering display and of its light what the source said")
 
     def _atmos(self, present: set[str]) -> None:
         """See that the initialisation of sound announces Dolby Atmos where it was delivered, and nowhere else."""
