@@ -16,6 +16,11 @@ _ENTRY = (*SAMPLE_ENTRIES, "encv")
 _FIELDS = FIELDS["encv"]
 _CHROMATICITY, _LUMINANCE = 50_000, 10_000
 """Units in a chromaticity of 1, and in a cd/m²."""
+_OF_SEI = {137: "mdcv", 144: "clli"}
+_PREFIX_SEI, _KIND, _UNIT_HEADER = 39, 0x3F, 2
+_ARRAYS = 22
+"""Where an `hvcC` says how many arrays of NAL units it has."""
+_ESCAPED = b"\0\0\3", b"\0\0"
 
 
 def light_boxes(hdr: HdrFacts) -> bytes:
@@ -53,6 +58,62 @@ def with_light(init: bytes, hdr: HdrFacts) -> bytes:
 def light_of(init: bytes) -> bytes:
     """Return the boxes that an initialisation segment of encrypted picture has of it."""
     return b"".join(found for entry in within(init, _ENTRY) for found in _of(entry, light=True))
+
+
+def light_in_sei(init: bytes) -> bytes:
+    """Return the same boxes of what an initialisation segment of encrypted H.265 says of it in SEI messages.
+
+    They stand in the decoder's configuration (ISO/IEC 14496-15, 8.3.3.1), which is not encrypted, and hold what the
+    boxes do (ISO/IEC 23008-2, D.2.28 and D.2.35). See `known_light` of what is left out.
+    """
+    found = {
+        _OF_SEI[kind]: body
+        for configuration in within(init, (*_ENTRY, "hvcC"))
+        for unit in _units(configuration, kind=_PREFIX_SEI)
+        for kind, body in _messages(unit)
+        if kind in _OF_SEI and any(body)
+    }
+    return b"".join(box(name, found[name]) for name in _OF_SEI.values() if name in found)
+
+
+def known_light(hdr: HdrFacts) -> bytes:
+    """Return `light_boxes` without one that is all zeros: nothing is known then, and x265 may say so or be silent."""
+    return b"".join(box(name, body) for name, body in boxes(light_boxes(hdr)) if any(body))
+
+
+def _units(configuration: bytes, *, kind: int) -> Iterator[bytes]:
+    """Yield what the NAL units of a kind hold that an `hvcC` has, without their headers."""
+    at = _ARRAYS + 1
+    for _ in range(_number(configuration, _ARRAYS, 1)):
+        its, count = _number(configuration, at, 1) & _KIND, _number(configuration, at + 1, 2)
+        at += 3
+        for _ in range(count):
+            size = _number(configuration, at, 2)
+            if its == kind:
+                yield configuration[at + 2 + _UNIT_HEADER : at + 2 + size].replace(*_ESCAPED)
+            at += 2 + size
+
+
+def _messages(unit: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the types and payloads of SEI messages (ISO/IEC 23008-2, 7.3.5)."""
+    at = 0
+    # The last byte ends the unit.
+    while at < len(unit) - 1:
+        numbers = []
+        for _ in range(2):
+            start = at
+            while unit[at : at + 1] == b"\xff":
+                at += 1
+            numbers.append(0xFF * (at - start) + _number(unit, at, 1))
+            at += 1
+        kind, size = numbers
+        yield kind, unit[at : at + size]
+        at += size
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    """Return a number that stands somewhere; beyond the end of what is damaged it is 0."""
+    return int.from_bytes(data[at : at + size], "big")
 
 
 def _of(entry: bytes, *, light: bool) -> Iterator[bytes]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import m3u8
@@ -78,13 +80,23 @@ class Text(NamedTuple):
     """Whether it is for those who do not hear the sound."""
 
 
+class Rates(NamedTuple):
+    """How many bits a second a manifest says that a track takes, in HLS with the sound that is played with it."""
+
+    most: int
+    mean: int | None = None
+    """None: it does not say so, as in DASH."""
+    sounds: tuple[str, ...] = ()
+    """The keys of the media playlists of which one is heard."""
+
+
 class Picture(NamedTuple):
-    """What a manifest says of a track of picture."""
+    """What a manifest says of a track of picture, or in DASH of any."""
 
     codecs: str
     """As RFC 6381 has it; in HLS, of all that is played with it."""
-    bits_s: int
-    """The bandwidth; in HLS, the least of all variants that name it."""
+    rates: tuple[Rates, ...]
+    """In DASH one; in HLS those of every variant that names it."""
 
 
 class Listed(NamedTuple):
@@ -167,7 +179,11 @@ def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, List
     """
     parsed = _playlist(text)
     kinds = {"AUDIO": Kind.AUDIO, "SUBTITLES": Kind.TEXT}
+    groups: dict[str | None, list[str]] = defaultdict(list)
     try:
+        for media in parsed.media:
+            if media.type == "AUDIO":
+                groups[media.group_id].append(referenced(published.hls, media.uri, within=published.prefix))
         named = {
             media.uri: Listed(
                 kinds[media.type], _hls_sound(media, parsed.playlists), _hls_text(media, parsed.playlists)
@@ -175,7 +191,7 @@ def hls_playlists(text: bytes, *, published: PublishedVersion) -> dict[str, List
             for media in parsed.media
         }
         named |= {
-            variant.uri: Listed(Kind.VIDEO, picture=_hls_picture(variant.uri, parsed.playlists))
+            variant.uri: Listed(Kind.VIDEO, picture=_hls_picture(variant.uri, parsed.playlists, groups=groups))
             for variant in parsed.playlists
         }
         named |= {
@@ -276,7 +292,7 @@ def _dash_track(choice: Any, made: Any, *, published: PublishedVersion) -> Track
         ),
         sound=_dash_sound(choice, made),
         text=_dash_text(choice, made),
-        picture=Picture(made.attrib["codecs"], int(made.attrib["bandwidth"])),
+        picture=Picture(made.attrib["codecs"], (Rates(int(made.attrib["bandwidth"])),)),
         trick=any(found.get("schemeIdUri") == _TRICK_MODE for found in choice.iterfind(f"{_MPD}EssentialProperty")),
     )
 
@@ -346,9 +362,21 @@ def _hls_text(media: Any, variants: Any) -> Text | None:  # noqa: ANN401 - the l
     )
 
 
-def _hls_picture(uri: str, variants: Any, *, of: str = "") -> Picture:  # noqa: ANN401 - the library has no types
+def _hls_picture(
+    uri: str,
+    variants: Any,  # noqa: ANN401 - the library has no types
+    *,
+    groups: Mapping[str | None, Sequence[str]] = MappingProxyType({}),
+    of: str = "",
+) -> Picture:
     told = [getattr(variant, f"{of}stream_info") for variant in variants if variant.uri == uri]
-    return Picture(",".join(said.codecs or "" for said in told), min(said.bandwidth for said in told))
+    return Picture(
+        ",".join(said.codecs or "" for said in told),
+        tuple(
+            Rates(said.bandwidth, said.average_bandwidth, tuple(groups.get(getattr(said, "audio", None), ())))
+            for said in told
+        ),
+    )
 
 
 def _codecs(variants: Any, known: tuple[str, ...]) -> str | None:  # noqa: ANN401 - the library has no types

@@ -136,14 +136,14 @@ def package_streams(
     hls.write_text(listed, encoding="utf-8")
 
 
-def told_light(work: Work) -> Iterator[tuple[str, HdrFacts]]:
-    """Yield the folders whose initialisation says what the master was, and that: of AV1 in HDR10.
+def told_light(work: Work, codec: Codec = Codec.AV1) -> Iterator[tuple[str, HdrFacts]]:
+    """Yield the folders of a codec whose initialisation says what the master was, and that: those in HDR10.
 
-    H.265 carries it in its own initialisation; from AV1 it is taken before packaging.
+    H.265 carries it in its own initialisation; from AV1 it is taken before packaging, and told in boxes.
     """
     hdr = work.plan.picture.hdr
     for recipe in work.plan.video:
-        if hdr is not None and recipe.codec is Codec.AV1 and recipe.dynamic_range is DynamicRange.HDR10:
+        if hdr is not None and recipe.codec is codec and recipe.dynamic_range is DynamicRange.HDR10:
             yield VersionLayout.video(recipe.rung), hdr
             if recipe in work.plan.winding:
                 yield VersionLayout.trick(recipe.rung), hdr

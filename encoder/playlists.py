@@ -12,7 +12,7 @@ import m3u8
 from encoder.manifests import Listed
 
 _YES, _NO = "YES", "NO"
-_SAID_OF_PICTURES = ("bandwidth", "codecs", "resolution")
+_SAID_OF_PICTURES = ("bandwidth", "average_bandwidth", "codecs", "resolution")
 # What a playlist of ours has, and from which version on it may have it (section 7).
 _VERSION_OF_MAPS, _VERSION_OF_MAPS_OF_KEY_FRAMES, _VERSION_OF_FRACTIONS = 6, 5, 3
 
@@ -31,7 +31,8 @@ def multivariant_complaints(text: str) -> Iterator[str]:
         ((variant.uri, variant.stream_info) for variant in parsed.playlists),
         ((key_frames.uri, key_frames.iframe_stream_info) for key_frames in parsed.iframe_playlists),
     ):
-        yield from (f"{uri} has no {name.upper()}" for name in _SAID_OF_PICTURES if not getattr(said, name, None))
+        lacking = (name for name in _SAID_OF_PICTURES if not getattr(said, name, None))
+        yield from (f"{uri} has no {name.upper().replace('_', '-')}" for name in lacking)
 
 
 def media_complaints(text: str, *, listed: Listed) -> Iterator[str]:

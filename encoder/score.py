@@ -21,7 +21,7 @@ from encoder.tools import Media, ffmpeg, untrusted
 from encoder.vmaf import compare
 from encoder.window import Window
 from lambdas.common.media import ObjectRef
-from lambdas.encoding.models import Chunk, ChunkScore, RungScore, WorstFrame
+from lambdas.encoding.models import MOST_WORST, Chunk, ChunkScore, QualityFloor, RungScore, WorstFrame
 
 
 class FrameMetrics(BaseModel):
@@ -34,7 +34,7 @@ class FrameMetrics(BaseModel):
 
 
 def score(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
-    """Score the rendition of `rung` and write a `RungScore`, once; of one below its floor, its worst frame as well.
+    """Score the rendition of `rung` and write a `RungScore`, once; of one below its floor, its worst frames as well.
 
     Raises
     ------
@@ -55,14 +55,21 @@ def score(*, plan: str, rung: str, store: ObjectStore, claims: Claims) -> None:
         with Window(store, work.plan.source) as source:
             sharpened = floor is not None and floor.vmaf_p5 > 0
             frames = _compared(rendition, source.url, rung=rung, folder=folder, work=work, sharpened=sharpened)
-            scored = summarise(frames, rung=rung, chunks=work.plan.chunks, clock=Clock(rate=work.frame_rate))
+            chunks, clock = work.plan.chunks, Clock(rate=work.frame_rate)
+            scored = summarise(frames, rung=rung, chunks=chunks, clock=clock)
             if floor and not floor.reached(mean=scored.vmaf_mean, p5=scored.vmaf_p5):
                 seen: dict[str, Media] = {"source": source.url, "rendition": rendition}
-                pictures = tuple(
-                    _picture(media, of=of, frame=scored.worst.frame, rung=rung, work=work, store=store)
-                    for of, media in seen.items()
-                )
-                scored = scored.model_copy(update={"worst": scored.worst.model_copy(update={"pictures": pictures})})
+
+                def pictured(found: WorstFrame, place: int) -> WorstFrame:
+                    pictures = tuple(
+                        _picture(media, of=of, frame=found.frame, place=place, rung=rung, work=work, store=store)
+                        for of, media in seen.items()
+                    )
+                    return found.model_copy(update={"pictures": pictures})
+
+                poor = (scored.worst, *poor_frames(frames, scored, floor=floor, chunks=chunks, clock=clock))
+                worst, *others = (pictured(found, place) for place, found in enumerate(poor))
+                scored = scored.model_copy(update={"worst": worst, "others": tuple(others)})
         say("scored", **scored.model_dump(mode="json", exclude={"chunks"}))
         result.write_text(scored.model_dump_json(indent=2), encoding="utf-8")
         return result
@@ -94,6 +101,22 @@ def summarise(frames: Sequence[FrameMetrics], *, rung: str, chunks: Sequence[Chu
             for index, piece in pieces
         ),
         worst=WorstFrame(frame=worst, timecode=clock.timecode(worst), vmaf=_rounded(vmaf[worst])),
+    )
+
+
+def poor_frames(
+    frames: Sequence[FrameMetrics], scored: RungScore, *, floor: QualityFloor, chunks: Sequence[Chunk], clock: Clock
+) -> tuple[WorstFrame, ...]:
+    """Return the worst frame of each chunk that is below its rung's floor by itself, the worst first.
+
+    The rung's worst is known; so its chunk is left out, and as many others as are beyond `MOST_WORST`.
+    """
+    short = {found.chunk for found in scored.chunks if not floor.reached(mean=found.vmaf_mean, p5=found.vmaf_p5)}
+    spans = (range(chunk.first_frame, chunk.first_frame + chunk.frames) for chunk in chunks if chunk.index in short)
+    worst = (min(span, key=lambda frame: frames[frame].vmaf) for span in spans if scored.worst.frame not in span)
+    found = sorted(worst, key=lambda frame: (frames[frame].vmaf, frame))[: MOST_WORST - 1]
+    return tuple(
+        WorstFrame(frame=frame, timecode=clock.timecode(frame), vmaf=_rounded(frames[frame].vmaf)) for frame in found
     )
 
 
@@ -134,9 +157,9 @@ def _compared(
     return tuple(FrameMetrics.model_validate(frame.metrics) for frame in frames)
 
 
-def _picture(media: Media, *, of: str, frame: int, rung: str, work: Work, store: ObjectStore) -> ObjectRef:
+def _picture(media: Media, *, of: str, frame: int, place: int, rung: str, work: Work, store: ObjectStore) -> ObjectRef:
     """Keep one frame of `media` as a JPEG, in the colours of the rung, and return where."""
-    target = work.object(work.keys.picture(work.jobs.score(rung), of=of))
+    target = work.object(work.keys.picture(work.jobs.score(rung), of=of, place=place))
     start = work.seek_s(frame, coded=of == "rendition")
     shown = work.picture(work.recipe(rung), width=work.plan.width, height=work.plan.height)
     filters = JPEG if of == "rendition" else f"{work.source_frames},{shown},{JPEG}"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
-from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
 from encoder.audio import BLOCK, SAMPLE_RATE_HZ
 from encoder.claims import Claims
@@ -27,7 +27,7 @@ from encoder.imsc import CODECS as IMSC1
 from encoder.imsc_reading import paragraphs
 from encoder.keys import KeyOpener, OpenKey
 from encoder.languages import shortest
-from encoder.light import light_boxes, light_of
+from encoder.light import known_light, light_boxes, light_in_sei, light_of
 from encoder.log import say
 from encoder.manifests import Kind, Listed, Segment, Sound, Text, Track, dash_tracks, hls_playlists, hls_track
 from encoder.mpd import mpd_complaints
@@ -64,8 +64,8 @@ _SOUND_CODECS = {
 _PICTURE_CODECS = {Codec.H264: "avc1.", Codec.H265: "hvc1.", Codec.AV1: "av01."}
 _TEXT_TOLERANCE_S = 0.002
 _SHOWN_TOLERANCE_S = 0.001
-# Of what the busiest segment takes: the packager rounds.
-_LEAST_BITS, _MOST_BITS = 0.99, 1.5
+# Of what the busiest segment takes: the packager rounds. An average has nothing to leave room for.
+_LEAST_BITS, _MOST_BITS, _MOST_MEAN_BITS = 0.99, 1.5, 1.05
 # A playlist rounds each segment to a millisecond; a timeline counts ticks.
 _PLAYLIST_ROUNDING_S = 0.0005
 
@@ -105,6 +105,13 @@ def verify(*, plan: str, store: ObjectStore, claims: Claims, opener: KeyOpener) 
     work.once(work.jobs.verify, target=work.verification_file, claims=claims, make=make)
 
 
+class _Measured(NamedTuple):
+    """How many bits a second the segments of a track take."""
+
+    most: float
+    mean: float
+
+
 class _Verification:
     """One version, looked at piece by piece; what is wrong is collected, so that one look tells everything."""
 
@@ -120,6 +127,7 @@ class _Verification:
         self._inits: dict[str, bytes] = {}
         self._delivered: dict[ObjectRef, tuple[Cue, ...]] = {}
         self._first_at_s: dict[str, Fraction | None] = {}
+        self._in_hls: dict[str, Track] = {}
 
     def report(self) -> VerificationReport:
         """Look at everything."""
@@ -133,6 +141,7 @@ class _Verification:
         self._complete(dash, of=_DASH)
         self._complete(hls, of=_HLS)
         self._light(present)
+        self._light_in_sei(present)
         self._atmos(present)
         for recipe in self._work.plan.video:
             self._scored(recipe.rung)
@@ -184,7 +193,9 @@ class _Verification:
             return ()
         for complaint in multivariant_complaints(text.decode()):
             self._fault(key, complaint)
-        return tuple(self._media_playlists(playlists))
+        tracks = tuple(self._media_playlists(playlists))
+        self._in_hls = {track.playlist: track for track in tracks if track.playlist}
+        return tracks
 
     def _media_playlists(self, playlists: Mapping[str, Listed]) -> Iterator[Track]:
         for key in sorted(self._present(set(playlists))):
@@ -251,6 +262,13 @@ class _Verification:
             init = self._published.within(f"{folder}/{VersionLayout.INIT}")
             if init in present and light_of(self._init(init)) != light_boxes(hdr):
                 self._fault(init, "it does not say of the mastering display and of its light what the source said")
+
+    def _light_in_sei(self, present: set[str]) -> None:
+        """See the same of H.265, which says it in SEI messages."""
+        for folder, hdr in told_light(self._work, Codec.H265):
+            init = self._published.within(f"{folder}/{VersionLayout.INIT}")
+            if init in present and light_in_sei(self._read(init)) != known_light(hdr):
+                self._fault(init, "its SEI does not say of the mastering display and of its light what the source said")
 
     def _atmos(self, present: set[str]) -> None:
         """See that the initialisation of sound announces Dolby Atmos where it was delivered, and nowhere else."""
@@ -323,20 +341,33 @@ class _Verification:
         self._rated(track, folder, of=of)
 
     def _rated(self, track: Track, path: str, *, of: str) -> None:
-        """See that a manifest says how many bits a second a track takes; HLS says it of no sound by itself."""
-        sizes = [segment.bytes or self._sizes.get(segment.key, 0) for segment in track.segments]
-        if track.picture is None or not all(sizes):
+        """See that a manifest says how many bits a second a track takes, in HLS each variant with its sound."""
+        own = self._rates_of(track)
+        if track.picture is None or own is None:
             return
+        # Variants differ by more than sound: what they say alike is told once.
+        for said in dict.fromkeys(track.picture.rates):
+            heard = [self._rates_of(self._in_hls[key]) for key in said.sounds if key in self._in_hls]
+            sounds = [rates for rates in heard if rates]
+            most = own.most + max((sound.most for sound in sounds), default=0)
+            mean = own.mean + max((sound.mean for sound in sounds), default=0)
+            if not _LEAST_BITS * most <= said.most <= _MOST_BITS * most:
+                self._fault(path, f"{of} says {said.most} bits a second, and its busiest segment takes {most:.0f}")
+            if said.mean is not None and not _LEAST_BITS * mean <= said.mean <= _MOST_MEAN_BITS * mean:
+                self._fault(path, f"{of} says {said.mean} bits a second on average, and it takes {mean:.0f}")
+
+    def _rates_of(self, track: Track) -> _Measured | None:
+        """Return what the segments of a track take; none, if one is missing: that is told elsewhere."""
+        sizes = [segment.bytes or self._sizes.get(segment.key, 0) for segment in track.segments]
+        listed_s = _listed_s(track)
+        if not all(sizes) or not listed_s:
+            return None
         # The packager leaves out what lasts for less than half of the mean: a last segment of a few frames would be the
         # busiest by far (RFC 8216, 4.3.4.2, counts half of the target duration and more).
-        shortest_s = _listed_s(track) / len(sizes) / 2 + _PLAYLIST_ROUNDING_S
+        shortest_s = listed_s / len(sizes) / 2 + _PLAYLIST_ROUNDING_S
         lengths = (segment.duration_s for segment in track.segments)
-        bits_s = max(8 * size / lasts_s for size, lasts_s in zip(sizes, lengths, strict=True) if lasts_s >= shortest_s)
-        said = track.picture.bits_s
-        # A variant of HLS has its sound in it.
-        most = inf if track.playlist else _MOST_BITS * bits_s
-        if not _LEAST_BITS * bits_s <= said <= most:
-            self._fault(path, f"{of} says {said} bits a second, and its busiest segment takes {bits_s:.0f}")
+        rates = (8 * size / lasts_s for size, lasts_s in zip(sizes, lengths, strict=True) if lasts_s >= shortest_s)
+        return _Measured(most=max(rates), mean=8 * sum(sizes) / listed_s)
 
     def _coded(self, track: Track, path: str, *, codec: Codec, of: str) -> None:
         codecs = track.picture.codecs if track.picture else ""

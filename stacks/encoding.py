@@ -276,7 +276,7 @@ class EncodingStack(ContextStack):
             at_once=encoding.max_parallel_jobs,
             on_demand_vcpus=encoding.on_demand_max_vcpus,
             sla_hours=encoding.sla_hours,
-            floors=json.dumps(dict(encoding.floors)),
+            floors=json.dumps({tier: floor.model_dump() for tier, floor in encoding.floors.items()}),
         ).model_dump()
         plan = ServiceFunction(
             self,

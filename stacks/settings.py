@@ -19,7 +19,7 @@ from lambdas.common.ladder import Codec, DynamicRange
 from lambdas.common.media import Tier
 from lambdas.encoding.cost import JobSizes
 from lambdas.encoding.farm_mode import Shortcuts
-from lambdas.encoding.models import JobSize, SearchRules, SoundRules, VideoRecipe
+from lambdas.encoding.models import Floor, JobSize, SearchRules, SoundRules, VideoRecipe
 from lambdas.encoding.off_peak import OffPeak
 from lambdas.ingestion.quality import QcThresholds
 from lambdas.playback.accounts import Plan, Plans
@@ -178,10 +178,10 @@ class EncodingSettings:
     segment_s: float
     chunk_segments: int
     ladder: tuple[VideoRecipe, ...]
-    floors: Mapping[Tier, float]
-    """What the 5th percentile of VMAF over the frames of a title's best rung must reach, in SDR and in HDR10 (as SDR
-    shows it), by the tier of that rung; its mean has to reach 95. A tier that is not there is held to nothing: so small
-    a picture loses by being enlarged."""
+    floors: Mapping[Tier, Floor]
+    """What VMAF over the frames of a title's best rung must reach, its mean and its 5th percentile, in SDR and in HDR10
+    (as SDR shows it), by the tier of that rung. A tier that is not there is held to its prediction: so small
+    a picture loses by being enlarged. Ladders are searched for a mean of 95, or for a higher one that stands here."""
     shortcuts: Shortcuts
     """What degraded mode leaves out: rungs, and the care of x264; what the best rung's mean has to reach instead."""
     sound: SoundRules
@@ -461,7 +461,7 @@ SANDBOX = Settings(
         segment_s=4.0,
         chunk_segments=2,
         ladder=SANDBOX_LADDER,
-        floors={Tier.HD: 85},
+        floors={Tier.HD: Floor(vmaf_mean=95, vmaf_p5=85)},
         shortcuts=Shortcuts(skipped_rungs=("480p",), preset="superfast", vmaf_target=93),
         sound=SANDBOX_SOUND,
         # Half-second excerpts say less of a film than production's, most of all of low rungs.
@@ -513,7 +513,7 @@ PRODUCTION = Settings(
         segment_s=4.0,
         chunk_segments=15,
         ladder=PRODUCTION_LADDER,
-        floors={Tier.HD: 85, Tier.UHD: 85},
+        floors={tier: Floor(vmaf_mean=95, vmaf_p5=85) for tier in (Tier.HD, Tier.UHD)},
         shortcuts=Shortcuts(
             skipped_rungs=("1080p-medium", "240p", *(rung.rung for rung in (*_H265_LADDER, *_AV1_LADDER))),
             preset="faster",

@@ -24,8 +24,8 @@ _LEAST_GAIN = 1.0
 _TRIAL = 0.12
 # How much farther from there it may rather be than waste bits: what is 3 % above the hull is as far as an octave off.
 _WASTE = 40.0
-# In octaves: what is not farther above the hull is worth keeping to the floor for.
-_GOOD = 0.1
+# In octaves: what is not farther above the hull, 2.8 %, is worth keeping to the floor for.
+_GOOD = 0.04
 
 
 class Point(NamedTuple):

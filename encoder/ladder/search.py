@@ -1,13 +1,15 @@
 """The search for a title's ladder: as few trials as will do. Pure but for the trials.
 
 Each size is tried twice, where it is expected to be of use; then the curves say which rungs to choose, and what has not
-been tried of them is tried, as is a rival that may look better at a rung's bit rate. The search is over when every rung
-is a trial that no rival comes near to, or when the trials are used up.
+been tried of them is tried, as is a rival that may look better at a rung's bit rate, and the end of a size that gives
+way to a smaller one. The search is over when every rung is a trial that none of these comes near to, or when the trials
+are used up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import log2
 from typing import NamedTuple
 
@@ -64,7 +66,7 @@ def search(codec: Codec, sizes: Sequence[Size], *, aim: float, rules: SearchRule
         curves = trials.curves()
         rungs = choose(curves, aim=aim, rules=rules)
         untried = ((rung.size, rung.step) for rung in rungs if not rung.tried)
-        wanted = next(untried, None) or _rival(curves, rungs=rungs)
+        wanted = next(untried, None) or _rival(curves, rungs=rungs) or _end(curves, rungs=rungs)
         if wanted is None:
             break
         if len(trials.made) >= most:
@@ -113,6 +115,19 @@ def _begin(trials: _Trials, *, aim: float, rules: SearchRules) -> None:
 
 def _nearest(curve: Curve, octaves: float) -> int:
     return int(np.abs(curve.octaves - octaves).argmin())
+
+
+def _end(curves: Sequence[Curve], *, rungs: Sequence[Point]) -> tuple[Size, int] | None:
+    """Return the coarsest CRF of a size whose rungs give way to a smaller one's, if it is not known; none if all are.
+
+    The hull may go from there to the next rungs, and leave them below it.
+    """
+    by_size = {curve.size: curve for curve in curves}
+    for rung, lower in pairwise(rungs):
+        curve = by_size[rung.size]
+        if rung.size != lower.size and curve.doubt[-1] > _KNOWN and curve.octaves[-1] > lower.octaves:
+            return rung.size, len(curve.octaves) - 1
+    return None
 
 
 def _rival(curves: Sequence[Curve], *, rungs: Sequence[Point]) -> tuple[Size, int] | None:

@@ -213,6 +213,14 @@ class EncodingProgressed(Event):
     queue: QueueDepth
 
 
+class PoorFrame(Record):
+    """A frame of a rejected rung, as evidence."""
+
+    timecode: str
+    vmaf: float
+    pictures: tuple[ObjectRef, ...] = Field(description="of the source and of the rendition")
+
+
 class RenditionRejected(Event):
     """A rung is further from its source than it may be, although it was given more bits. The version is not packaged.
 
@@ -233,6 +241,10 @@ class RenditionRejected(Event):
     worst_timecode: str
     worst_vmaf: float
     pictures: tuple[ObjectRef, ...] = Field(description="the worst frame, of the source and of the rendition")
+    others: tuple[PoorFrame, ...] = Field(
+        default=(),
+        description="the worst frame of each other chunk below the floor, the worst first; seven at most",
+    )
 
 
 class Verification(Record):

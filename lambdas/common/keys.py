@@ -143,9 +143,12 @@ class Workspace(NamedTuple):
         """Return the key of what the checking `job` found at fault the last time: no result, the check goes on."""
         return f"{self.prefix}{job}-faults.json"
 
-    def picture(self, job: str, *, of: str) -> str:
-        """Return the key of the worst frame that the scoring `job` found, a JPEG: of ``source`` or ``rendition``."""
-        return f"{self.prefix}{job}-{of}{_JPEG}"
+    def picture(self, job: str, *, of: str, place: int = 0) -> str:
+        """Return the key of a frame that the scoring `job` found poor, a JPEG: of ``source`` or ``rendition``.
+
+        The worst is in place 0.
+        """
+        return f"{self.prefix}{job}{f'-{place}' if place else ''}-{of}{_JPEG}"
 
     def has_picture(self, key: str) -> bool:
         """Say whether an object is such a frame of this version, by its key."""

@@ -8,7 +8,7 @@ from lambdas.common.errors import PermanentError
 from lambdas.common.ladder import Codec, DynamicRange, LadderReport, SearchedRung
 from lambdas.common.media import Tier
 from lambdas.encoding.gate import floors_of
-from lambdas.encoding.models import EncodingPlan, VideoRecipe
+from lambdas.encoding.models import EncodingPlan, Floor, VideoRecipe
 
 _PEAK = 2.5
 """By how much more than its average a rung may take for a while: what is hard in a film, its mean says nothing of. With
@@ -20,13 +20,13 @@ class ForeignLadderError(PermanentError):
     """What was found is of a codec or a size that the plan has no recipe for."""
 
 
-def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, float]) -> EncodingPlan:
+def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, Floor]) -> EncodingPlan:
     """Return `plan` with the ladder that its search has found. Chosen again, it is the same.
 
     Parameters
     ----------
     floors
-        What the 5th percentile of a best rung's VMAF must reach, by tier.
+        What a best rung must reach, by tier.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def chosen(plan: EncodingPlan, report: LadderReport, *, floors: Mapping[Tier, fl
                 for rung in (ladder.rungs if dynamic_range is DynamicRange.SDR else ladder.hdr10)
             ),
             "ladder": report,
-            "floors": floors_of(report, vmaf_p5=floors, tolerance=plan.search.tolerance),
+            "floors": floors_of(report, tiers=floors, tolerance=plan.search.tolerance),
         }
     )
 

@@ -13,14 +13,14 @@ from lambdas.common.media import Tier
 from lambdas.encoding.cost import JobSizes
 from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.ladder import unpacked
-from lambdas.encoding.models import SearchRules, SoundRules, VideoRecipe
+from lambdas.encoding.models import Floor, SearchRules, SoundRules, VideoRecipe
 from lambdas.encoding.off_peak import OffPeak
 from lambdas.encoding.queue_depth import MOST_COUNTED
 from lambdas.encoding.retries import RetryRules
 from lambdas.encoding.watch import Patience
 
 _QUEUES: TypeAdapter[dict[str, str]] = TypeAdapter(Annotated[dict[str, str], Field(min_length=1)])
-_FLOORS = TypeAdapter(dict[Tier, Annotated[float, Field(ge=0, le=100)]])
+_FLOORS = TypeAdapter(dict[Tier, Floor])
 
 
 class StartEnvironment(Environment):
@@ -69,8 +69,7 @@ class StockEnvironment(CapEnvironment):
 class ProspectEnvironment(StockEnvironment):
     """What is needed to say what is to come of a plan, and to choose its ladder.
 
-    `floors` is a JSON object: by tier, what the 5th percentile of the best rung's VMAF
-    must reach.
+    `floors` is a JSON object: by tier, the `Floor` of the best rung.
     """
 
     capacity: Annotated[str, Field(description="of `prices.json`: what the jobs are expected to run on")]
@@ -97,7 +96,7 @@ class ProspectEnvironment(StockEnvironment):
         return timedelta(hours=self.sla_hours)
 
     @property
-    def floor_of_tiers(self) -> dict[Tier, float]:
+    def floor_of_tiers(self) -> dict[Tier, Floor]:
         """The floors, parsed."""
         return _FLOORS.validate_json(self.floors)
 

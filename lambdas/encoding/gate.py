@@ -1,9 +1,9 @@
 """The quality gate: what stands between an encode and its packaging. Pure.
 
-The best rung of a title is held to what the ladder was searched for: its mean VMAF, and the 5th percentile of its
-frames; so is the best in HDR10, by its tone-mapped picture. Every other is held to what was predicted of it, within a
-tolerance. Where a rung falls short, the chunks that are at fault are encoded again with more bits, twice at most; then
-the version is rejected. Chunks that are good enough are left alone, and so are their results.
+The best rung of a title is held to the floor of its tier: its mean VMAF, and the 5th percentile of its frames; so is
+the best in HDR10, by its tone-mapped picture. Every other is held to what was predicted of it, within a tolerance.
+Where a rung falls short, the chunks that are at fault are encoded again with more bits, twice at most; then the version
+is rejected. Chunks that are good enough are left alone, and so are their results.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lambdas.common.errors import PermanentError
-from lambdas.common.events import RenditionRejected
+from lambdas.common.events import PoorFrame, RenditionRejected
 from lambdas.common.ladder import LadderReport
 from lambdas.common.media import Record, Tier
-from lambdas.encoding.models import MOST_RAISES, EncodingPlan, QualityFloor, Raise, RungScore
+from lambdas.encoding.models import MOST_RAISES, EncodingPlan, Floor, QualityFloor, Raise, RungScore
 
 
 class RenditionRejectedError(PermanentError):
@@ -30,23 +30,23 @@ class Judgement(Record):
     """What its next plan raises, what was raised before included; as the plan has it, if nothing more can be."""
 
 
-def floors_of(report: LadderReport, *, vmaf_p5: Mapping[Tier, float], tolerance: float) -> tuple[QualityFloor, ...]:
+def floors_of(report: LadderReport, *, tiers: Mapping[Tier, Floor], tolerance: float) -> tuple[QualityFloor, ...]:
     """Return what the rungs of a searched ladder have to reach.
 
-    The best rung of each codec, and its best in HDR10, has to reach the target, if its tier is one of those that are
-    held to it. Any other is as good as its size and rate allow, and that was predicted: viewers get it because their
-    line is slow, and see it enlarged.
+    The best rung of each codec, and its best in HDR10, has to reach the floor of its tier, if that has one; and no more
+    than the ladder was searched for, which is less in degraded mode. Any other is as good as its size and rate allow,
+    and that was predicted: viewers get it because their line is slow, and see it enlarged.
 
     Parameters
     ----------
-    vmaf_p5
-        The least 5th percentile of a best rung, by tier.
+    tiers
+        What a best rung has to reach, by tier.
     tolerance
         By how much VMAF a rung may come out below its prediction: excerpts are not the film.
     """
     return tuple(
-        QualityFloor(rung=rung.rung, vmaf_mean=report.vmaf_target, vmaf_p5=vmaf_p5[rung.tier])
-        if rung in {*ladder.rungs[:1], *ladder.hdr10[:1]} and rung.tier in vmaf_p5
+        QualityFloor(rung=rung.rung, vmaf_mean=min(held.vmaf_mean, report.vmaf_target), vmaf_p5=held.vmaf_p5)
+        if rung in {*ladder.rungs[:1], *ladder.hdr10[:1]} and (held := tiers.get(rung.tier))
         else QualityFloor(rung=rung.rung, vmaf_mean=max(0.0, round(rung.vmaf - tolerance, 2)), vmaf_p5=0.0)
         for ladder in report.ladders
         for rung in ladder.made
@@ -91,6 +91,7 @@ def rejected(plan: EncodingPlan, score: RungScore) -> RenditionRejected:
         worst_timecode=score.worst.timecode,
         worst_vmaf=score.worst.vmaf,
         pictures=score.worst.pictures,
+        others=tuple(PoorFrame(**found.model_dump(exclude={"frame"})) for found in score.others),
     )
 
 
@@ -101,7 +102,8 @@ def reason(event: RenditionRejected) -> str:
         f"{event.floor_mean:.2f} ({event.floor_p5:g}), although its chunks were given more bits {event.raised} times. "
         f"Its worst frame, at {event.worst_timecode}, has {event.worst_vmaf:.2f}. Look at its pictures: if the source "
         "is at fault, ask for another; if not, let the search look at more excerpts, or aim it higher (`search` in the "
-        "settings: excerpts, margin), and deploy"
+        "settings: excerpts, margin); if no ladder brings such a film there, lower its tier's floor (`floors`, there); "
+        "and deploy"
     )
 
 

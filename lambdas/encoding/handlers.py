@@ -129,6 +129,7 @@ def plan(event: Payload, _context: LambdaContext) -> Payload:
         media_bucket=environment.media_bucket,
         search=environment.search_rules,
         sound=environment.sound_rules,
+        floors=environment.floor_of_tiers,
         shots=_shots(source),
         shortcuts=_shortcuts(source, environment=environment),
     )

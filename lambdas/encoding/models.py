@@ -28,9 +28,11 @@ from lambdas.common.media import (
 )
 
 VMAF_TARGET = 95.0
-"""Of the rung that a viewer with a good connection gets, in normal mode."""
+"""What a ladder is searched for, in normal mode, and what its best rung is held to where the tier says nothing else."""
 MOST_RAISES = 2
 """How often a chunk that falls short is encoded again."""
+MOST_WORST = 8
+"""Frames of a rung that is below its floor, that are kept as pictures."""
 RAISE = 1.3
 """By how much more bits each time: x264 gains 2 to 3 VMAF where it is near the target."""
 CRF_PER_DOUBLING: Mapping[Codec, float] = MappingProxyType({Codec.H264: 5.0, Codec.H265: 5.5, Codec.AV1: 13.0})
@@ -220,6 +222,13 @@ class SearchRules(Record):
     ] = 6.0
 
 
+class Floor(Record):
+    """What the best rung of a codec has to reach, if it is of the tier that this is for."""
+
+    vmaf_mean: Annotated[float, Field(ge=0, le=100)] = VMAF_TARGET
+    vmaf_p5: Annotated[float, Field(ge=0, le=100, description="of its 5th percentile over frames")]
+
+
 class QualityFloor(Record):
     """What a rendition has to reach before it is packaged."""
 
@@ -336,7 +345,7 @@ class ChunkScore(Record):
 
 
 class WorstFrame(Record):
-    """The frame of a rendition that lost most."""
+    """The frame of a rendition, or of one of its chunks, that lost most."""
 
     frame: Annotated[int, Field(ge=0)]
     timecode: str = Field(description="HH:MM:SS:FF, without dropped numbers")
@@ -360,6 +369,9 @@ class RungScore(Record):
     ssim_mean: float
     chunks: tuple[ChunkScore, ...]
     worst: WorstFrame
+    others: Annotated[tuple[WorstFrame, ...], Field(max_length=MOST_WORST - 1)] = Field(
+        default=(), description="the worst of every other chunk that is below the floor, the worst first"
+    )
 
 
 class Loudness(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 
 from lambdas.common.content_keys import ContentKey
 from lambdas.common.errors import PermanentError
@@ -14,7 +15,16 @@ from lambdas.common.parsing import parse
 from lambdas.encoding.excerpts import excerpts_of
 from lambdas.encoding.farm_mode import Shortcuts, left_by
 from lambdas.encoding.ladder import cut_to
-from lambdas.encoding.models import VMAF_TARGET, AudioTrack, Chunk, EncodingPlan, SearchRules, SoundRules, VideoRecipe
+from lambdas.encoding.models import (
+    VMAF_TARGET,
+    AudioTrack,
+    Chunk,
+    EncodingPlan,
+    Floor,
+    SearchRules,
+    SoundRules,
+    VideoRecipe,
+)
 from lambdas.encoding.shots import Shot
 from lambdas.encoding.sound import tracks_of
 from lambdas.encoding.source_picture import is_pq, shown_size, source_picture
@@ -43,6 +53,7 @@ def plan_of(
     media_bucket: str,
     search: SearchRules,
     sound: SoundRules,
+    floors: Mapping[Tier, Floor] = MappingProxyType({}),
     shots: Sequence[Shot] = (),
     shortcuts: Shortcuts | None = None,
 ) -> EncodingPlan:
@@ -66,6 +77,9 @@ def plan_of(
         What the search for the title's own ladder is held to.
     sound
         What is made of the source's sound.
+    floors
+        What a best rung will have to reach, by tier. A ladder is searched for the usual target, or for the highest of
+        the title's floors, where that is higher.
     shots
         The film's shots, as far as they are known.
     shortcuts
@@ -96,7 +110,7 @@ def plan_of(
         version_id=source.version_id,
         priority=source.priority,
         mode=EncodingMode.DEGRADED if shortcuts else EncodingMode.NORMAL,
-        vmaf_target=shortcuts.vmaf_target if shortcuts else VMAF_TARGET,
+        vmaf_target=shortcuts.vmaf_target if shortcuts else _target(rungs, floors=floors),
         source=source.media,
         subtitles=source.subtitles,
         thumbnails=source.thumbnails,
@@ -181,6 +195,11 @@ def started(plan: EncodingPlan, *, jobs: int) -> EncodingStarted:
         jobs=jobs,
         mode=plan.mode,
     )
+
+
+def _target(rungs: Sequence[VideoRecipe], *, floors: Mapping[Tier, Floor]) -> float:
+    """Return the VMAF that the best rungs are searched for; a lower floor makes no title's picture worse."""
+    return max([VMAF_TARGET, *(floors[tier].vmaf_mean for tier in {rung.tier for rung in rungs} & floors.keys())])
 
 
 def _picture_start_s(facts: MediaFacts) -> float:

@@ -24,6 +24,7 @@ from lambdas.common.events import (
     Finding,
     JobCounts,
     PipelineFailed,
+    PoorFrame,
     QualityJudged,
     QueueDepth,
     RenditionRejected,
@@ -107,7 +108,7 @@ _KEPT: Mapping[type[Event], frozenset[str]] = {
     RenditionRejected: frozenset(
         {
             *("title_id", "rung", "vmaf_mean", "vmaf_p5", "floor_mean", "floor_p5", "raised"),
-            *("worst_timecode", "worst_vmaf", "pictures"),
+            *("worst_timecode", "worst_vmaf", "pictures", "others"),
         }
     ),
     VersionPackaged: frozenset({"title_id", "duration_s", "renditions"}),
@@ -179,6 +180,7 @@ class Rejection(RejectedRung):
     """The same, and pictures of that frame."""
 
     pictures: tuple[ObjectRef, ...] = Field(description="of the source and of the rendition")
+    others: tuple[PoorFrame, ...] = Field(default=(), description="of other chunks, the worst first")
 
 
 class Failure(Record):
@@ -306,7 +308,7 @@ class Status(Record):
         found = (seen for kind, seen in sorted(self.seen.items()) if _family(kind) == _OF_A_RUNG)
         known = Rejection.model_fields
         return tuple(
-            Rejection.model_validate({name: seen.facts[name] for name in known})
+            Rejection.model_validate({name: fact for name, fact in seen.facts.items() if name in known})
             for seen in found
             if started is None or seen.at >= started.at
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from posixpath import basename
 
 from pydantic import AwareDatetime, Field
@@ -10,7 +12,7 @@ from lambdas.common.errors import NotFoundError
 from lambdas.common.events import Finding
 from lambdas.common.keys import Analysis, Workspace
 from lambdas.common.ladder import LadderReport
-from lambdas.common.media import Record
+from lambdas.common.media import ObjectRef, Record
 from lambdas.common.qc import Complexity, QcCheck
 from lambdas.ingestion.status import (
     EncodingStatus,
@@ -50,10 +52,19 @@ class Deliveries(Record):
     cursor: str | None = Field(description="where the next ones begin; none: these are the last")
 
 
+class ToldFrame(Record):
+    """A frame of a rejected rung, and its stills."""
+
+    timecode: str
+    vmaf: float
+    stills: tuple[str, ...] = Field(description="of the source and of the rendition, by name")
+
+
 class ToldRejection(RejectedRung):
     """A rung that is not good enough, and the stills of its worst frame."""
 
     stills: tuple[str, ...] = Field(description="by name, each asked for at its own address")
+    others: tuple[ToldFrame, ...] = Field(description="the worst frames of other chunks, the worst first")
 
 
 class DeliveredVersion(ListedDelivery):
@@ -110,7 +121,11 @@ def still_key(status: Status, name: str) -> str:
     """
     own, workspace = Analysis(status.version_id).prefix, Workspace(status.version_id)
     stills = (span.still for check in status.checks for span in check.at if span.still)
-    pictures = (picture.key for rejection in status.rejections for picture in rejection.pictures)
+    rejected = chain.from_iterable(
+        (*rejection.pictures, *(picture for frame in rejection.others for picture in frame.pictures))
+        for rejection in status.rejections
+    )
+    pictures = (picture.key for picture in rejected)
     keys = (*filter(lambda key: key.startswith(own), stills), *filter(workspace.has_picture, pictures))
     found = next((key for key in keys if basename(key) == name), None)
     if found is None:
@@ -143,5 +158,13 @@ def _check(check: QcCheck) -> QcCheck:
 
 
 def _rejection(rejection: Rejection) -> ToldRejection:
-    facts = rejection.model_dump(exclude={"pictures"})
-    return ToldRejection(**facts, stills=tuple(basename(picture.key) for picture in rejection.pictures))
+    facts = rejection.model_dump(exclude={"pictures", "others"})
+    others = tuple(
+        ToldFrame(timecode=frame.timecode, vmaf=frame.vmaf, stills=_stills(frame.pictures))
+        for frame in rejection.others
+    )
+    return ToldRejection(**facts, stills=_stills(rejection.pictures), others=others)
+
+
+def _stills(pictures: Iterable[ObjectRef]) -> tuple[str, ...]:
+    return tuple(basename(picture.key) for picture in pictures)

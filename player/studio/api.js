@@ -93,6 +93,7 @@ import { SignedInClient } from "../api.js";
  * @property {string} worst_timecode
  * @property {number} worst_vmaf
  * @property {string[]} stills         the worst frame, of the source and of the rendition, by their names
+ * @property {{timecode: string, vmaf: number, stills: string[]}[]} others  the worst of other chunks, the worst first
  */
 
 /**

@@ -7,7 +7,7 @@ import { encodedLine, encodingSection } from "./encoding.js";
 import { icon } from "./icons.js";
 import { ladderSection } from "./ladder.js";
 import { morph } from "./morph.js";
-import { rejectionsSection, worstFrame } from "./rejections.js";
+import { rejectionsSection, worstFrames } from "./rejections.js";
 import { kindOf, STAGES, wayOf } from "./stages.js";
 import { panel } from "./trouble.js";
 import { checkName, exact, measurement, moment, relative, size } from "./words.js";
@@ -248,7 +248,7 @@ export class DeliveryPage {
   #rejections(rejections, versionId) {
     return rejectionsSection(
       rejections,
-      (rejection) => worstFrame(this.#deliveryId, versionId, rejection),
+      (rejection) => worstFrames(this.#deliveryId, versionId, rejection),
       (picture) => this.#still(picture),
     );
   }
@@ -460,7 +460,7 @@ function historyOf(history) {
  * @returns {Picture[]}
  */
 function picturesOf(deliveryId, { version_id, checks, rejections }) {
-  const worst = rejections.flatMap((rejection) => worstFrame(deliveryId, version_id, rejection));
+  const worst = rejections.flatMap((rejection) => worstFrames(deliveryId, version_id, rejection));
   const found = checks
     .toSorted((one, other) => SEVERITY.indexOf(one.verdict) - SEVERITY.indexOf(other.verdict))
     .flatMap((check) =>

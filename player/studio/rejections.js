@@ -1,4 +1,4 @@
-/** What the quality gate has rejected: the scores, and the worst frame beside what it was made of. */
+/** What the quality gate has rejected: the scores, and the worst frames beside what they were made of. */
 
 import { el } from "../dom.js";
 import { stillPath } from "./api.js";
@@ -6,6 +6,7 @@ import { measurement } from "./words.js";
 
 /** @typedef {import("./api.js").Rejection} Rejection */
 /** @typedef {import("./delivery.js").Picture} Picture */
+/** @typedef {Picture & {aside: string}} Frame  with what stands beside it on the page */
 
 /** In the order in which the API names the pictures. */
 const OF = ["As it was delivered", "As it was encoded"];
@@ -14,7 +15,7 @@ const OF = ["As it was delivered", "As it was encoded"];
  * Return a version's section.
  *
  * @param {Rejection[]} rejections
- * @param {(rejection: Rejection) => Picture[]} picturesOf
+ * @param {(rejection: Rejection) => Frame[]} picturesOf
  * @param {(picture: Picture) => HTMLElement} still  draws a picture
  */
 export function rejectionsSection(rejections, picturesOf, still) {
@@ -47,8 +48,8 @@ export function rejectionsSection(rejections, picturesOf, still) {
           el(
             "ul",
             { class: "places", role: "list" },
-            ...picturesOf(rejection).map((picture, index) =>
-              el("li", { class: "place", "data-key": picture.path }, still(picture), el("span", {}, OF[index])),
+            ...picturesOf(rejection).map((picture) =>
+              el("li", { class: "place", "data-key": picture.path }, still(picture), el("span", {}, picture.aside)),
             ),
           ),
         );
@@ -58,18 +59,25 @@ export function rejectionsSection(rejections, picturesOf, still) {
 }
 
 /**
- * Return the pictures of a rejected rung's worst frame.
+ * Return the pictures of a rejected rung's worst frames: of the worst of all, and of the worst of each other chunk.
  *
  * @param {string} deliveryId
  * @param {string} versionId
  * @param {Rejection} rejection
- * @returns {Picture[]}
+ * @returns {Frame[]}
  */
-export function worstFrame(deliveryId, versionId, { rung, worst_timecode, stills }) {
-  return stills.map((name, index) => ({
-    path: stillPath(deliveryId, versionId, name),
-    caption: `Worst frame of ${rung} at ${worst_timecode}, ${OF[index].toLowerCase()}`,
-  }));
+export function worstFrames(deliveryId, versionId, { rung, worst_timecode, stills, others }) {
+  const worst = { of: "Worst frame of", at: worst_timecode, stills, beside: "" };
+  const next = others.map(({ timecode, vmaf, stills }) => {
+    return { of: "Poor frame of", at: timecode, stills, beside: ` at ${timecode}: ${measurement(vmaf, "")}` };
+  });
+  return [worst, ...next].flatMap(({ of, at, stills, beside }) =>
+    stills.map((name, index) => ({
+      path: stillPath(deliveryId, versionId, name),
+      caption: `${of} ${rung} at ${at}, ${OF[index].toLowerCase()}`,
+      aside: `${OF[index]}${beside}`,
+    })),
+  );
 }
 
 /**

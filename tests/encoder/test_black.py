@@ -18,7 +18,7 @@ from lambdas.common.media import ObjectRef, Tier
 from lambdas.encoding.chosen import chosen
 from lambdas.encoding.excerpts import excerpts_of
 from lambdas.encoding.gate import judge as judge_scores
-from lambdas.encoding.models import RungScore
+from lambdas.encoding.models import Floor, RungScore
 from lambdas.encoding.planning import chunks_of
 from lambdas.encoding.shots import shots_in
 from lambdas.ingestion.quality import QcThresholds, Verdict, judge
@@ -85,7 +85,7 @@ def test_if_it_is_encoded_all_the_same_it_is_black_good_enough_and_takes_next_to
     report = LadderReport.model_validate_json(studio.get(WORK, Work(searched).ladder_file.key))
     assert report.search_frames <= report.grid_frames / 4
     assert report.ladders[0].savings.equal_vmaf_pct is None
-    plan = chosen(searched, report, floors={Tier.HD: 85})
+    plan = chosen(searched, report, floors={Tier.HD: Floor(vmaf_p5=85)})
     uri, work = studio.publish_plan(plan), Work(plan)
     scores = []
     for recipe in plan.video:

@@ -6,7 +6,7 @@ import pytest
 
 from encoder.boxes import box, boxes, rewritten, within
 from encoder.errors import PackagingError
-from encoder.light import light_boxes, light_of, with_light
+from encoder.light import known_light, light_boxes, light_in_sei, light_of, with_light
 from lambdas.common.media import Chromaticity, HdrFacts, MasteringDisplay, Transfer
 
 DISPLAY = MasteringDisplay(
@@ -73,3 +73,34 @@ def test_an_initialisation_says_it_once_however_often_it_is_packaged():
     assert light_of(told) == light_boxes(HDR)
     assert with_light(told, HDR) == told
     assert light_of(with_light(told, HDR.model_copy(update={"max_cll": 900}))) != light_boxes(HDR)
+
+
+def h265(*messages, kind=39):
+    """An initialisation of encrypted H.265 whose configuration has a parameter set, and a unit of SEI messages."""
+    sei = b"".join(bytes([number, len(body)]) + body for number, body in messages) + b"\x80"
+    escaped = sei.replace(b"\0\0\0", b"\0\0\3\0").replace(b"\0\0\1", b"\0\0\3\1")
+    units = [(33, b"\x42\x01parameters"), (kind, bytes([kind << 1, 1]) + escaped)]
+    arrays = b"".join(struct.pack(">BHH", 0x80 | its, 1, len(unit)) + unit for its, unit in units)
+    entry = box("encv", bytes(78) + box("hvcC", bytes(22) + bytes([len(units)]) + arrays))
+    nested = box("stsd", bytes(7) + b"\1" + entry)
+    for name in reversed(ENTRY[:-2]):
+        nested = box(name, nested)
+    return nested
+
+
+def test_sei_messages_say_what_boxes_do():
+    (_, display), (_, light) = boxes(light_boxes(HDR))
+    whole = h265((5, b"made by"), (144, light), (137, display))
+    assert light_in_sei(whole) == known_light(HDR) == light_boxes(HDR)
+    assert light_in_sei(h265((144, light))) == known_light(HDR.model_copy(update={"mastering_display": None}))
+    assert light_in_sei(h265((144, bytes(4)))) == known_light(HdrFacts(transfer=Transfer.PQ)) == b""
+    assert light_in_sei(h265((137, display), kind=40)) == b""
+    assert light_in_sei(init()) == b""
+
+
+@pytest.mark.parametrize("left", range(0, 60, 7))
+def test_a_configuration_that_is_cut_off_says_less_and_stops_nobody(left):
+    [(_, display), _] = boxes(light_boxes(HDR))
+    [configuration] = within(h265((137, display)), (*ENTRY, "hvcC"))
+    cut = rewritten(h265((137, display)), (*ENTRY, "hvcC"), lambda _: configuration[:left])
+    assert light_in_sei(cut) != light_boxes(HDR)

@@ -22,9 +22,16 @@ from encoder.poster import make_poster
 from encoder.probe import Packet, PictureTrack, picture_track
 from encoder.tools import ffmpeg
 from lambdas.common.keys import PublishedVersion
-from lambdas.common.ladder import Codec
-from lambdas.common.media import ObjectRef, Tier
-from lambdas.encoding.models import CRF_PER_DOUBLING, Chunk, RungScore, VerificationReport, VideoRecipe
+from lambdas.common.ladder import Codec, DynamicRange
+from lambdas.common.media import HdrFacts, ObjectRef, Tier, Transfer
+from lambdas.encoding.models import (
+    CRF_PER_DOUBLING,
+    Chunk,
+    RungScore,
+    SourcePicture,
+    VerificationReport,
+    VideoRecipe,
+)
 from tests.encoder.studio import FRAME_RATE, MEDIA, RAW, SEGMENT_FRAMES, SOUND, WORK, Keys, ffprobe
 
 FRAMES = 2 * SEGMENT_FRAMES + 11
@@ -221,13 +228,31 @@ def noise(studio, tmp_path_factory):
     return plan
 
 
-@pytest.mark.parametrize(
-    ("codec", "crf", "peak_kbits"),
-    [(Codec.H264, 10.0, 150), (Codec.H265, 10.0, 150), (Codec.AV1, 10.0, 150), (Codec.AV1, None, 250)],
+PQ = SourcePicture(
+    primaries="bt2020", matrix="bt2020nc", hdr=HdrFacts(transfer=Transfer.PQ, max_cll=1000, max_fall=400)
 )
-def test_no_second_takes_more_than_the_peak_however_hard_the_picture(studio, noise, codec, crf, peak_kbits):
+
+
+@pytest.mark.parametrize(
+    ("codec", "crf", "peak_kbits", "dynamic_range"),
+    [
+        (Codec.H264, 10.0, 150, DynamicRange.SDR),
+        (Codec.H264, None, 150, DynamicRange.SDR),
+        (Codec.H265, 10.0, 150, DynamicRange.SDR),
+        (Codec.H265, None, 150, DynamicRange.SDR),
+        (Codec.H265, 10.0, 150, DynamicRange.HDR10),
+        (Codec.AV1, 10.0, 150, DynamicRange.SDR),
+        (Codec.AV1, None, 250, DynamicRange.SDR),
+        (Codec.AV1, 10.0, 150, DynamicRange.HDR10),
+    ],
+)
+def test_no_second_takes_more_than_the_peak_however_hard_the_picture(
+    studio, noise, codec, crf, peak_kbits, dynamic_range
+):
     rates = {"bitrate_kbps": 75, "maxrate_kbps": 100, "buffer_kbits": peak_kbits - 100}
-    plan = noise(f"noise-{codec}-{peak_kbits}", recipe(codec, rung="noisy", width=160, height=90, crf=crf, **rates))
+    rung = recipe(codec, rung="noisy", width=160, height=90, crf=crf, dynamic_range=dynamic_range, **rates)
+    picture = PQ if dynamic_range is DynamicRange.HDR10 else SourcePicture()
+    plan = noise(f"noise-{codec}-{dynamic_range}-{crf or 'rate'}-{peak_kbits}", rung, picture=picture)
     run = ("--plan", studio.publish_plan(plan), "--rung", "noisy")
     assert studio.run("encode-chunk", "--chunk", "0", *run) == 0
     assert studio.run("join", *run) == 0

@@ -14,7 +14,7 @@ from encoder.join import check_timeline
 from encoder.plan import Work
 from encoder.probe import Packet, PictureTrack
 from encoder.quality.clock import Clock
-from encoder.score import FrameMetrics, summarise
+from encoder.score import FrameMetrics, poor_frames, summarise
 from lambdas.encoding.models import Chunk, QualityFloor, Raise, RungScore
 from tests.encoder.studio import FRAME_RATE, FRAMES, RAW, SEGMENT_FRAMES, SOUND, WORK, Keys, ffprobe, make_film
 
@@ -212,7 +212,23 @@ def test_a_summary_tells_the_chunks_apart():
     assert score.worst.timecode == "00:00:01:00"
 
 
-def test_a_rung_below_its_floor_is_scored_with_its_worst_frame_in_pictures(made, studio):
+def test_of_each_chunk_below_its_floor_the_worst_frame_is_shown_and_of_no_more_than_seven_beside_the_worst():
+    floor = QualityFloor(rung="90p", vmaf_mean=80, vmaf_p5=0)
+    chunks = [Chunk(index=index, first_frame=3 * index, frames=3) for index in range(12)]
+    # Chunk 0 has the worst frame and is good enough by itself; 1 is good; 2 to 11 fall short, the later the less.
+    vmaf = [100.0, 50.0, 100.0, 90.0, 90.0, 90.0, *(value for index in range(10) for value in (79, 60 + index, 79))]
+    frames = measured(*vmaf)
+    scored = summarise(frames, rung="90p", chunks=chunks, clock=CLOCK)
+    assert scored.worst.frame == 1
+    found = poor_frames(frames, scored, floor=floor, chunks=chunks, clock=CLOCK)
+    assert [each.frame for each in found] == [7, 10, 13, 16, 19, 22, 25]
+    assert (found[0].vmaf, found[0].timecode) == (60, "00:00:00:07")
+    in_the_first = measured(40.0, *vmaf[1:6], 0.0, *vmaf[7:])
+    scored = summarise(in_the_first, rung="90p", chunks=chunks, clock=CLOCK)
+    assert 6 not in {each.frame for each in poor_frames(in_the_first, scored, floor=floor, chunks=chunks, clock=CLOCK)}
+
+
+def test_a_rung_below_its_floor_is_scored_with_its_worst_frames_in_pictures(made, studio):
     floor = QualityFloor(rung="90p", vmaf_mean=100, vmaf_p5=100)
     plan = studio.plan("short", floors=(floor,))
     uri = studio.publish_plan(plan)
@@ -222,9 +238,14 @@ def test_a_rung_below_its_floor_is_scored_with_its_worst_frame_in_pictures(made,
     score = RungScore.model_validate_json(studio.get(WORK, keys.score("90p")))
     assert score.vmaf_neg_mean is not None
     assert score.vmaf_neg_mean < 100
-    for picture, (width, height) in zip(score.worst.pictures, ((plan.width, plan.height), (160, 90)), strict=True):
-        found = ffprobe(studio.download(WORK, picture.key), "-show_streams")["streams"][0]
-        assert (found["codec_name"], found["width"], found["height"]) == ("mjpeg", width, height)
+    assert len(plan.chunks) > 1
+    assert len(score.others) == len(plan.chunks) - 1
+    for frame in (score.worst, *score.others):
+        for picture, (width, height) in zip(frame.pictures, ((plan.width, plan.height), (160, 90)), strict=True):
+            found = ffprobe(studio.download(WORK, picture.key), "-show_streams")["streams"][0]
+            assert (found["codec_name"], found["width"], found["height"]) == ("mjpeg", width, height)
+    keys = {picture.key for frame in (score.worst, *score.others) for picture in frame.pictures}
+    assert len(keys) == 2 * len(plan.chunks)
 
 
 def test_a_raised_chunk_is_encoded_with_more_bits(made, studio):

@@ -28,7 +28,7 @@ from lambdas.common.ladder import Codec, DynamicRange, LadderReport
 from lambdas.common.media import HdrFacts, ObjectRef, Tier, Transfer
 from lambdas.common.qc import TimeSpan
 from lambdas.encoding.chosen import chosen
-from lambdas.encoding.models import RungScore, SearchRules, SourcePicture, VideoRecipe
+from lambdas.encoding.models import Floor, RungScore, SearchRules, SourcePicture, VideoRecipe
 from lambdas.encoding.planning import plan_of
 from lambdas.encoding.source_picture import PictureNotTakenError, source_picture
 from lambdas.ingestion.analysis import Spans
@@ -226,7 +226,7 @@ def test_hdr10_is_searched_encoded_and_held_to_what_sdr_shows_of_it(searched, st
     [found] = ladder.hdr10
     assert (found.rung, found.width, found.tier) == ("180p-hdr10", 320, Tier.HD)
     assert report.excerpt_frames <= report.hdr10_frames <= 5 * report.excerpt_frames
-    made = chosen(plan, report, floors={Tier.HD: 50})
+    made = chosen(plan, report, floors={Tier.HD: Floor(vmaf_p5=50)})
     [floor] = [floor for floor in made.floors if floor.rung == found.rung]
     assert (floor.vmaf_mean, floor.vmaf_p5) == (plan.vmaf_target, 50)
     uri, work = studio.publish_plan(made), Work(made)
@@ -320,18 +320,28 @@ def test_players_are_told_which_renditions_are_hdr10(encoded, studio):
         assert (display["min_luminance"], display["max_luminance"]) == ("50/10000", "10000000/10000")
 
 
-def test_an_initialisation_that_says_something_else_of_the_master_is_found(encoded, studio):
+@pytest.mark.parametrize(
+    ("rung", "said", "otherwise"),
+    [
+        ("av1-hdr10", b"mdcv", b"free"),
+        ("h265-hdr10", b"\x90\x04" + pack(">2H", 800, 300), b"\x90\x04" + pack(">2H", 801, 300)),
+        # Nobody knows a message of this type: there is none of the display.
+        ("h265-hdr10", b"\x89\x18", b"\xc8\x18"),
+    ],
+)
+def test_an_initialisation_that_says_something_else_of_the_master_is_found(encoded, studio, rung, said, otherwise):
     source = encoded("HDR10")
     assert studio.run("package", "--plan", source.uri) == 0
     init = PublishedVersion(title_id=source.plan.title_id, version_id=source.plan.version_id).within(
-        "video/av1-hdr10/init.mp4"
+        f"video/{rung}/init.mp4"
     )
     whole = studio.get(MEDIA, init)
-    studio.s3.put_object(Bucket=MEDIA, Key=init, Body=whole.replace(b"mdcv", b"free"))
+    assert said in whole
+    studio.s3.put_object(Bucket=MEDIA, Key=init, Body=whole.replace(said, otherwise))
     studio.forget(source.plan.version_id, source.work.jobs.verify)
     assert studio.run("verify", "--plan", source.uri) == 65
     report = json.loads(studio.get(source.plan.work_bucket, source.work.faults_file.key))
-    assert [fault["subject"] for fault in report["faults"]] == ["video/av1-hdr10/init.mp4"]
+    assert [fault["subject"] for fault in report["faults"]] == [f"video/{rung}/init.mp4"]
     studio.s3.put_object(Bucket=MEDIA, Key=init, Body=whole)
 
 

@@ -167,6 +167,38 @@ def test_a_rate_that_is_not_the_tracks_is_found(verify, spoil, track):
     assert (code, subjects(report)) == (65, {track})
 
 
+@pytest.mark.parametrize(
+    ("track", "line"),
+    [
+        ("video/90p", r"#EXT-X-STREAM-INF:(?=.*RESOLUTION=160x90)"),
+        ("manifests/hls/trick_90p.m3u8", "#EXT-X-I-FRAME-STREAM-INF:"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [(":BANDWIDTH", 0.9), (":BANDWIDTH", 1.6), ("AVERAGE-BANDWIDTH", 0.9), ("AVERAGE-BANDWIDTH", 1.2)],
+)
+def test_a_rate_of_hls_that_is_not_the_variants_is_found(verify, spoil, track, line, name, factor):
+    """Of two variants with the same picture, one alone is wrong. Its sound counts: a tenth less is less than both."""
+
+    def otherwise(body):
+        at = re.search(line, body.decode()).start()
+        said = re.compile(f"{name}=([0-9]+)".encode()).search(body, at)
+        return body[: said.start(1)] + str(int(int(said[1]) * factor)).encode() + body[said.end(1) :]
+
+    spoil.change("manifests/master.m3u8", otherwise)
+    code, report = verify()
+    assert (code, subjects(report)) == (65, {track})
+    [fault] = report.faults
+    assert ("on average" in fault.message) == name.startswith("AVERAGE")
+
+
+def test_a_variant_that_does_not_say_its_average_is_found(verify, spoil):
+    spoil.change("manifests/master.m3u8", lambda body: re.sub(rb"AVERAGE-BANDWIDTH=\d+,", b"", body, count=1))
+    code, report = verify()
+    assert (code, [fault.message for fault in report.faults]) == (65, ["hls/video_180p.m3u8 has no AVERAGE-BANDWIDTH"])
+
+
 @pytest.mark.parametrize("name", ["thumbnails.vtt", "sprite-0001.jpg"])
 def test_a_missing_thumbnail_is_named(verify, spoil, name):
     spoil.delete(f"thumbnails/{name}")
@@ -239,7 +271,10 @@ def test_truncated_segments_are_named(verify, spoil, left):
     for path in TRUNCATED:
         spoil.change(path, lambda body: body[: int(len(body) * left) if isinstance(left, float) else left])
     code, report = verify()
-    assert (code, subjects(report)) == (65, set(TRUNCATED))
+    # What is left of a rung is then less than the average that HLS says of it.
+    rungs = {"video/180p", "video/90p"} if 0 < left < FRAMES else set()
+    assert code == 65
+    assert subjects(report) - rungs == set(TRUNCATED)
 
 
 @pytest.mark.parametrize("path", TRUNCATED)

@@ -24,6 +24,7 @@ REJECTION = {
     "worst_timecode": "00:00:03:05",
     "worst_vmaf": 61.5,
     "stills": ["worst-source", "worst-rendition"],
+    "others": [],
 }
 
 
@@ -220,3 +221,15 @@ def test_the_worst_frame_is_enlarged_and_turned_from_what_was_delivered_to_what_
     dialog.get_by_text("as it was encoded · 2 of 4").wait_for()
     dashboard.keyboard.press("ArrowRight")
     dialog.get_by_text("Black at 00:00:02:00, 6 s, 144 frames · 3 of 4").wait_for()
+
+
+def test_the_worst_frames_of_other_chunks_are_beside_it(dashboard, desk):
+    others = [{"timecode": "00:01:07:00", "vmaf": 70.25, "stills": ["worst-source", "worst-rendition"]}]
+    rejected = REJECTION | {"stills": ["still-0", "still-1"], "others": others}
+    desk.versions = {"reel-2": [version("reel-2", stage="failed", rejections=[rejected])]}
+    sign_in(dashboard, address=ADDRESS)
+    gate = dashboard.get_by_role("region", name="Not good enough to be shown")
+    gate.get_by_text("As it was encoded at 00:01:07:00: 70.25").wait_for()
+    assert gate.locator("[data-rung='1080p'] [data-still]").count() == 4
+    gate.get_by_role("button", name="Enlarge: Poor frame of 1080p at 00:01:07:00, as it was delivered").click()
+    dashboard.get_by_role("dialog").get_by_text("3 of 4").wait_for()

@@ -41,7 +41,10 @@ def test_what_is_not_good_enough_goes_through_the_same_steps_again(declared, sta
 @pytest.mark.parametrize("name", ["Plan", "ChooseLadder"])
 def test_the_floors_are_the_settings(declared, name):
     variables = declared.at(f"encoding/{name}")["Environment"]["Variables"]
-    assert json.loads(variables["FLOORS"]) == dict(declared.settings.encoding.floors)
+    assert json.loads(variables["FLOORS"]) == {
+        tier: {"vmaf_mean": floor.vmaf_mean, "vmaf_p5": floor.vmaf_p5}
+        for tier, floor in declared.settings.encoding.floors.items()
+    }
 
 
 def test_the_judge_reads_and_changes_work_and_nothing_else(declared):

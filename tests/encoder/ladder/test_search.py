@@ -33,13 +33,24 @@ few = settings(max_examples=20)
 filmed = st.sampled_from(CASES).flatmap(lambda case: st.tuples(st.just(case), films(case[0], case[1])))
 
 
+HARD = {5: (10, 38), 6: (13, 33), 10: (25,), 17: (13,), 20: (42,)}
+"""Films by their seeds, the hull of whose sizes has wide gaps. Rungs of the first four took 5 and 6 % more for the
+floor's sake; of the others 4 to 10 %, where the coarsest CRF of the next larger size was not known."""
+
+
+def drawn(seed, *, only=range(60)):
+    """Some of the films that a seed gives, each with its case."""
+    chance = Random(seed)  # noqa: S311 - nothing is secret in it
+    found = [(case, film_of(case[0], case[1], chance=chance)) for case in CASES * 10]
+    return [found[number] for number in only]
+
+
 @pytest.fixture(scope="module")
 def above():
-    """How many times the bits of an exhaustive search's the rungs of 60 films take: the best, and the others."""
-    chance = Random(1)  # noqa: S311 - nothing is secret in it
+    """How many times the bits of an exhaustive search's the rungs of 67 films take: the best, and the others."""
     best, others = [], []
-    for codec, sizes, rules in CASES * 10:
-        film = film_of(codec, sizes, chance=chance)
+    hard = [each for seed, only in HARD.items() for each in drawn(seed, only=only)]
+    for (codec, sizes, rules), film in (*drawn(1), *hard):
         (size, probe), *lower = search(codec, sizes, aim=AIM, rules=rules, measure=film).rungs
         rivals = [each for each in sizes if each.tier is size.tier]
         # The next step of CRF may be short of the aim by a hair, and is a rung for the exhaustive search, not for us.
@@ -60,11 +71,10 @@ def test_the_best_rungs_are_on_the_hull_of_an_exhaustive_search(above):
     assert max(best) <= 1.03
 
 
-def test_of_other_rungs_98_in_100_are_on_the_hull_of_an_exhaustive_search(above):
+def test_all_other_rungs_are_on_the_hull_of_an_exhaustive_search(above):
     _, others = above
-    # Where rungs are few, the hull between two sizes may be a line that no CRF is on.
-    assert sum(each <= 1.03 for each in others) >= 0.98 * len(others)
-    assert max(others) <= 1.1
+    assert len(others) > 150
+    assert max(others) <= 1.03
 
 
 @few

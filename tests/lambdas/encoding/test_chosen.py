@@ -4,15 +4,17 @@ from lambdas.common.ladder import Codec
 from lambdas.common.media import Tier
 from lambdas.encoding.chosen import ForeignLadderError, chosen
 from lambdas.encoding.job_ids import JobIds
+from lambdas.encoding.models import Floor
 from tests.lambdas import samples
 from tests.lambdas.encoding.test_planning import planned, source
 
 PLAN, REPORT = planned(), samples.ladder_report()
 FOUND = REPORT.ladders[0].rungs
+FLOORS = {Tier.HD: Floor(vmaf_mean=95, vmaf_p5=85)}
 
 
 def test_each_rung_is_the_recipe_of_its_size_at_its_quality_and_with_room_for_what_is_harder():
-    plan = chosen(PLAN, REPORT, floors={Tier.HD: 85})
+    plan = chosen(PLAN, REPORT, floors=FLOORS)
     assert [(recipe.rung, recipe.crf) for recipe in plan.video] == [(rung.rung, rung.crf) for rung in FOUND]
     fixed = {recipe.height: recipe for recipe in PLAN.fixed}
     for recipe, rung in zip(plan.video, FOUND, strict=True):
@@ -25,8 +27,8 @@ def test_each_rung_is_the_recipe_of_its_size_at_its_quality_and_with_room_for_wh
 
 
 def test_chosen_again_it_is_the_same_and_so_is_the_search():
-    once = chosen(PLAN, REPORT, floors={Tier.HD: 85})
-    assert chosen(once, REPORT, floors={Tier.HD: 85}) == once
+    once = chosen(PLAN, REPORT, floors=FLOORS)
+    assert chosen(once, REPORT, floors=FLOORS) == once
     assert JobIds(once).search == JobIds(PLAN).search
 
 
@@ -37,14 +39,14 @@ def test_hdr10_rungs_are_those_that_were_found_in_the_way_of_their_fixed_ones():
     found = FOUND[0].model_copy(update={"rung": like.rung, "crf": 19.5, "kbps": 4800, "vmaf": 95.7})
     h265 = samples.codec_ladder(codec=Codec.H265, rungs=(), hdr10=(found,))
     report = samples.ladder_report(ladders=(samples.codec_ladder(), h265))
-    once = chosen(plan, report, floors={Tier.HD: 85})
+    once = chosen(plan, report, floors=FLOORS)
     assert [recipe.rung for recipe in once.video] == [*(rung.rung for rung in FOUND), like.rung]
     rates = {"crf": 19.5, "bitrate_kbps": 4800, "maxrate_kbps": 12_000, "buffer_kbits": 12_000}
     assert once.video[-1] == like.model_copy(update=rates)
     # VMAF's target holds for its tone-mapped picture.
     [floor] = [floor for floor in once.floors if floor.rung == like.rung]
     assert (floor.vmaf_mean, floor.vmaf_p5) == (95, 85)
-    assert chosen(once, report, floors={Tier.HD: 85}) == once
+    assert chosen(once, report, floors=FLOORS) == once
 
 
 def test_another_ladder_excerpts_rules_or_target_are_another_search():

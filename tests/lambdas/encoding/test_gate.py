@@ -8,21 +8,21 @@ from lambdas.common.aws import client
 from lambdas.common.errors import NotFoundError
 from lambdas.common.keys import Workspace
 from lambdas.common.ladder import Codec
-from lambdas.common.media import Tier
+from lambdas.common.media import ObjectRef, Tier
 from lambdas.encoding.chosen import chosen
 from lambdas.encoding.environment import JudgeEnvironment
 from lambdas.encoding.gate import RenditionRejectedError, floors_of, judge, rejected
 from lambdas.encoding.gate_handlers import judge_quality
 from lambdas.encoding.job_ids import JobIds
 from lambdas.encoding.jobs import jobs_of
-from lambdas.encoding.models import MOST_RAISES, RAISE, ChunkScore, EncodingPlan, Raise, RungScore, WorstFrame
+from lambdas.encoding.models import MOST_RAISES, RAISE, ChunkScore, EncodingPlan, Floor, Raise, RungScore, WorstFrame
 from tests.lambdas import samples
 from tests.lambdas.cloud import put
 from tests.lambdas.encoding.test_planning import SIZES, URI, planned
 
-P5 = {Tier.HD: 85.0}
+FLOORS = {Tier.HD: Floor(vmaf_mean=95, vmaf_p5=85)}
 REPORT = samples.ladder_report()
-PLAN = chosen(planned(), REPORT, floors=P5)
+PLAN = chosen(planned(), REPORT, floors=FLOORS)
 TOP, *LOWER = (recipe.rung for recipe in PLAN.video)
 EVERY_CHUNK = [chunk.index for chunk in PLAN.chunks]
 values = st.floats(0, 100, allow_nan=False)
@@ -73,17 +73,50 @@ def test_each_codec_has_a_best_rung():
         }
     )
     both = REPORT.model_copy(update={"ladders": (ours, newer)})
-    floors = floors_of(both, vmaf_p5=P5, tolerance=6)
+    floors = floors_of(both, tiers=FLOORS, tolerance=6)
     assert {floor.rung for floor in floors if floor.vmaf_p5} == {"1080p", "1080p-h265"}
 
 
 def test_a_best_rung_of_a_tier_without_a_floor_is_held_to_its_prediction():
-    [best, *_] = floors_of(REPORT, vmaf_p5={Tier.SD: 85.0}, tolerance=6)
+    [best, *_] = floors_of(REPORT, tiers={Tier.SD: Floor(vmaf_p5=85)}, tolerance=6)
     assert (best.vmaf_mean, best.vmaf_p5) == (pytest.approx(REPORT.ladders[0].rungs[0].vmaf - 6), 0)
 
 
+def test_each_tier_says_what_mean_its_best_rung_has_to_reach():
+    tiers = {Tier.HD: Floor(vmaf_mean=88, vmaf_p5=70), Tier.SD: Floor(vmaf_mean=60, vmaf_p5=40)}
+    small = [rung.model_copy(update={"tier": Tier.SD}) for rung in REPORT.ladders[0].rungs]
+    for report, held in (
+        (REPORT, (88, 70)),
+        (samples.ladder_report(ladders=(samples.codec_ladder(rungs=small),)), (60, 40)),
+    ):
+        best, *others = floors_of(report, tiers=tiers, tolerance=6)
+        assert (best.vmaf_mean, best.vmaf_p5) == held
+        assert others == list(PLAN.floors[1:])
+
+
+def test_in_degraded_mode_a_floor_is_no_higher_than_what_the_ladder_was_searched_for():
+    degraded = REPORT.model_copy(update={"vmaf_target": 93.0})
+    assert floors_of(degraded, tiers=FLOORS, tolerance=6)[0].vmaf_mean == 93
+
+
+def test_a_title_that_no_ladder_brings_to_the_target_passes_by_a_lower_floor_and_only_its_scores_are_asked_for_anew():
+    """A dark, noisy one: what is encoded stays, and so does what its ladder was searched for."""
+    dark = scores((92.0, 86.0))
+    assert judge(PLAN, dark).short
+    lowered = chosen(
+        planned(floors={Tier.HD: Floor(vmaf_mean=91, vmaf_p5=85)}),
+        REPORT,
+        floors={Tier.HD: Floor(vmaf_mean=91, vmaf_p5=85)},
+    )
+    assert not judge(lowered, dark).short
+    before, after = JobIds(PLAN), JobIds(lowered)
+    assert (lowered.vmaf_target, after.search, after.join(TOP)) == (PLAN.vmaf_target, before.search, before.join(TOP))
+    assert after.score(TOP) != before.score(TOP)
+    assert [after.score(rung) for rung in LOWER] == [before.score(rung) for rung in LOWER]
+
+
 def test_nothing_is_held_to_less_than_nothing():
-    assert {floor.vmaf_mean for floor in floors_of(REPORT, vmaf_p5={}, tolerance=100)} == {0}
+    assert {floor.vmaf_mean for floor in floors_of(REPORT, tiers={}, tolerance=100)} == {0}
 
 
 @pytest.mark.parametrize(
@@ -233,3 +266,10 @@ def test_a_version_whose_workspace_has_expired_is_not_judged(version):
 def test_the_evidence_names_the_worst_frame():
     event = rejected(PLAN, score(BLURRED))
     assert (event.worst_timecode, event.worst_vmaf, event.version_id) == ("00:00:03:05", 40, samples.VERSION)
+
+
+def test_the_evidence_names_the_worst_frames_of_other_chunks():
+    picture = ObjectRef(bucket="work", key="k")
+    other = WorstFrame(frame=99, timecode="00:00:04:03", vmaf=45, pictures=(picture, picture))
+    [told] = rejected(PLAN, score(BLURRED).model_copy(update={"others": (other,)})).others
+    assert (told.timecode, told.vmaf, told.pictures) == ("00:00:04:03", 45, (picture, picture))

@@ -54,7 +54,7 @@ PROSPECT = {
     "caps_table": CAPS,
     "title_cap_usd": 10.0,
     "jobs_table": JOBS,
-    "floors": json.dumps({"HD": 85}),
+    "floors": json.dumps({"HD": {"vmaf_mean": 95, "vmaf_p5": 85}}),
 }
 
 
@@ -452,7 +452,8 @@ def test_the_reports_of_an_earlier_plan_are_not_announced(bus, context):
         {"sound": samples.SOUND.model_dump_json().replace('"1":64,', "")},
         {"sound": samples.SOUND.model_copy(update={"recipes": samples.SOUND.recipes * 2}).model_dump_json()},
         {"search": SEARCH.model_dump_json().replace('"excerpts":6', '"excerpts":0')},
-        {"floors": '{"HD": 101}'},
+        {"floors": '{"HD": {"vmaf_p5": 101}}'},
+        {"floors": '{"HD": {"vmaf_mean": 101, "vmaf_p5": 85}}'},
     ],
 )
 def test_a_wrong_ladder_cannot_be_deployed(wrong):

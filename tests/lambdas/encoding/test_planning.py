@@ -12,7 +12,7 @@ from lambdas.common.media import AudioFacts, HdrFacts, Tier, Transfer
 from lambdas.encoding.cost import JobSizes, Stage, predict
 from lambdas.encoding.farm_mode import Shortcuts
 from lambdas.encoding.jobs import NEVER, jobs_of
-from lambdas.encoding.models import JobSize, SearchRules
+from lambdas.encoding.models import Floor, JobSize, SearchRules
 from lambdas.encoding.planning import KeyMissingError, NoPictureError, chunks_of, plan_of, started
 from lambdas.encoding.prices import PriceList
 from lambdas.encoding.shots import Shot
@@ -155,6 +155,14 @@ def test_until_the_search_is_done_the_ladder_is_the_fixed_one_cut_to_the_source(
     assert [recipe.rung for recipe in plan.fixed] == ["720p", "480p", "360p"]
     assert (plan.video, plan.ladder, plan.floors) == (plan.fixed, None, ())
     assert plan.search == SEARCH
+
+
+def test_a_ladder_is_searched_for_the_highest_floor_of_its_tiers_and_for_no_less_than_usual():
+    floors = {Tier.HD: 97, Tier.UHD: 99, Tier.SD: 80}
+    floors = {tier: Floor(vmaf_mean=mean, vmaf_p5=85) for tier, mean in floors.items()}
+    assert planned(floors=floors).vmaf_target == 97
+    assert planned(source(width=640, height=360), floors=floors).vmaf_target == 95
+    assert planned().vmaf_target == 95
 
 
 @pytest.mark.parametrize(

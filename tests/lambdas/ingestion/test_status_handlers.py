@@ -9,6 +9,9 @@ import pytest
 
 from lambdas.common.aws import client
 from lambdas.common.errors import PermanentError, TransientError
+from lambdas.common.events import PoorFrame
+from lambdas.common.keys import Workspace
+from lambdas.common.media import ObjectRef
 from lambdas.ingestion import status_handlers, status_store
 from lambdas.ingestion.status_environment import FollowEnvironment, StatusEnvironment, StillEnvironment
 from lambdas.ingestion.status_store import INDEX, StatusStore
@@ -297,6 +300,7 @@ def test_a_rejected_rendition_is_told_with_its_scores_and_the_pictures_of_its_wo
             "worst_timecode": "00:00:03:05",
             "worst_vmaf": 61.5,
             "stills": ["00ff-source.jpg", "00ff-rendition.jpg"],
+            "others": [],
         }
     ]
     put(bucket="work", key=WORST[1].key, body=b"\xff\xd8jpeg")
@@ -304,6 +308,19 @@ def test_a_rejected_rendition_is_told_with_its_scores_and_the_pictures_of_its_wo
     assert base64.b64decode(ask(status_handlers.get_still, **where, name="00ff-rendition.jpg")[1]) == b"\xff\xd8jpeg"
     assert ask(status_handlers.get_still, **where, name="00ff-source.jpg")[0] == 404
     assert ask(status_handlers.get_still, **where, name="00ff-rendition.jpg", studio="northlight")[0] == 404
+
+
+def test_the_worst_frames_of_other_chunks_are_told_and_shown_as_well(follow, ask):
+    keys = [Workspace(samples.VERSION).picture("score/1080p/00ff", of=of, place=1) for of in ("source", "rendition")]
+    other = PoorFrame(timecode="00:01:07:00", vmaf=70.25, pictures=[ObjectRef(bucket="work", key=key) for key in keys])
+    follow(too_poor(others=(other,)))
+    _, body = ask(status_handlers.get_delivery, delivery_id=samples.DELIVERY)
+    [rejection] = body["versions"][0]["rejections"]
+    stills = ["00ff-1-source.jpg", "00ff-1-rendition.jpg"]
+    assert rejection["others"] == [{"timecode": "00:01:07:00", "vmaf": 70.25, "stills": stills}]
+    put(bucket="work", key=keys[1], body=b"\xff\xd8jpeg")
+    where = {"delivery_id": samples.DELIVERY, "version_id": samples.VERSION}
+    assert ask(status_handlers.get_still, **where, name=stills[1])[0] == 200
 
 
 @pytest.mark.parametrize(
