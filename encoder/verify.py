@@ -267,7 +267,7 @@ class _Verification:
         """See the same of H.265, which says it in SEI messages."""
         for folder, hdr in told_light(self._work, Codec.H265):
             init = self._published.within(f"{folder}/{VersionLayout.INIT}")
-            if init in present and light_in_sei(self._read(init)) != known_light(hdr):
+            if init in present and light_in_sei(self._init(init)) != known_light(hdr):
                 self._fault(init, "its SEI does not say of the mastering display and of its light what the source said")
 
     def _atmos(self, present: set[str]) -> None:
