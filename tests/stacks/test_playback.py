@@ -324,3 +324,29 @@ def test_who_steers_knows_the_pathways_and_reaches_nothing(declared):
     assert not {
         action for action in actions if action.startswith(("dynamodb:", "s3:", "secretsmanager:", "kms:Decrypt"))
     }
+
+
+def test_progress_of_two_regions_is_merged_where_there_are_two(sandbox, opted_in, production):
+    for declared in (sandbox, opted_in):
+        table = declared.at("playback/ProgressTable")
+        assert "StreamSpecification" not in table.properties
+        assert len(table["Replicas"]) == 1
+        assert not [one for one in declared.functions() if one.path == "playback/MergeProgress"]
+    table = production.at("playback/ProgressTable")
+    assert {replica["Region"] for replica in table["Replicas"]} == {"us-east-1", "us-west-2"}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    mapping = production.at("playback/ProgressMerge/Replaced")
+    assert mapping.text(mapping["EventSourceArn"]) == "<playback/ProgressTable.StreamArn>"
+    assert mapping.text(mapping["FunctionName"]) == "<playback/MergeProgress>"
+    [pattern] = mapping["FilterCriteria"]["Filters"]
+    elsewhere = {"written_in": {"S": [{"anything-but": ["us-east-1"]}]}}
+    assert json.loads(pattern["Pattern"]) == {"eventName": ["MODIFY"], "dynamodb": {"NewImage": elsewhere}}
+    assert mapping["BisectBatchOnFunctionError"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["MaximumRetryAttempts"] == 10
+    failed = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+    assert mapping.text(failed) == "<playback/DeadLetters.Arn>"
+    assert actions_on(production, "<playback/ProgressTable.Arn>")["playback/MergeProgressRole"] == {"dynamodb:PutItem"}
+    assert actions_on(production, "<playback/ProgressTable.StreamArn>") == {
+        "playback/MergeProgressRole": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+    }
