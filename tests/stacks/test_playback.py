@@ -284,7 +284,7 @@ def test_what_is_revoked_is_read_by_whoever_gives_keys_or_sessions_and_written_b
         "playback/LicenseRole": {"dynamodb:Query"},
         "playback/VendorLicenseRole": {"dynamodb:Query"},
         "playback/SpekeKeysRole": {"dynamodb:Query"},
-        "playback/RevokeRole": {"dynamodb:PutItem"},
+        "playback/RevokeRole": {"dynamodb:PutItem", "dynamodb:Query"},
     }
 
 
