@@ -18,7 +18,7 @@ from encoder.light import with_light
 from encoder.mpd import in_order
 from encoder.plan import Work
 from encoder.protection import CLEAR_KEY, System
-from encoder.tools import Tool, run
+from encoder.tools import FILE_CACHE, Tool, run
 from lambdas.common.keys import VersionLayout
 from lambdas.common.ladder import Codec, DynamicRange
 from lambdas.common.media import UNDETERMINED, AudioRole, HdrFacts, SubtitleKind, SubtitleSource, Tier
@@ -180,7 +180,7 @@ def _options(work: Work) -> Iterator[str]:
     yield from ("--hls_master_playlist_output", _relative(VersionLayout.HLS))
     # Without the fake clock the time of packaging stands in every header; without the index the order in the
     # manifests is that in which the packager's threads came first.
-    yield from ("--use_fake_clock_for_muxer", "--force_cl_index", "--quiet")
+    yield from ("--use_fake_clock_for_muxer", "--force_cl_index", *FILE_CACHE, "--quiet")
     if work.plan.audio:
         # Subtitles are there to be chosen: only sound has a default, so the text's is no language at all.
         yield from ("--default_language", work.plan.audio[0].language, "--default_text_language", UNDETERMINED)

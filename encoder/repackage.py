@@ -12,7 +12,7 @@ from encoder.keys import KeyOpener, OpenKey
 from encoder.package import Tracks, package_tracks
 from encoder.plan import Work
 from encoder.storage import ObjectStore
-from encoder.tools import Tool, run
+from encoder.tools import FILE_CACHE, Tool, run
 from lambdas.common.keys import PublishedVersion, VersionLayout
 from lambdas.common.media import ObjectRef
 
@@ -78,7 +78,10 @@ class _Published:
         labels = ",".join(f"label={key.tier}:key_id={key.key_id}:key={key.secret_hex}" for key in keys)
         run(
             Tool.PACKAGER,
-            [f"in={encrypted},stream={kind},output={path}", "--enable_raw_key_decryption", "--fromenv=keys", "--quiet"],
+            [
+                f"in={encrypted},stream={kind},output={path}",
+                *("--enable_raw_key_decryption", "--fromenv=keys", *FILE_CACHE, "--quiet"),
+            ],
             extra_environment={"FLAGS_keys": labels},
             secrets=[key.secret_hex for key in keys],
         )

@@ -117,6 +117,7 @@ class _Verification:
         keys = (opener.open(key, title_id=work.plan.title_id) for key in work.plan.keys)
         self._keys: Mapping[Tier, OpenKey] = {key.tier: key for key in keys}
         self._faults: list[Fault] = []
+        self._inits: dict[str, bytes] = {}
         self._delivered: dict[ObjectRef, tuple[Cue, ...]] = {}
         self._first_at_s: dict[str, Fraction | None] = {}
 
@@ -148,9 +149,15 @@ class _Verification:
         self._faults.append(Fault(subject=key.removeprefix(self._published.prefix), message=message))
 
     def _read(self, key: str) -> bytes:
-        path = self._folder / "document"
-        self._store.fetch(ObjectRef(bucket=self._work.plan.media_bucket, key=key), path)
-        return path.read_bytes()
+        """Return what the version has at `key`; the listing has said how large it is."""
+        ref = ObjectRef(bucket=self._work.plan.media_bucket, key=key)
+        return b"".join(self._store.blocks(ref, start=0, end=self._sizes[key]))
+
+    def _init(self, key: str) -> bytes:
+        """Return an initialisation: small, and read once for all that is asked of it."""
+        if key not in self._inits:
+            self._inits[key] = self._read(key)
+        return self._inits[key]
 
     def _dash(self) -> tuple[Track, ...]:
         key = self._package.dash
@@ -226,7 +233,7 @@ class _Verification:
         for init, key in keys.items():
             if init is None or init not in present:
                 continue
-            entries = sample_entries(self._read(init))
+            entries = sample_entries(self._init(init))
             if not entries:
                 self._fault(init, "it does not say how its samples are coded")
             for entry in entries:
@@ -234,7 +241,7 @@ class _Verification:
                     self._fault(init, f"its samples are not encrypted: {entry.coding!r}")
                 elif key is None or entry.key_id != key.key_id:
                     self._fault(init, f"it names key {entry.key_id}, which is not the track's")
-                elif missing := set(System) - announced(self._read(init), key_id=entry.key_id):
+                elif missing := set(System) - announced(self._init(init), key_id=entry.key_id):
                     names = ", ".join(sorted(system.name for system in missing))
                     self._fault(init, f"it does not announce its key to {names}")
 
@@ -242,7 +249,7 @@ class _Verification:
         """See that the initialisation of AV1 in HDR10 says of the master what the source said."""
         for folder, hdr in told_light(self._work):
             init = self._published.within(f"{folder}/{VersionLayout.INIT}")
-            if init in present and light_of(self._read(init)) != light_boxes(hdr):
+            if init in present and light_of(self._init(init)) != light_boxes(hdr):
                 self._fault(init, "it does not say of the mastering display and of its light what the source said")
 
     def _atmos(self, present: set[str]) -> None:
@@ -251,7 +258,7 @@ class _Verification:
             init = self._published.within(f"{VersionLayout.audio(sound.name)}/{VersionLayout.INIT}")
             if sound.codec is not SoundCodec.EAC3 or init not in present:
                 continue
-            found = complexity_in(self._read(init))
+            found = complexity_in(self._init(init))
             if found != sound.atmos:
                 self._fault(init, f"it announces {_atmos(found)}, where the plan has {_atmos(sound.atmos)}")
 
@@ -453,7 +460,7 @@ class _Verification:
             return None
         path, init, content = (
             self._folder / "segment",
-            self._read(track.init) if track.init else b"",
+            self._init(track.init) if track.init else b"",
             self._read(segment.key),
         )
         path.write_bytes(init + content)

@@ -41,13 +41,14 @@ _SECONDS_A_MONTH = DAYS_A_MONTH * 24 * _SECONDS_AN_HOUR
 _MIB_A_GB = 1024
 _KBITS_A_GB = 8_000_000
 _BYTES_A_GB = 1e9
+_BYTES_A_MB = 1e6
 _IDLE = "while idle: "
 _FARM_SPOT, _FARM_ON_DEMAND = "farm vCPU-hour, spot", "farm vCPU-hour, on demand"
 _DAYS_A_YEAR = 365
 _VIEWERS, _VIEWERS_API = "playback/Viewers", "playback/Api/HttpApi"
 _EDGE_LOGS = "storage/AccessLogs"
 _ACL_LOG_BYTES_FREE = 500.0
-"""Of a request's line in the web ACL's log, what its price has in it: 500 MB a million."""
+"""Of the web ACL's log, what the price of each of its requests has in it: 500 MB a million."""
 _SHORT_WORKFLOW = 60.0
 """Transitions of an execution of ingestion or of a restore. Assumption."""
 _CLASSES = {
@@ -98,11 +99,13 @@ class Workload:
     call_s: float = 0.05
     """That a function works for a call. Assumption; nobody has measured it on AWS."""
     log_bytes_a_call: float = 1000.0
-    """Of a function. Assumption."""
+    """Of a function that is not quiet. Assumption."""
     gateway_log_bytes: float = 250.0
     """Of a request, in the log of the viewers' API: the seven fields that its stage declares. Assumption."""
     acl_log_bytes: float = 1500.0
     """Of a request, in the log of the web ACL: all of its headers are there. Assumption."""
+    acl_matched_share: float = 0.005
+    """Of requests, those that a rule of the web ACL blocks or counts. Assumption."""
     edge_log_bytes: float = 100.0
     """Of a request, in CloudFront's log, which comes compressed. Assumption."""
     log_compression: float = 0.15
@@ -399,6 +402,10 @@ def figures() -> dict[str, Figure]:
 def figures_of(declared: Declared, workload: Workload) -> dict[str, Figure]:
     """Return the main figures of what is declared under `workload`."""
     lines = bill(declared, workload)
+    acl_logs = [log.properties for log in declared.of("AWS::WAFv2::LoggingConfiguration")]
+    acl_bytes = acl_log_bytes_a_second(acl_logs, workload, declared.settings)
+    whole_bytes = acl_log_bytes_a_second(acl_logs, replace(workload, acl_matched_share=1), declared.settings)
+    functions = {function.path: function.properties for function in declared.of("AWS::Lambda::Function")}
     spent, held = total(lines), budget(declared, lines)
     unwatched = replace(workload, viewing_hours=0, subscribers=0)
     unencoded = replace(workload, demand=replace(workload.demand, titles_a_day=0))
@@ -436,13 +443,17 @@ def figures_of(declared: Declared, workload: Workload) -> dict[str, Figure]:
             workload.viewed_gb / GB_A_PB / STATED_PB_A_MONTH, "times", "the 270 PB a month that the document states"
         ),
         "logs_usd": Figure(fsum(line.usd for line in lines if _is_log(line.use)), "USD a month", "of all logs"),
-        "acl_log_gb_a_second": Figure(
-            fsum(line.use.quantity for line in lines if line.use.price == "web ACL request")
-            * workload.acl_log_bytes
-            / _BYTES_A_GB
-            / _SECONDS_A_MONTH,
+        "acl_log_mb_a_second": Figure(acl_bytes / _BYTES_A_MB, "MB a second", "that the web ACL logs, on average"),
+        "acl_log_whole_gb_a_second": Figure(
+            whole_bytes / _BYTES_A_GB, "GB a second", "the same, if it logged every request"
+        ),
+        "calls_log_gb_a_second": Figure(
+            calls_log_bytes_a_second(functions, workload, declared.settings) / _BYTES_A_GB,
             "GB a second",
-            "that the web ACL logs, on average",
+            "that functions and the viewers' API log of viewers' calls, on average",
+        ),
+        "edge_requests_a_second": Figure(
+            edge_requests_a_second(workload, declared.settings), "requests a second", "of the distribution, on average"
         ),
     }
     for context, usd in by_context(lines).items():
@@ -557,9 +568,9 @@ def _asked(resource: Resource, workload: Workload, settings: Settings) -> Iterat
             yield from _logged(
                 resource,
                 workload,
-                lines=segments + calls,
+                lines=(segments + calls) * acl_logged_share(resource.properties, workload),
                 line_bytes=workload.acl_log_bytes,
-                free_bytes=_ACL_LOG_BYTES_FREE,
+                free_bytes=(segments + calls) * _ACL_LOG_BYTES_FREE,
             )
 
 
@@ -579,7 +590,8 @@ def _function(resource: Resource, context: str, workload: Workload, settings: Se
     yield "DynamoDB read", calls.count * calls.reads
     yield "DynamoDB write", calls.count * calls.writes
     yield "KMS request", calls.count * calls.kms
-    yield from _logged(resource, workload, lines=calls.count, line_bytes=workload.log_bytes_a_call)
+    line_bytes = logged_a_call(resource.properties, workload)
+    yield from _logged(resource, workload, lines=calls.count, line_bytes=line_bytes)
     yield "trace", calls.count * workload.trace_share
     if resource.path == "ingestion/CollectLabels" and settings.ingestion.rekognition:
         yield "label minute", workload.titles * workload.label_minutes_a_title
@@ -603,6 +615,43 @@ def _viewers_calls(workload: Workload, settings: Settings) -> float:
     return fsum(calls.count for calls in _viewers_functions(workload, settings).values())
 
 
+def edge_requests_a_second(workload: Workload, settings: Settings) -> float:
+    """Return the requests that the distribution answers, on average: segments that it serves, and the API's calls."""
+    return (_edge_requests(workload) + _viewers_calls(workload, settings)) / _SECONDS_A_MONTH
+
+
+def acl_log_bytes_a_second(logs: Iterable[Mapping[str, Any]], workload: Workload, settings: Settings) -> float:
+    """Return what web ACLs log, on average; `logs` are their logging configurations, as templates have them."""
+    asked = edge_requests_a_second(workload, settings) * workload.acl_log_bytes
+    return fsum(asked * acl_logged_share(log, workload) for log in logs)
+
+
+def acl_logged_share(logging: Mapping[str, Any], workload: Workload) -> float:
+    """Return which of its requests a web ACL logs: with a filter, those that a rule blocks or counts."""
+    dropped = logging.get("LoggingFilter", {}).get("DefaultBehavior") == "DROP"
+    return workload.acl_matched_share if dropped else 1.0
+
+
+def calls_log_bytes_a_second(
+    functions: Mapping[str, Mapping[str, Any]], workload: Workload, settings: Settings
+) -> float:
+    """Return what viewers' calls leave in the logs of functions and of their API, on average.
+
+    `functions` are theirs, by path, as templates have them; and others.
+    """
+    a_month = fsum(
+        calls.count * (logged_a_call(functions[path], workload) + workload.gateway_log_bytes)
+        for path, calls in _viewers_functions(workload, settings).items()
+    )
+    return a_month / _SECONDS_A_MONTH
+
+
+def logged_a_call(function: Mapping[str, Any], workload: Workload) -> float:
+    """Return the bytes that a function logs of a call in which nothing is said and nothing goes wrong."""
+    quiet = function.get("LoggingConfig", {}).get("SystemLogLevel") == "WARN"
+    return 0.0 if quiet else workload.log_bytes_a_call
+
+
 def _edge_requests(workload: Workload) -> float:
     """Return the segments that CloudFront serves: one of picture and one of sound at a time."""
     return 2 * workload.viewing_hours * _SECONDS_AN_HOUR / workload.segment_s * (1 - workload.appliance_share)
@@ -616,11 +665,11 @@ def _logged(
     Parameters
     ----------
     free_bytes
-        Of each line, what comes in without a charge.
+        Of all lines together, what comes in without a charge.
     """
     groups = resource.declared.of("AWS::Logs::LogGroup", stack=resource.stack)
     months = max(group["RetentionInDays"] for group in groups) / DAYS_A_MONTH
-    yield "log GB", lines * max(0.0, line_bytes - free_bytes) / _BYTES_A_GB
+    yield "log GB", max(0.0, lines * line_bytes - free_bytes) / _BYTES_A_GB
     yield "log GB-month", lines * line_bytes / _BYTES_A_GB * workload.log_compression * months
 
 

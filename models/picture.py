@@ -12,7 +12,20 @@ _WIDTH: Final = 760
 _HEIGHT: Final = 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 64, 52
 _COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#6b46c1", "#718096", "#d69e2e", "#c53030")
-_INK, _GRID = "#4a5568", "#cbd5e0"
+_INK, _GRID, _GROUND = "#4a5568", "#cbd5e0", "#ffffff"
+DARK: Mapping[str, str] = {
+    **dict(
+        zip(
+            _COLOURS,
+            ("#63b3ed", "#f6ad55", "#68d391", "#f687b3", "#b794f4", "#a0aec0", "#faf089", "#fc8181"),
+            strict=True,
+        )
+    ),
+    _INK: "#cbd5e0",
+    _GRID: "#3b4252",
+    _GROUND: "#1e2129",
+}
+"""What each colour becomes where the page is dark."""
 _TICKS = 6
 _WHOLE = 100
 """From here on, a total is written without decimals."""
@@ -25,6 +38,24 @@ class Axis:
     label: str
     low: float = 0.0
     high: float | None = None
+
+
+def in_the_dark(colours: Mapping[str, str], *, unnamed_text: str = "") -> str:
+    """Return the style by which a picture changes its colours where the page is dark.
+
+    Browsers tell an SVG file which scheme is in force around it. A viewer that does not, shows it light, on a ground of
+    its own: it can be read either way.
+
+    Parameters
+    ----------
+    colours
+        What each colour becomes, as a filling and as a line.
+    unnamed_text
+        The colour of text that names none.
+    """
+    rules = [f'[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}' for light, dark in colours.items()]
+    rules += [f"text:not([fill]){{fill:{unnamed_text}}}"] if unnamed_text else []
+    return f"<style>@media (prefers-color-scheme: dark){{{''.join(rules)}}}</style>"
 
 
 Points = Sequence[tuple[float, float]]
@@ -144,11 +175,12 @@ def _text(x: float, y: float, text: str, *, anchor: str = "start") -> str:
 
 
 def _svg(title: str, drawn: Sequence[str]) -> str:
-    # White, so that it can be read on a dark page as well.
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'font-family="system-ui, sans-serif" font-size="12" fill="{_INK}">'
     )
     heading = f'<text x="{_LEFT}" y="22" font-size="15" font-weight="600">{escape(title)}</text>'
-    ground = f'<rect width="{_WIDTH}" height="{_HEIGHT}" rx="6" fill="#ffffff"/>'
-    return "\n".join([head, f"<title>{escape(title)}</title>", ground, heading, *drawn, "</svg>", ""])
+    ground = f'<rect width="{_WIDTH}" height="{_HEIGHT}" rx="6" fill="{_GROUND}"/>'
+    return "\n".join(
+        [head, f"<title>{escape(title)}</title>", in_the_dark(DARK), ground, heading, *drawn, "</svg>", ""]
+    )

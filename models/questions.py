@@ -164,7 +164,7 @@ class Entry:
 
 FILLED = (
     *(section.page for section in SECTIONS),
-    *(DOCS / name for name in ("models.md", "models-operations.md", "playback.md")),
+    *(DOCS / name for name in ("models.md", "models-operations.md", "playback.md", "delivery.md")),
 )
 """The pages with markers."""
 PARTS = ("Decision", "Trade-off", "Follow-up", "Where")

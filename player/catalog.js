@@ -102,7 +102,8 @@ export function episodeName(title) {
 
 /** @param {Title} title */
 function placeOf({ series }) {
-  return series ? `S${series.season} E${series.episode}` : "";
+  if (!series) return "";
+  return series.season ? `S${series.season} E${series.episode}` : `Special ${series.episode}`;
 }
 
 /**

@@ -33,9 +33,7 @@ class Workers:
 
     def tools(self, version_id: str, *, task: str) -> list[int]:
         """Return the processes that those have started."""
-        workers = self.of(version_id, task=task)
-        everything = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()] if workers else []
-        return [pid for pid in everything if parent_of(pid) in workers]
+        return [pid for worker in self.of(version_id, task=task) for pid in _children_of(worker)]
 
 
 def command_of(pid: int) -> str:
@@ -49,6 +47,17 @@ def parent_of(pid: int) -> int | None:
         return int((_PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1])
     except OSError:
         return None
+
+
+def _children_of(pid: int) -> list[int]:
+    # The kernel keeps them by the thread that started them. To ask each process for its parent takes a processor longer
+    # than many a tool lives, and whoever looks for tools looks again and again.
+    threads = _PROC / str(pid) / "task"
+    try:
+        files = [thread / "children" for thread in threads.iterdir()]
+    except OSError:
+        return []
+    return [int(child) for file in files for child in _read(file).split()]
 
 
 def _read(path: Path) -> str:

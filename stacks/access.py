@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,23 +11,33 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from stacks.access_matrix import matrix
+from stacks.assembly import Assembly
 from stacks.declared import Declared, Resource, Statement
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "generated" / "access.md"
 BY_HANDLER = PAGE.with_name("grants.json")
+_BUCKET = "arn:aws:s3:::"
+# A resource by its name, its ARN or its URL is one resource.
+_REFERENCE = re.compile(r"<([^<>.]+)\.[A-Za-z]+>")
 _INTRINSICS = {"Ref", "Fn::GetAtt", "Fn::Join", "Fn::GetStackOutput"}
 
 _HEAD = """\
 # Access
 
 Written by `python -m stacks.report`; do not edit. What the policies of each role allow, as the templates have it:
-whoever is not in this list may not. Managed policies stand apart, where a role has any. What resources say of
-themselves (bucket, queue and key policies) is not in it.
+whoever is not on this page may not. Managed policies stand apart, where a role has any. What resources say of
+themselves (bucket, queue and key policies) is not in it. The matrix is of all configurations together; the list says
+what is in one of them only.
+
+"""
+_LIST = """
+## List
 
 `<path>` is the construct of a resource, `<profile>` the profile's name.
 """
 _TABLE = """
-## {title}
+### {title}
 
 | Role | May | On | If | Configurations |
 |---|---|---|---|---|
@@ -51,7 +62,7 @@ def grants(declared: Declared) -> Iterator[Grant]:
     for role in declared.of("AWS::IAM::Role"):
         yield from grants_of(declared, role)
         for managed in role.properties.get("ManagedPolicyArns", ()):
-            name = role.text(managed).rpartition("policy/")[2]
+            name = role.text(managed).rpartition("policy/")[2].rstrip('"}')
             yield Grant(path=role.path, resource="", actions=(f"managed policy {name}",), condition="")
 
 
@@ -68,23 +79,57 @@ def grants_of(declared: Declared, role: Resource) -> Iterator[Grant]:
             )
 
 
-def by_handler(configurations: Iterable[Declared]) -> dict[str, list[str]]:
-    """Return the actions that each handler's role allows, in whichever configuration has them."""
-    found: dict[str, set[str]] = defaultdict(set)
+def by_handler(configurations: Iterable[Declared]) -> dict[str, dict[str, list[str]]]:
+    """Return what each handler's role allows, in whichever configuration.
+
+    Returns
+    -------
+    dict
+        By handler: ``knows``, the fields of its environment by which it knows a resource; and ``may``, actions with the
+        field of what they are allowed on (``dynamodb:PutItem on sessions_table``), or alone where no field names that.
+    """
+    knows: dict[str, set[str]] = defaultdict(set)
+    may: dict[str, set[str]] = defaultdict(set)
     for declared in configurations:
         for function in declared.functions():
+            fields = _fields(function)
+            knows[function["Handler"]] |= set(fields.values())
             for statement in declared.granted(declared.role_of(function)):
-                found[function["Handler"]] |= statement.actions
-    return {handler: sorted(found[handler]) for handler in sorted(found)}
+                for resource in statement.resources:
+                    on = _known_as(resource, fields)
+                    may[function["Handler"]] |= {f"{action}{on}" for action in statement.actions}
+    return {handler: {"knows": sorted(knows[handler]), "may": sorted(may[handler])} for handler in sorted(may)}
 
 
-def page(configurations: Mapping[str, Iterable[Grant]]) -> str:
-    """Return the page's text, from the grants of each configuration."""
+def _fields(function: Resource) -> dict[str, str]:
+    """Return the fields of a function's environment that name a resource, by what they name."""
+    variables = function.properties.get("Environment", {}).get("Variables", {})
+    return {
+        _REFERENCE.sub(r"<\1>", function.text(value)): name.lower()
+        for name, value in variables.items()
+        if isinstance(value, dict)
+    }
+
+
+def _known_as(resource: str, fields: Mapping[str, str]) -> str:
+    """Return `` on`` a field and, of an index, its name; nothing, if no field names the resource."""
+    plain = _REFERENCE.sub(r"<\1>", resource)
+    if plain in fields:
+        return f" on {fields[plain]}"
+    table, index, name = plain.partition("/index/")
+    bucket = plain.removeprefix(_BUCKET).partition("/")[0]
+    if index and table in fields:
+        return f" on {fields[table]}{index}{name}"
+    return f" on {fields[bucket]}" if plain.startswith(_BUCKET) and bucket in fields else ""
+
+
+def page(configurations: Mapping[str, Iterable[Grant]], assemblies: Iterable[Assembly]) -> str:
+    """Return the page's text, from the grants and the assembly of each configuration."""
     where = defaultdict(list)
     for name, found in configurations.items():
         for grant in sorted(set(found)):
             where[grant].append(name)
-    text = _HEAD
+    text = _HEAD + matrix(assemblies) + _LIST
     for stack, group in groupby(sorted(where), key=lambda grant: grant.path.partition("/")[0]):
         text += _TABLE.format(title=stack)
         for grant in group:

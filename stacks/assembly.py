@@ -159,7 +159,7 @@ class Assembly:
         """Yield what is attached to a role, and what is written into it."""
         owner = f"<{role.path}>"
         for policy in role.properties.get("ManagedPolicyArns", ()):
-            named = self.text(policy, role.stack).rpartition("policy/")[2]
+            named = self.text(policy, role.stack).rpartition("policy/")[2].rstrip('"}')
             yield Statement(
                 owner=owner,
                 path=role.path,

@@ -159,13 +159,14 @@ class Declared:
         return self._by_logical_id[function.stack, function["Role"]["Fn::GetAtt"][0]]
 
     def granted(self, role: Resource) -> list[Statement]:
-        """Return what the policies of a role allow."""
-        return [
-            statement
+        """Return what the policies of a role allow: those attached to it, and those written into it."""
+        policies = [
+            (policy, policy["PolicyDocument"])
             for policy in self.of("AWS::IAM::Policy", stack=role.stack)
             if {"Ref": role.logical_id} in policy["Roles"]
-            for statement in policy.statements(policy["PolicyDocument"])
         ]
+        policies += [(role, policy["PolicyDocument"]) for policy in role.properties.get("Policies", ())]
+        return [statement for where, document in policies for statement in where.statements(document)]
 
     def text(self, value: Any, *, stack: str) -> str:  # noqa: ANN401 - whatever a template may hold
         """Return `value` as text: names where they are known, ``<path.Attribute>`` where only AWS will know."""

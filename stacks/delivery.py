@@ -19,6 +19,8 @@ from lambdas.common.environment import Environment as NoEnvironment
 from lambdas.common.keys import ART_PREFIX
 from lambdas.delivery.environment import EndSessionsEnvironment
 from lambdas.playback.signals import ORIGIN_HEADER
+from lambdas.playback.steering import KEPT_S as STEERING_KEPT_S
+from lambdas.playback.steering import PATH as STEERING_PATH
 from stacks.constructs.acknowledgement import acknowledge
 from stacks.constructs.api import ViewerApi
 from stacks.constructs.context_stack import ContextStack
@@ -237,6 +239,7 @@ class DeliveryStack(ContextStack):
             ),
             additional_behaviors={
                 # The first pattern that fits is taken.
+                STEERING_PATH: self._steering_behaviour(api.domain_name, headers=headers),
                 "/api/ingest/*": _api_behaviour(studio_api.domain_name, headers=headers),
                 "/api/*": _api_behaviour(
                     api.domain_name,
@@ -286,12 +289,34 @@ class DeliveryStack(ContextStack):
             )
         return distribution
 
+    def _steering_behaviour(
+        self, domain_name: str, *, headers: cloudfront.IResponseHeadersPolicy
+    ) -> cloudfront.BehaviorOptions:
+        """Return how the steering manifest is kept: one for everybody, by its path alone.
+
+        Nothing of a request goes on to the origin, so nobody can have an error kept for the others. What players report
+        stands in the access logs.
+        """
+        return cloudfront.BehaviorOptions(
+            origin=origins.HttpOrigin(domain_name, origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2]),
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+            cache_policy=cloudfront.CachePolicy(
+                self,
+                "Steering",
+                comment="Keeps the order of the pathways for everybody.",
+                min_ttl=Duration.seconds(0),
+                default_ttl=Duration.seconds(STEERING_KEPT_S),
+                max_ttl=Duration.seconds(STEERING_KEPT_S),
+            ),
+            response_headers_policy=headers,
+        )
+
     def _told_where_from(self) -> cloudfront.CachePolicy:
         """Return a policy by which nothing is kept, and the origin is told the viewer's address and where that is.
 
         CloudFront adds its own headers by a cache policy, or by an origin request policy that would pass on the host's
         name as well. A cache policy with headers may not have a longest time of 0: it keeps what an answer allows to
-        be kept, for a second, and of ours the steering manifest alone allows any. What it keeps is told apart by the
+        be kept, for a second, and of those that come this way none allows any. What it keeps is told apart by the
         viewer's token.
         """
         return cloudfront.CachePolicy(

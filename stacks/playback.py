@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from aws_cdk import CfnOutput
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cognito as cognito
@@ -87,24 +90,20 @@ class PlaybackStack(ContextStack):
         self.television = television_client(self.sign_in, pool=self.viewers)
         self._limit = limits.playback if limits else None
         self.content_key = self._content_key(data_key)
-        self.edge_secret = secretsmanager.Secret(
-            self,
+        # By ARN: a secret writes its readers into the policy of a key that it owns, which is another stack's.
+        self._shared_data_key = kms.Key.from_key_arn(self, "SharedDataKey", data_key.key_arn)
+        self.edge_secret = self._signing_secret(
             "EdgeKey",
-            # By ARN: a secret writes its readers into the policy of a key that it owns, which is another stack's.
-            encryption_key=kms.Key.from_key_arn(self, "SharedDataKey", data_key.key_arn),
             description="Signs edge tokens; the edge verifies with a copy in its KeyValueStore.",
-            generate_secret_string=secretsmanager.SecretStringGenerator(
-                secret_string_template='{"kid": "k1"}',  # noqa: S106 - the id of the key, not the key
-                generate_string_key="key",
-                password_length=64,
-                exclude_punctuation=True,
-            ),
-            removal_policy=self.removal_policy,
+            beside={"kid": "k1"},
+            not_rotated="Rotating it alone would refuse every viewer: the edge holds a copy, imported at deployment.",
         )
-        acknowledge(
-            self.edge_secret,
-            reason="Rotating it alone would refuse every viewer: the edge holds a copy, imported at deployment.",
-            rules=("AwsSolutions-SMG4", "NIST.800.53.R5-SecretsManagerRotationEnabled"),
+        # Of its own, so that whoever only asks whose a session is can sign no edge token.
+        self._session_secret = self._signing_secret(
+            "SessionKey",
+            description="Signs session ids, by which they say whose they are.",
+            beside={},
+            not_rotated="Sessions last for hours, and who checks their ids keeps the key: a new one would refuse them.",
         )
         self._sessions = table(self, "Sessions", partition_key="session_id", expires_at="expires_at")
         self._leases = table(self, "Leases", partition_key="viewer_id", expires_at="expires_at")
@@ -161,6 +160,7 @@ class PlaybackStack(ContextStack):
         CfnOutput(self, "UserPoolClientId", value=self.sign_in.client.user_pool_client_id)
         CfnOutput(self, "TelevisionClientId", value=self.television.user_pool_client_id)
         CfnOutput(self, "PlayableTable", value=self._playable.table_name)
+        CfnOutput(self, "EdgeSecretArn", value=self.edge_secret.secret_arn)
         CfnOutput(self, "ApiId", value=self.api.http_api.api_id)
         CfnOutput(self, "SpekeUrl", value=self.speke.url)
 
@@ -172,6 +172,30 @@ class PlaybackStack(ContextStack):
             rules=("AwsSolutions-COG2",),
         )
         return pool
+
+    def _signing_secret(
+        self, name: str, *, description: str, beside: Mapping[str, str], not_rotated: str
+    ) -> secretsmanager.Secret:
+        """Declare a key that is made in the account: a JSON object with `key`, and what stands `beside` it."""
+        secret = secretsmanager.Secret(
+            self,
+            name,
+            encryption_key=self._shared_data_key,
+            description=description,
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template=json.dumps(beside),
+                generate_string_key="key",
+                password_length=64,
+                exclude_punctuation=True,
+            ),
+            removal_policy=self.removal_policy,
+        )
+        acknowledge(
+            secret,
+            reason=not_rotated,
+            rules=("AwsSolutions-SMG4", "NIST.800.53.R5-SecretsManagerRotationEnabled"),
+        )
+        return secret
 
     def _content_key(self, data_key: kms.IKey) -> kms.IKey:
         """Return the key that wraps content keys: its own, where the profile pays for one."""
@@ -240,6 +264,7 @@ class PlaybackStack(ContextStack):
                 progress_table=self._progress.table_name,
                 security_table=self._security.table_name,
                 edge_secret_arn=self.edge_secret.secret_arn,
+                session_secret_arn=self._session_secret.secret_arn,
                 session_ttl_s=playback.session_ttl_s,
                 lease_s=playback.lease_s,
                 heartbeat_s=playback.heartbeat_s,
@@ -256,7 +281,8 @@ class PlaybackStack(ContextStack):
         allow(self._leases, create, "dynamodb:UpdateItem")
         allow(self._security, create, "dynamodb:PutItem")
         self.revocations.let_read(create)
-        grant_secret(self.edge_secret, create.execution_role)
+        for secret in (self.edge_secret, self._session_secret):
+            grant_secret(secret, create.execution_role)
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/sessions", create)
         heartbeat = ServiceFunction(
             self,
@@ -268,6 +294,7 @@ class PlaybackStack(ContextStack):
                 lease_s=playback.lease_s,
             ),
             description="POST /api/playback/sessions/{session_id}/heartbeat",
+            quiet=True,
         )
         allow(self._leases, heartbeat, "dynamodb:UpdateItem")
         self.revocations.let_read(heartbeat)
@@ -320,7 +347,7 @@ class PlaybackStack(ContextStack):
             apigateway.HttpMethod.GET,
             STEERING_PATH,
             function,
-            # Who plays sends heartbeats twice as often.
+            # The edge keeps the answer, and asks for it anew from a few places, each once in ten seconds.
             throttle=apigateway.ThrottleSettings(
                 rate_limit=playback.api_rate_per_s // 2, burst_limit=playback.api_burst // 2
             ),
@@ -363,6 +390,7 @@ class PlaybackStack(ContextStack):
             environment=environment,
             description="POST /api/playback/progress",
             limit=self._limit,
+            quiet=True,
         )
         self._read(function, self._playable)
         allow(self._progress, function, "dynamodb:PutItem")
@@ -387,11 +415,11 @@ class PlaybackStack(ContextStack):
             self,
             "Telemetry",
             handler="lambdas.playback.telemetry_handlers.telemetry",
-            environment=TelemetryEnvironment(edge_secret_arn=self.edge_secret.secret_arn),
+            environment=TelemetryEnvironment(session_secret_arn=self._session_secret.secret_arn),
             description="POST /api/playback/telemetry",
             limit=limit,
         )
-        grant_secret(self.edge_secret, function.execution_role)
+        grant_secret(self._session_secret, function.execution_role)
         self.api.route(apigateway.HttpMethod.POST, "/api/playback/telemetry", function)
 
     def _account_routes(self, limit: RateLimit | None) -> None:

@@ -1,4 +1,4 @@
-"""Write ``docs/generated``: every policy finding that is accepted, and why; who may do what to what; two diagrams.
+"""Write ``docs/generated``: policy findings that are accepted, who may do what, three sheets of the pack, two diagrams.
 
 Run as ``python -m stacks.report``; ``make docs`` does.
 """
@@ -13,9 +13,10 @@ from itertools import groupby
 from pathlib import Path
 
 from stacks import access
-from stacks.assembly import Acknowledgement, acknowledged, acknowledgements_of, read
+from stacks.assembly import Acknowledgement, Assembly, acknowledged, acknowledgements_of, read
 from stacks.declared import Declared
 from stacks.pack.diagrams import diagrams
+from stacks.pack.sheets import by_profile, cost, data, quotas
 from stacks.pack.write import draw
 from stacks.synthesis import CONFIGURATIONS, Synthesis, synthesise
 
@@ -24,6 +25,9 @@ PRODUCTION_ONLY = "NIST.800.53.R5-"
 """How the rules of the pack begin that is in force in production only."""
 _DRAWN = {"stacks", "events"}
 """The diagrams that the documentation shows, of production."""
+
+_PROFILES = ("production", "sandbox")
+"""Whose sheets the documentation has."""
 
 _HEAD = """\
 # Acknowledged policy findings
@@ -78,19 +82,31 @@ def page(configurations: Mapping[str, Iterable[Acknowledgement]]) -> str:
     return text
 
 
+def sheets_of(assemblies: Mapping[str, Assembly], folders: Mapping[str, Path]) -> dict[str, str]:
+    """Return the pages of the pack's sheets that the documentation has, by name."""
+    return {
+        "cost": by_profile({name: cost(assemblies[name], folders[name]) for name in _PROFILES}),
+        "quotas": by_profile({name: quotas(assemblies[name]) for name in _PROFILES}),
+        "data": by_profile({name: data(assemblies[name]) for name in _PROFILES}),
+    }
+
+
 def main() -> None:
     """Synthesise every configuration and write the pages."""
     with tempfile.TemporaryDirectory() as folder:
         made = {name: synthesise(settings, Path(folder, name)) for name, settings in CONFIGURATIONS.items()}
         accepted = {name: tuple(acknowledgements(synthesis)) for name, synthesis in made.items()}
         declared = {name: Declared(synthesis) for name, synthesis in made.items()}
-        production = read(made["production"].directory)
-        draw({name: graph for name, graph in diagrams(production) if name in _DRAWN}, folder=PAGE.parent)
+        assemblies = {name: read(synthesis.directory) for name, synthesis in made.items()}
+        draw({name: graph for name, graph in diagrams(assemblies["production"]) if name in _DRAWN}, folder=PAGE.parent)
+        sheets = sheets_of(assemblies, {name: synthesis.directory for name, synthesis in made.items()})
         granted = {name: tuple(access.grants(found)) for name, found in declared.items()}
         allowed = access.by_handler(declared.values())
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(accepted))
-    access.PAGE.write_text(access.page(granted))
+    for name, text in sheets.items():
+        PAGE.with_name(f"{name}.md").write_text(text)
+    access.PAGE.write_text(access.page(granted, assemblies.values()))
     access.BY_HANDLER.write_text(json.dumps(allowed, indent=2) + "\n")
 
 

@@ -230,6 +230,10 @@ LAST_NUMBER = 9999
 """Of a season and of an episode: what sorts as text needs a number of digits."""
 
 
+SPECIALS = 0
+"""The season of what belongs to a series and stands in none of its seasons."""
+
+
 class SeriesPlace(Record):
     """A title's place in a series of its studio."""
 
@@ -241,7 +245,10 @@ class SeriesPlace(Record):
         ),
     ]
     name: Annotated[Name, Field(description="the series', as viewers read it, in any script: 1 to 200 characters")]
-    season: Annotated[int, Field(ge=1, le=LAST_NUMBER, description="1 to 9999; 1 where there are no seasons")]
+    season: Annotated[
+        int,
+        Field(ge=SPECIALS, le=LAST_NUMBER, description="1 to 9999; 1 where there are no seasons; 0 for a special"),
+    ]
     episode: Annotated[int, Field(ge=1, le=LAST_NUMBER, description="within the season: 1 to 9999")]
 
 

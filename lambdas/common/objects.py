@@ -6,12 +6,30 @@ from botocore.exceptions import ClientError
 
 from lambdas.common.aws import client, error_code, s3_in, transient_errors
 from lambdas.common.errors import NotFoundError, PermanentError
+from lambdas.common.media import ObjectRef
 
 _ABSENT = {"NoSuchKey", "NoSuchVersion", "404"}
 
 
 class TooLargeError(PermanentError):
     """An object is larger than what its reader is ready to hold."""
+
+
+class UnversionedError(PermanentError):
+    """A delivered object without a version: its bucket has versions, and it is asked for by one."""
+
+
+def of_version(ref: ObjectRef) -> dict[str, str]:
+    """Return by which parameters S3 knows one version of an object.
+
+    Raises
+    ------
+    UnversionedError
+        If `ref` names none. Roles that treat versions may not ask for whichever is current: S3 would say 403 only.
+    """
+    if ref.version_id is None:
+        raise UnversionedError(f"{ref.uri} names no version: switch on versioning in its bucket, and deliver again")
+    return {"Bucket": ref.bucket, "Key": ref.key, "VersionId": ref.version_id}
 
 
 @transient_errors()

@@ -31,8 +31,7 @@ class _Bucket(BaseModel):
 
 class _Object(BaseModel):
     key: str
-    etag: str
-    version_id: str | None = Field(default=None, alias="version-id")
+    version_id: str = Field(alias="version-id")
 
 
 class _Detail(BaseModel):
@@ -48,13 +47,7 @@ class _ObjectCreated(BaseModel):
 
 
 def version_id_of(bucket: str, key: str, object_version: str) -> str:
-    """Return the version id under which a manifest is processed, and by which its execution is called.
-
-    Parameters
-    ----------
-    object_version
-        The version of the object; where there are none, its entity tag.
-    """
+    """Return the version id under which a manifest is processed, and by which its execution is called."""
     identity = f"{bucket}/{key}@{object_version}"
     return f"v{hashlib.sha256(identity.encode()).hexdigest()[:_VERSION_DIGITS]}"
 
@@ -62,19 +55,18 @@ def version_id_of(bucket: str, key: str, object_version: str) -> str:
 def arrival_of(event: object) -> Arrival:
     """Return the arrival that an S3 "Object Created" event announces.
 
-    The same object version gives the same `version_id`, however often its event is delivered. Without
-    versioning the entity tag stands in for the object's version.
+    The same object version gives the same `version_id`, however often its event is delivered.
 
     Raises
     ------
     InvalidInputError
-        If it is no "Object Created" event.
+        If it is no "Object Created" event, or of a bucket without versions.
     MisplacedManifestError
         If the object does not lie where a delivery's manifest does.
     """
     created = parse(_ObjectCreated, event)
     bucket, created_object = created.detail.bucket.name, created.detail.object
-    version_id = version_id_of(bucket, created_object.key, created_object.version_id or created_object.etag)
+    version_id = version_id_of(bucket, created_object.key, created_object.version_id)
     try:
         delivery_of(created_object.key)
     except ValueError as error:

@@ -8,6 +8,7 @@ from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.dispositions import TAG, Disposition
 from lambdas.common.handling import logger
 from lambdas.common.media import ObjectRef
+from lambdas.common.objects import of_version
 
 _ABSENT = {"NoSuchKey", "NoSuchVersion", "404", "405", "MethodNotAllowed"}
 _ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
@@ -19,11 +20,15 @@ def tag(ref: ObjectRef, disposition: Disposition) -> None:
 
     Raises
     ------
+    UnversionedError
+        If `ref` names no version.
     TransientError
         If S3 is throttling or away.
     """
     try:
-        client("s3").put_object_tagging(**_which(ref), Tagging={"TagSet": [{"Key": TAG, "Value": disposition.value}]})
+        client("s3").put_object_tagging(
+            **of_version(ref), Tagging={"TagSet": [{"Key": TAG, "Value": disposition.value}]}
+        )
     except ClientError as error:
         if error_code(error) not in _ABSENT:
             raise
@@ -36,17 +41,15 @@ def readable(ref: ObjectRef) -> bool:
 
     Raises
     ------
+    UnversionedError
+        If `ref` names no version.
     TransientError
         If S3 is throttling or away.
     """
     try:
-        head = client("s3").head_object(**_which(ref))
+        head = client("s3").head_object(**of_version(ref))
     except ClientError as error:
         if error_code(error) in _ABSENT:
             return False
         raise
     return head.get("StorageClass") not in _ARCHIVED
-
-
-def _which(ref: ObjectRef) -> dict[str, str]:
-    return {"Bucket": ref.bucket, "Key": ref.key} | ({"VersionId": ref.version_id} if ref.version_id else {})

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from lambdas.common.aws import client, error_code, transient_errors
 from lambdas.common.errors import TransientError
 from lambdas.common.media import ObjectRef
+from lambdas.common.objects import of_version
 
 _ABSENT = {"404", "NoSuchKey"}
 
@@ -39,7 +40,7 @@ def require_files(manifest: ObjectRef, *, sizes: Mapping[str, int]) -> None:
     TransientError
         If S3 is throttling or away.
     """
-    head = _head({"Bucket": manifest.bucket, "Key": manifest.key} | _version(manifest))
+    head = _head(of_version(manifest))
     if head is None or head.get("ReplicationStatus") != "REPLICA":
         return
     missing = [key for key, size in sizes.items() if _size({"Bucket": manifest.bucket, "Key": key}) != size]
@@ -51,10 +52,6 @@ def require_files(manifest: ObjectRef, *, sizes: Mapping[str, int]) -> None:
 def _size(which: dict[str, str]) -> int | None:
     head = _head(which)
     return head["ContentLength"] if head else None
-
-
-def _version(ref: ObjectRef) -> dict[str, str]:
-    return {"VersionId": ref.version_id} if ref.version_id else {}
 
 
 @transient_errors()

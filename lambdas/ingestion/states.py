@@ -27,7 +27,7 @@ class Arrival(State):
 
     raw_bucket: str
     manifest_key: str
-    object_version: str | None
+    object_version: str
     version_id: str
     delivered_at: AwareDatetime
 

@@ -68,6 +68,7 @@ class SessionEnvironment(AccountEnvironment, PathwaysEnvironment):
     progress_table: str
     security_table: str
     edge_secret_arn: str
+    session_secret_arn: str
     session_ttl_s: Annotated[int, Field(ge=60, le=86_400)]
     revocations_table: str
     lease_s: Annotated[int, Field(ge=10, description="how long a place is kept without a heartbeat")]
@@ -167,4 +168,4 @@ class SignOutEnvironment(SignOutDeviceEnvironment):
 class TelemetryEnvironment(Environment):
     """Of `telemetry`."""
 
-    edge_secret_arn: str
+    session_secret_arn: str

@@ -33,7 +33,6 @@ from lambdas.playback import progress as progress_reports
 from lambdas.playback.account_security import AccountSecurity, admit, refusal
 from lambdas.playback.accounts import account_of
 from lambdas.playback.answers import BegunTitles, Reported
-from lambdas.playback.edge_key_store import edge_key
 from lambdas.playback.environment import (
     EndEnvironment,
     HeartbeatEnvironment,
@@ -53,8 +52,8 @@ from lambdas.playback.models import (
     SessionRequest,
 )
 from lambdas.playback.running import running
+from lambdas.playback.secret_store import edge_key, session_key
 from lambdas.playback.signals import Signals, read
-from lambdas.playback.tokens import mint
 
 _MANIFESTS = 64
 """How many a function remembers: 100 kB each at most, so far."""
@@ -97,7 +96,11 @@ def create_session(event: Payload, _context: LambdaContext) -> Answer:
     admission.judge(found.security)
     account = account_of(viewer_id, kept=found.account, plans=terms.plans)
     session = sessions.create(
-        session_id=session_ids.session_id_of(viewer_id=viewer_id, idempotency_key=repetition, key=key),
+        session_id=session_ids.session_id_of(
+            viewer_id=viewer_id,
+            idempotency_key=repetition,
+            key=session_key(environment.session_secret_arn),
+        ),
         account=account,
         playable=found.playable,
         request=request,
@@ -196,8 +199,7 @@ def get_manifest(event: Payload, _context: LambdaContext) -> Answer:
         ),
         kind=kind,
         key=key,
-        token=mint(session=session, key=edge_key(environment.edge_secret_arn)),
-        pathways=environment.all_pathways,
+        bases=environment.all_pathways.bases(session, key=edge_key(environment.edge_secret_arn)),
     )
     return {
         "statusCode": int(HTTPStatus.OK),

@@ -1,4 +1,4 @@
-"""Manifests, made personal: their relative URLs come to stand under the session's edge token, on every pathway.
+"""Manifests, made personal: their relative URLs come to stand under the session's edge tokens, one a pathway.
 
 The stored manifests are the same for everybody and hold relative URLs only. A base URL in front of them, one a
 pathway, is all that differs from session to session, so nothing is parsed that need not be.
@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 from lambdas.common.errors import MarqueeError
 from lambdas.common.media import Manifests
 from lambdas.playback import steering
-from lambdas.playback.pathways import OWN, Pathways
+from lambdas.playback.pathways import OWN
 
 Format = Literal["dash", "hls"]
 
@@ -41,8 +41,8 @@ def key_of(manifests: Manifests, kind: Format) -> str:
     return manifests.dash if kind == "dash" else manifests.hls
 
 
-def personal(*, text: str, kind: Format, key: str, token: str, pathways: Pathways) -> str:
-    """Return a stored manifest for the holder of `token`.
+def personal(*, text: str, kind: Format, key: str, bases: Mapping[str, str]) -> str:
+    """Return a stored manifest for one session.
 
     Parameters
     ----------
@@ -50,8 +50,9 @@ def personal(*, text: str, kind: Format, key: str, token: str, pathways: Pathway
         The manifest as the packager wrote it.
     key
         Where it lies in the media bucket: what its relative URLs are relative to.
-    pathways
-        The ways to the segments. If there is one, nothing is said of content steering.
+    bases
+        Where each pathway serves the title to the session, the best first: see `Pathways.bases`. If there is one,
+        nothing is said of content steering.
 
     Raises
     ------
@@ -59,8 +60,8 @@ def personal(*, text: str, kind: Format, key: str, token: str, pathways: Pathway
         If `text` is not a manifest of this format.
     """
     folder = key.rpartition("/")[0] + "/"
-    bases = {one.id: one.media(token) + folder for one in pathways.ranked}
-    return _dash(text, bases=bases) if kind == "dash" else _hls(text, bases=bases)
+    folders = {pathway: base + folder for pathway, base in bases.items()}
+    return _dash(text, bases=folders) if kind == "dash" else _hls(text, bases=folders)
 
 
 def _dash(text: str, *, bases: Mapping[str, str]) -> str:

@@ -91,13 +91,24 @@ class Progress(Stored):
         return 0.0 if self.completed else self.position_s
 
 
+_HmacKey = Annotated[str, Field(min_length=32, repr=False, description="its UTF-8 bytes are the HMAC key")]
+
+
 class EdgeKey(Record):
     """What edge tokens are signed with. It is a secret, so neither its representation nor an error shows it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kid: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    key: Annotated[str, Field(min_length=32, repr=False, description="its UTF-8 bytes are the HMAC key")]
+    key: _HmacKey
+
+
+class SessionKey(Record):
+    """What session ids are signed with: a secret too, and another one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    key: _HmacKey
 
 
 class Request(BaseModel):
@@ -210,7 +221,12 @@ def _key_id(value: object) -> str:
 
 def kid_of(key_id: str) -> str:
     """Return a key id, 32 hexadecimal digits, as ClearKey names it: in base64url without padding."""
-    return base64.urlsafe_b64encode(bytes.fromhex(key_id)).rstrip(b"=").decode()
+    return base64url(bytes.fromhex(key_id))
+
+
+def base64url(raw: bytes) -> str:
+    """Return bytes as JOSE and ClearKey write them (RFC 7515, 2): base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 KeyId = Annotated[

@@ -92,9 +92,8 @@ OPERATIONS = (
         path=steering.PATH,
         handler="lambdas.playback.steering_handlers.steer",
         summary="Get the order in which to try the pathways (content steering of HLS and DASH)",
-        query=steering.SteeringQuery,
         answer=steering.SteeringManifest,
-        refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+        refusals=(),
         is_open=True,
     ),
     _playback(

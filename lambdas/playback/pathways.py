@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lambdas.common.media import Record
-from lambdas.playback.tokens import media_base
+from lambdas.playback.models import EdgeKey, Session
+from lambdas.playback.tokens import media_base, mint, pathway_key
 
 
 class Pathway(Record):
@@ -12,10 +13,6 @@ class Pathway(Record):
     id: str
     base_url: str
     rank: int
-
-    def media(self, token: str) -> str:
-        """Return where it serves what `token` opens, with a slash at the end."""
-        return self.base_url.removesuffix("/") + media_base(token)
 
 
 OWN = Pathway(id="cdn", base_url="/", rank=0)
@@ -31,3 +28,19 @@ class Pathways(Record):
     def ranked(self) -> tuple[Pathway, ...]:
         """All of them, the best first."""
         return tuple(sorted((OWN, *self.further), key=lambda one: one.rank))
+
+    def bases(self, session: Session, *, key: EdgeKey) -> dict[str, str]:
+        """Return where each serves a session's title, by its id, the best first; addresses end with a slash.
+
+        Each host gets a token of its own: what checks them on one can sign for no other, nor for the distribution.
+
+        Parameters
+        ----------
+        key
+            The distribution's own, of which the others are derived.
+        """
+        return {
+            one.id: one.base_url.removesuffix("/")
+            + media_base(mint(session=session, key=key if one == OWN else pathway_key(key, pathway_id=one.id)))
+            for one in self.ranked
+        }

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from lambdas.common.errors import FieldError, InvalidInputError
 from lambdas.playback.answers import BegunTitle
 from lambdas.playback.models import Playable, Progress, ProgressReport
+from lambdas.playback.series import is_special
 
 COMPLETED_SHARE = 0.98
 CONTINUED = 20
@@ -79,12 +80,13 @@ def _order(progress: Progress) -> tuple[int, float, float, str, str]:
 def seen_last(known: Iterable[Progress]) -> tuple[Progress, ...]:
     """Return the episodes after which the next one may be offered, the latest first.
 
-    They were seen to their end, and nothing else of their series was watched since; of `SERIES` series at most.
+    They were seen to their end, and nothing else of their series was watched since; of `SERIES` series at most. The
+    specials of a series count as a series of their own: who watches one in between goes on where the seasons were left.
     """
-    latest: dict[str, Progress] = {}
+    latest: dict[tuple[str, bool], Progress] = {}
     for one in sorted(known, key=_order):
-        if one.series:
-            latest[one.series] = one
+        if one.series and one.episode:
+            latest[one.series, is_special(one.episode)] = one
     seen = sorted((one for one in latest.values() if one.completed), key=_order, reverse=True)
     return tuple(seen[:SERIES])
 

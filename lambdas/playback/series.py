@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from lambdas.common.media import SeriesPlace
+from lambdas.common.media import SPECIALS, SeriesPlace
 from lambdas.playback.accounts import Account
 from lambdas.playback.entitlement import NotEntitledError, check
 from lambdas.playback.models import Playable
@@ -14,6 +14,8 @@ INDEX = "episodes"
 """Of the playable titles, those of a series by their place (``series``, ``episode``)."""
 FOLLOWING = 10
 """How many episodes are looked at for one that the viewer may see."""
+_LAST = "~"
+"""Sorts behind every number and every title's id."""
 
 
 def series_key(place: SeriesPlace | None, *, studio: str) -> str | None:
@@ -23,12 +25,26 @@ def series_key(place: SeriesPlace | None, *, studio: str) -> str | None:
 
 def episode_key(place: SeriesPlace | None, *, title_id: str) -> str | None:
     """Return what sorts the episodes of a series; of two titles that claim one number, the ids decide."""
-    return f"{place.season:04d}/{place.episode:04d}/{title_id}" if place else None
+    return f"{_season(place.season)}{place.episode:04d}/{title_id}" if place else None
 
 
 def behind(episode: str) -> str:
     """Return what sorts behind all titles that claim one number: a second cut of an episode is not what follows it."""
-    return f"{episode.rpartition('/')[0]}/~"
+    return f"{episode.rpartition('/')[0]}/{_LAST}"
+
+
+def end_of_line(episode: str) -> str:
+    """Return what sorts behind all that is watched after an episode; after a special, that is specials only."""
+    return f"{_season(SPECIALS)}{_LAST}" if is_special(episode) else _LAST
+
+
+def is_special(episode: str) -> bool:
+    """Whether a key of the index is that of a special."""
+    return episode.startswith(_season(SPECIALS))
+
+
+def _season(number: int) -> str:
+    return f"{number:04d}/"
 
 
 def offered(

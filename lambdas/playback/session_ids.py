@@ -1,4 +1,4 @@
-"""Session ids, which say whose session it is to whoever has the edge's key, and costs nobody a read.
+"""Session ids, which say whose session it is to whoever has their key, and costs nobody a read.
 
 An id is 18 bytes that nobody can guess, and 18 of a signature over them and the viewer, both in base64url.
 """
@@ -11,14 +11,14 @@ import hmac
 import secrets
 
 from lambdas.common.errors import FieldError, InvalidInputError, NotFoundError
-from lambdas.playback.models import EdgeKey
+from lambdas.playback.models import SessionKey
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _MAX_IDEMPOTENCY_KEY = 255
 _PART_BYTES, _PART_CHARACTERS = 18, 24
 
 
-def session_id_of(*, viewer_id: str, idempotency_key: str | None, key: EdgeKey) -> str:
+def session_id_of(*, viewer_id: str, idempotency_key: str | None, key: SessionKey) -> str:
     """Return the id of a new session: random, or what a repetition of the same request gets as well.
 
     Raises
@@ -34,7 +34,7 @@ def session_id_of(*, viewer_id: str, idempotency_key: str | None, key: EdgeKey) 
     return _signed(_digest(key, "session", viewer_id, idempotency_key), viewer_id=viewer_id, key=key)
 
 
-def check_owner(session_id: str, *, viewer_id: str, key: EdgeKey) -> None:
+def check_owner(session_id: str, *, viewer_id: str, key: SessionKey) -> None:
     """Pass if `session_id` was given to `viewer_id`, whether or not the session has ended since.
 
     Raises
@@ -47,10 +47,10 @@ def check_owner(session_id: str, *, viewer_id: str, key: EdgeKey) -> None:
         raise NotFoundError("there is no such session of this viewer: name the one that is playing")
 
 
-def _signed(unique: str, *, viewer_id: str, key: EdgeKey) -> str:
+def _signed(unique: str, *, viewer_id: str, key: SessionKey) -> str:
     return unique + _digest(key, "owner", viewer_id, unique)
 
 
-def _digest(key: EdgeKey, *said: str) -> str:
+def _digest(key: SessionKey, *said: str) -> str:
     digest = hmac.digest(key.key.encode(), "\0".join(said).encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest[:_PART_BYTES]).decode()

@@ -213,7 +213,9 @@ def answer(
         key_ids=tuple(kid_of(key_id) for key_id in session.key_ids.values()),
         thumbnails=f"{base}{session.thumbnails}" if session.thumbnails else None,
         edge=EdgeAccess(token=token, base=base),
-        pathways=tuple(PathwayAddress(id=one.id, base=one.media(token)) for one in pathways.ranked),
+        pathways=tuple(
+            PathwayAddress(id=pathway, base=there) for pathway, there in pathways.bases(session, key=key).items()
+        ),
         tier=AllowedTier(allowed=session.tier, reasons=session.reasons),
         resume_position_s=progress.resume_position_s if progress else 0.0,
         progress_interval_s=PROGRESS_INTERVAL_S,

@@ -6,31 +6,16 @@ anything was loaded, and after a move one of two pathways.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from lambdas.common.media import Record
-from lambdas.playback.models import Request
 from lambdas.playback.pathways import Pathways
 
 PATH = "/api/playback/steering"
 KEPT_S = 10
-"""How long anybody may keep an answer."""
-
-# dash.js quotes its list of all pathways since the last request, and leaves out what it has not measured; hls.js makes
-# negative what has more than 32 bits.
-_Reported = Annotated[str, Field(max_length=600, pattern=r'^("[A-Za-z0-9._,-]+"|[A-Za-z0-9._,-]+)$')]
-_Throughput = Annotated[str, Field(max_length=200, pattern=r"^(-?[0-9]+)?(,(-?[0-9]+)?)*$")]
-
-
-class SteeringQuery(Request):
-    """Query of ``GET /api/playback/steering``: what a player adds to the address; pathways by their ids."""
-
-    dash_pathway: _Reported | None = Field(default=None, alias="_DASH_pathway", description="from which it loads")
-    dash_throughput: _Throughput | None = Field(default=None, alias="_DASH_throughput", description="bit/s of each")
-    hls_pathway: _Reported | None = Field(default=None, alias="_HLS_pathway", description="from which it loads")
-    hls_throughput: _Throughput | None = Field(default=None, alias="_HLS_throughput", description="bit/s")
+"""How long anybody may keep an answer, the edge's caches too."""
 
 
 class SteeringManifest(Record):

@@ -17,7 +17,7 @@ from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.accounts import Account
 from lambdas.playback.leases import Claim, Held, Lease, Outcome
 from lambdas.playback.models import Playable, Progress, Session
-from lambdas.playback.series import FOLLOWING, INDEX, behind
+from lambdas.playback.series import FOLLOWING, INDEX, behind, end_of_line
 from lambdas.playback.table import RecordT, Table
 
 _MANIFEST_LIMIT = 4 * 2**20
@@ -177,8 +177,10 @@ class PlayableTable(Table):
         answer = client("dynamodb").query(
             TableName=self._name,
             IndexName=INDEX,
-            KeyConditionExpression="series = :series AND episode > :episode",
-            ExpressionAttributeValues=to_dynamodb({":series": series, ":episode": behind(episode)}),
+            KeyConditionExpression="series = :series AND episode BETWEEN :behind AND :end",
+            ExpressionAttributeValues=to_dynamodb(
+                {":series": series, ":behind": behind(episode), ":end": end_of_line(episode)}
+            ),
             Limit=FOLLOWING,
         )
         return tuple(Playable.model_validate(from_dynamodb(item)) for item in answer["Items"])

@@ -11,8 +11,8 @@ from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.identity import signed_in
 from lambdas.common.problem import Answer, parse_body, problem_documents
 from lambdas.common.rate_limiting import rate_limited
-from lambdas.playback.edge_key_store import edge_key
 from lambdas.playback.environment import TelemetryEnvironment
+from lambdas.playback.secret_store import session_key
 from lambdas.playback.session_ids import check_owner
 from lambdas.playback.telemetry import TelemetryBatch, figure
 
@@ -27,7 +27,7 @@ def telemetry(event: Payload, _context: LambdaContext) -> Answer:
     environment = TelemetryEnvironment.load()
     viewer_id = signed_in(event).viewer_id
     batch = parse_body(event, TelemetryBatch)
-    check_owner(batch.session_id, viewer_id=viewer_id, key=edge_key(environment.edge_secret_arn))
+    check_owner(batch.session_id, viewer_id=viewer_id, key=session_key(environment.session_secret_arn))
     metrics = EphemeralMetrics(namespace=METRICS)
     for one in batch.events:
         metric, unit, value = figure(one)

@@ -1,10 +1,14 @@
 """Lambda: errors by their class, warm workers that stay warm and few, layers and settings from the template."""
 
+import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -41,6 +45,7 @@ def apply() -> None:
     _bound_workers()
     _bound_concurrency()
     _start_warm()
+    _share_code()
     _accept_public_layers()
     _apply_settings()
 
@@ -139,7 +144,9 @@ def _start_warm() -> None:
         interpreter, *arguments = command
         if interpreter != sys.executable:
             return subprocess.Popen(command, **options)
-        return WarmPython(arguments, cwd=options["cwd"], env=options["env"])
+        # The server writes none; without it every worker would compile its function's package again.
+        environment = {**options["env"], "PYTHONDONTWRITEBYTECODE": ""}
+        return WarmPython(arguments, cwd=options["cwd"], env=environment)
 
     patch(
         lambda_runtime,
@@ -148,6 +155,35 @@ def _start_warm() -> None:
         why="Stock starts each worker cold: to import boto3, pydantic and Powertools takes a second",
     )
     warm_up()
+
+
+def _share_code() -> None:
+    folder, lock = Path(tempfile.gettempdir(), "function-code"), threading.Lock()
+
+    class Package(zipfile.ZipFile):
+        """What is deployed of functions: many of them are of one package, and so is each one's every worker."""
+
+        def extractall(self, path: Emulated = None, members: Emulated = None, pwd: bytes | None = None) -> None:
+            # Packages of Node.js get their layers' modules beside them.
+            if not any(name.endswith(".py") for name in self.namelist()):
+                super().extractall(path, members, pwd)
+                return
+            shared = folder / hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+            with lock:
+                if not shared.exists():
+                    half = folder / "half"
+                    super().extractall(half, members, pwd)
+                    half.rename(shared)
+            own = Path(path)
+            own.rmdir()
+            own.symlink_to(shared, target_is_directory=True)
+
+    patch(
+        lambda_runtime,
+        "zipfile",
+        SimpleNamespace(**{**vars(zipfile), "ZipFile": Package}),
+        why="Stock unpacks a function's package anew for each worker: with ours, that took longer than to import it",
+    )
 
 
 def _surplus_workers() -> list[Any]:

@@ -46,6 +46,9 @@ class ServiceFunction(lambda_.Function):
         Its disk; by default the 512 MiB that come with every function.
     limit
         How often one viewer may ask it, where that is counted.
+    quiet
+        Whether Lambda writes no line of its own when a call begins and ends: of what players call all the time, those
+        would be more than an account's logs take. What the handler says, and what goes wrong, is logged.
     name
         Its physical name, where another region has to know it in advance; by default one is generated.
     """
@@ -62,6 +65,7 @@ class ServiceFunction(lambda_.Function):
         memory_mib: int = 512,
         scratch: Size | None = None,
         limit: RateLimit | None = None,
+        quiet: bool = False,
         name: str | None = None,
     ) -> None:
         log_group = stack.log_group(f"{construct_id}Logs")
@@ -93,6 +97,8 @@ class ServiceFunction(lambda_.Function):
             layers=list(_layers(stack)),
             role=role,
             log_group=log_group,
+            logging_format=lambda_.LoggingFormat.JSON if quiet else None,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN if quiet else None,
             tracing=lambda_.Tracing.ACTIVE,
             timeout=timeout or Duration.seconds(15),
             memory_size=memory_mib,

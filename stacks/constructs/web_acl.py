@@ -14,6 +14,7 @@ _MANAGED = (
     "AWSManagedRulesKnownBadInputsRuleSet",
 )
 _REQUESTS_PER_FIVE_MINUTES = 6000
+_LOGGED = ("BLOCK", "COUNT", "EXCLUDED_AS_COUNT")
 
 
 class WebAcl(Construct):
@@ -68,6 +69,18 @@ class WebAcl(Construct):
             redacted_fields=[
                 wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": "authorization"})
             ],
+            # Of what is let through, CloudFront's own log has a line. Of an audience of production's size, the ACL's
+            # would be more than an account's log streams take.
+            logging_filter={
+                "DefaultBehavior": "DROP",
+                "Filters": [
+                    {
+                        "Behavior": "KEEP",
+                        "Requirement": "MEETS_ANY",
+                        "Conditions": [{"ActionCondition": {"Action": action}} for action in _LOGGED],
+                    }
+                ],
+            },
             log_destination_configs=[
                 stack.format_arn(
                     service="logs",

@@ -52,6 +52,7 @@ _CLASSES: Mapping[str, Holding] = {
     "Deliveries": Holding(Class.CONFIDENTIAL, "what studios delivered, what was found, who decided"),
     "DeviceGrants": Holding(Class.SECRET, "sign-ins of televisions, their codes hashed"),
     "EdgeKey": Holding(Class.SECRET, "the key that edge tokens are signed with"),
+    "SessionKey": Holding(Class.SECRET, "what signs session ids, by which they say whose they are"),
     "EdgeKeyStore": Holding(Class.SECRET, "the edge's copy of that key, and sessions that were ended"),
     "FailedJobs": Holding(Class.CONFIDENTIAL, "executions that failed, with their input and last lines"),
     "FarmJobs": Holding(Class.INTERNAL, "the farm's jobs, their tries and prices"),
@@ -80,7 +81,7 @@ _CLASSES: Mapping[str, Holding] = {
 }
 """By the last part of a construct's path."""
 _MANY: Mapping[str, Holding] = {
-    r"WebAcl/Log$": Holding(Class.PERSONAL, "each request that the web ACL saw: headers and the client's address"),
+    r"WebAcl/Log$": Holding(Class.PERSONAL, "requests that the web ACL stopped or counted, with the client's address"),
     r"/AccessLog$": Holding(Class.PERSONAL, "each request of an API, with the client's address"),
     r"/Sftp/Log$": Holding(Class.PERSONAL, "studios' users, and what they sent"),
     r"/JobLogs$": Holding(Class.CONFIDENTIAL, "lines of the farm's jobs"),

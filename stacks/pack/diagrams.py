@@ -25,6 +25,25 @@ _STYLE = (
 _DOWNWARDS = "\ngraph [rankdir=TB, ranksep=0.5];"
 
 
+DARK: Mapping[str, str] = {
+    "white": "#1e2129",
+    "#eef2f7": "#2b3240",
+    "#fbeaf2": "#43283a",
+    "#fef2e2": "#423422",
+    "#e8effd": "#26334f",
+    "#e9f6ea": "#223c29",
+    "#fcebea": "#482a27",
+    "#f1ecfb": "#332a4d",
+    "#232f3e": "#e2e8f0",
+    "#5b6777": "#b4bfcd",
+    "#7a8796": "#8f9cad",
+    "#8a2a5b": "#f5a9cf",
+    "#b3491c": "#f28b82",
+}
+"""What each colour becomes where the page is dark; icons stay as they are (decision 0041)."""
+DARK_TEXT = "#e2e8f0"
+
+
 class UnknownEventError(LookupError):
     """A rule hears an event of ours that the code does not have; the message names both and the remedy."""
 
@@ -83,9 +102,9 @@ _LINES = {
 }
 """How it is drawn that something touches something; of several, the first that holds."""
 _LEGEND = (
-    '<BR/><FONT POINT-SIZE="5"> </FONT><BR/><FONT POINT-SIZE="10" COLOR="#232f3e">black: calls</FONT>'
+    '<BR/><FONT POINT-SIZE="5"> </FONT><BR/><FONT POINT-SIZE="10" COLOR="#232f3e">thick: calls</FONT>'
     '<FONT POINT-SIZE="10" COLOR="#b3491c">   red: writes</FONT>'
-    '<FONT POINT-SIZE="10" COLOR="#5b6777">   grey: only reads   dashed node: another stack\'s</FONT>'
+    '<FONT POINT-SIZE="10" COLOR="#5b6777">   dashed: only reads   dashed node: another stack\'s</FONT>'
     '<BR/><FONT POINT-SIZE="10" COLOR="#5b6777">'
     "left out: logs and traces, dead letters, the data key, CDK's own functions</FONT>"
 )

@@ -10,12 +10,21 @@ from math import ceil
 from typing import NamedTuple
 
 from models.bandwidth import Audience, Tiers
-from models.cost import DAYS_A_MONTH, WORKLOADS, Workload
+from models.cost import (
+    DAYS_A_MONTH,
+    WORKLOADS,
+    Workload,
+    acl_log_bytes_a_second,
+    calls_log_bytes_a_second,
+    edge_requests_a_second,
+)
 from stacks.assembly import Assembly
+from stacks.settings import profile
 
 DATED = "2026-11"
 _GIB_A_TIB = 1024
 _VCPUS_AN_XLARGE = 4
+_BYTES_A_MB = 1e6
 
 
 class Quota(NamedTuple):
@@ -108,6 +117,25 @@ def _cloudfront_gbps(assembly: Assembly) -> int:
     return ceil(_audience(assembly).peak_tbps * Tiers().cloudfront * 1000)
 
 
+def _edge_requests(assembly: Assembly) -> int:
+    return ceil(
+        _audience(assembly).peak_over_mean
+        * edge_requests_a_second(WORKLOADS[assembly.profile], profile(assembly.profile))
+    )
+
+
+def _acl_log_mb(assembly: Assembly) -> int:
+    logs = (log.properties for log in assembly.of("AWS::WAFv2::LoggingConfiguration"))
+    mean = acl_log_bytes_a_second(logs, WORKLOADS[assembly.profile], profile(assembly.profile))
+    return ceil(_audience(assembly).peak_over_mean * mean / _BYTES_A_MB)
+
+
+def _calls_log_mb(assembly: Assembly) -> int:
+    functions = {one.path.partition("/")[2]: one.properties for one in assembly.of("AWS::Lambda::Function")}
+    mean = calls_log_bytes_a_second(functions, WORKLOADS[assembly.profile], profile(assembly.profile))
+    return ceil(_audience(assembly).peak_over_mean * mean / _BYTES_A_MB)
+
+
 def _progress_writes(assembly: Assembly) -> int:
     return ceil(_audience(assembly).peak_viewers / WORKLOADS[assembly.profile].progress_s)
 
@@ -141,6 +169,20 @@ QUOTAS: tuple[Quota, ...] = (
     Quota(
         "CloudFront", "Gbit/s of a distribution", "", 150, _cloudfront_gbps,
         "its tier's share of the peak of the default workload: `marquee model bandwidth`",
+    ),
+    Quota(
+        "CloudFront", "requests a second of a distribution", "", 250_000, _edge_requests,
+        "segments of its tier and every call of the API, at the peak of the default workload: beside a raise, the API "
+        "on a distribution of its own",
+    ),
+    Quota(
+        "CloudWatch Logs", "MB/s into an account's log groups: the web ACL's", "", 1_500, _acl_log_mb,
+        "one request in 200, which a rule blocks or counts (assumed), at the peak; without the filter 200 times as "
+        "much, which S3 or Firehose would have to take",
+    ),
+    Quota(
+        "CloudWatch Logs", "MB/s into an account's log groups: functions' and the API's", "", 1_500, _calls_log_mb,
+        "of a call 250 bytes of the API, and 1,000 of a function that is not quiet (assumed), at the peak",
     ),
     Quota(
         "API Gateway", "requests a second, all APIs", "L-8A5B8E43", 10_000, _requests, "all stages' throttles together"

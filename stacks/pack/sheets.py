@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from math import fsum
 from pathlib import Path
 from typing import Any
 
-from models.cost import WORKLOADS, figures_of
+from models.cost import WORKLOADS, bill, budget, by_context, by_service, figures_of
 from models.idle_cost import idle_cost, total
 from models.prices import DATED as PRICES_DATED
 from models.prices import REGION
+from stacks.access_matrix import matrix
 from stacks.assembly import Assembly, Resource, acknowledgements_of, findings_of
 from stacks.declared import Declared, Written
 from stacks.pack.classification import Class, alike, holding_of
@@ -29,6 +31,7 @@ _STORES = {
 }
 _AWS_KEY = "AWS's own key"
 _RAISE = 0.8
+_VERDICTS = {"within": "kept", "warned": "kept, and warned of", "exceeded": "**exceeded**"}
 _NOT_IN_IT = (
     "What templates say of roles and of resources. Not in it: what AWS's managed policies hold, what a network's "
     "endpoints admit, and what the administrators of the account may."
@@ -80,7 +83,7 @@ def access(assembly: Assembly) -> str:
     for one in assembly.statements():
         who = one.owner if not one.principal else f"{one.principal} (policy of {below(one.path)})"
         grouped[one.effect, who, one.resource, one.condition, one.path.split("/")[1]].add(one.action)
-    text = f"# Who may do what\n\n{_NOT_IN_IT}\n"
+    text = f"# Who may do what\n\n{_NOT_IN_IT} The matrix is of roles alone.\n\n{matrix([assembly])}"
     for effect in ("Allow", "Deny"):
         rows = sorted(
             (where, who, ", ".join(sorted(actions)), resource, condition)
@@ -106,36 +109,36 @@ def cost(assembly: Assembly, folder: Path) -> str:
     items = sorted(
         idle_cost((stack.id, stack.template) for stack in assembly.stacks), key=lambda item: (item.context, item.price)
     )
-    rows = [(item.context, item.price, str(item.quantity), f"{item.usd_a_month:,.2f}") for item in items]
+    rows = [(item.context, item.price, f"{item.quantity:,}", f"{item.usd_a_month:,.2f}") for item in items]
     rows.append(("**all**", "", "", f"**{total(items):,.2f}**"))
     name = assembly.profile
     declared = Declared(Written(assembly=assembly, directory=folder, settings=profile(name)))
-    used = figures_of(declared, WORKLOADS[name])
-    adds = ("thousand_hours_usd", "title_usd", "month_usd", "budget_usd")
-    month, share, times = (used[key].value for key in ("month_usd", "budget_share", "times_the_throttle"))
+    used, lines = figures_of(declared, WORKLOADS[name]), bill(declared, WORKLOADS[name])
+    said = (used[key] for key in ("idle_usd", "thousand_hours_usd", "title_usd", "month_usd", "budget_usd"))
+    times = used["times_the_throttle"].value
     throttled = (
         f"The workload's calls are, on average, {times:,.0f} times what the API stage's throttle admits; "
         "it refuses the rest."
         if times > 1
         else "The workload's calls are, on average, within what the API stage's throttle admits."
     )
-    contexts = sorted(
-        (used[key].value, one) for one in {stack.context for stack in assembly.stacks} if (key := f"{one}_usd") in used
-    )
+    held = budget(declared, lines)
     return (
-        f"# Cost\n\nUSD, list prices of {REGION} as of {PRICES_DATED}.\n\n## While idle\n\n"
-        + table(("Stack", "What bills", "Number", "USD a month"), rows)
-        + f"\n## In use\n\nBy the workload of `{name}` that `marquee model cost` has by default.\n\n"
-        + table(
-            ("What", "USD", "Is"),
-            ((key, f"{used[key].value:,.2f}", f"{used[key].unit}: {used[key].what}") for key in adds),
-        )
-        + f"\nThe budget is {'**exceeded**' if share > 1 else 'kept'}: the month takes {share:,.1%} of it.\n"
-        + f"{throttled}\n\n## In use, by context\n\n"
-        + table(
-            ("Context", "USD a month", "Share"),
-            ((context, f"{usd:,.2f}", f"{usd / month:.1%}") for usd, context in reversed(contexts)),
-        )
+        f"# Cost\n\nUSD, list prices of {REGION} as of {PRICES_DATED}; what is not counted, `models/cost.py` says.\n\n"
+        f"## In short\n\nIn use is: by the workload of `{name}` that `marquee model cost` has by default.\n\n"
+        + table(("What", "Figure", "Unit"), ((one.what, f"{one.value:,.2f}", one.unit) for one in said))
+        + f"\nThe budget is {_VERDICTS[held.verdict]}: the month takes {held.share:,.1%} of it.\n{throttled}\n"
+        + f"\n## While idle\n\n{table(('Stack', 'What bills', 'Number', 'USD a month'), rows)}"
+        + f"\n## In use, by context\n\n{_shares('Context', by_context(lines))}"
+        + f"\n## In use, by service\n\n{_shares('Service', by_service(lines))}"
+    )
+
+
+def _shares(by: str, sums: Mapping[str, float]) -> str:
+    """Return a table of a month's bill, divided."""
+    month = fsum(sums.values())
+    return table(
+        (by, "USD a month", "Share"), ((name, f"{usd:,.2f}", f"{usd / month:.1%}") for name, usd in sums.items())
     )
 
 
@@ -150,7 +153,7 @@ def quotas(assembly: Assembly) -> str:
         for quota, needs in needed
     )  # fmt: skip
     head = f"# Quotas\n\nWhat the templates ask for, beside a new account's default as of {DATED}. {_AUDIENCE}\n\n"
-    return head + table(("Service", "Quota", "Needs", "Default", "", "Code", "For"), rows)
+    return head + table(("Service", "Quota", "Needs", "Default", "Remedy", "Code", "For"), rows)
 
 
 def data(assembly: Assembly) -> str:
@@ -257,6 +260,16 @@ def _kept(resource: Resource) -> str:
             return f"{hours // 24} days" if hours >= 24 else f"{hours} h"  # noqa: PLR2004 - a day's
         case _:
             return ""
+
+
+def by_profile(texts: Mapping[str, str]) -> str:
+    """Return one page of a sheet of several profiles, a section each."""
+    titles = {text.partition("\n")[0] for text in texts.values()}
+    page = f"{', '.join(titles)}\n\nWritten by `python -m stacks.report` from the templates; do not edit.\n"
+    for name, text in texts.items():
+        below_title = text.partition("\n")[2].replace("\n## ", "\n### ")
+        page += f"\n## {name}\n{below_title}"
+    return page
 
 
 def below(path: str) -> str:

@@ -6,9 +6,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from models.picture import in_the_dark
 from stacks.assembly import read
 from stacks.pack import icons
-from stacks.pack.diagrams import diagrams
+from stacks.pack.diagrams import DARK, DARK_TEXT, diagrams
 from stacks.pack.sheets import sheets
 
 _RENDER = Path(__file__).with_name("render.mjs")
@@ -17,7 +18,7 @@ _HEAD = """\
 # The reviewer's pack
 
 Written by `make synth` from the templates beside it; which context publishes an event is taken from the code. Nothing
-in it is typed by hand, but for what each store holds, the prices and the quotas' defaults.
+in it is typed by hand, but for what each store holds, the prices, the workload and the quotas' defaults.
 
 """
 
@@ -65,8 +66,9 @@ def draw(graphs: Mapping[str, str], *, folder: Path) -> None:
         subprocess.run(["node", str(_RENDER), *map(str, written)], check=True, capture_output=True, text=True)
         pictures = {path.with_suffix(".svg"): path.with_suffix(".svg").read_text() for path in written}
         known = icons.read({name for svg in pictures.values() for name in icons.named(svg)})
+        style = in_the_dark(DARK, unnamed_text=DARK_TEXT)
         for picture, svg in pictures.items():
-            picture.write_text(icons.embedded(svg, known))
+            picture.write_text(icons.embedded(svg, known).replace("<g id=", f"{style}\n<g id=", 1))
     except (OSError, subprocess.CalledProcessError, icons.IconsMissingError) as error:
         said = getattr(error, "stderr", "") or str(error)
         message = f"no picture can be drawn: run `make setup`, which brings what draws them ({said.strip()})"

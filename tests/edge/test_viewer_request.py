@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambdas.playback.tokens import media_base
+from lambdas.playback.tokens import media_base, pathway_key
 from tests.edge.conftest import ENDED_SESSION, FAR_END, FUNCTION
 
 pytestmark = pytest.mark.embedded
@@ -174,6 +174,11 @@ def test_the_token_does_not_choose_the_algorithm(status, edge_key, alg, signatur
 @pytest.mark.parametrize("kid", ["k2", "", None, 1, "__proto__", "constructor", "toString", "../k1", "k1 ", "k" * 65])
 def test_an_unknown_key_is_refused(status, edge_key, kid):
     assert status(by_hand(edge_key.key, {"alg": "HS256", "kid": kid}, CLAIMS)) == 403
+
+
+def test_the_token_of_a_further_pathway_opens_nothing_here(status, token_of, edge_key):
+    assert status(token_of(pathway_key(edge_key, pathway_id="isp-1"))) == 403
+    assert status(token_of(edge_key)) == 200
 
 
 def test_a_key_signs_only_under_its_own_id(status, edge_key):

@@ -2,13 +2,18 @@
 
 No emulator refuses a call that a role does not allow. `docs/generated/grants.json` says what each function's role may
 do, as the templates have it: a handler that asks for anything else fails the test in which it does.
+
+What a request is about is told by the handler's own environment: the template says which resource a field names, and
+so does the test. ``dynamodb:PutItem on sessions_table`` is one permission, and on another table another. Where a
+resource comes from elsewhere, as a bucket that an event names, the action alone is compared.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -18,6 +23,7 @@ from botocore import signers
 from botocore.client import BaseClient
 
 from lambdas.common.aws import client
+from tests.lambdas.permissions import action_of, covered
 
 _TESTS = Path(__file__).resolve().parent
 _PROJECT = _TESTS.parents[1]
@@ -44,6 +50,16 @@ _OF_A_VERSION = {
 }
 """Actions that have another name where the request says which version of an object it is about."""
 
+_NAMING = frozenset(
+    {
+        *("Bucket", "EventBusName", "FunctionName", "KeyId", "KvsARN", "QueueUrl", "SecretId", "TableName", "TopicArn"),
+        *("UserPoolId", "jobQueue", "logGroupName", "stateMachineArn"),
+    }
+)
+"""Parameters that say which resource a request is about, as far as a handler's environment can name it."""
+_NAMELESS = {"kms:Decrypt"}
+"""Actions whose requests name no resource: KMS knows the key by what it is to open."""
+
 _WHERE_CONFIGURED = {
     (f"lambdas.playback.vendor_handlers.{name}", "secretsmanager:GetSecretValue")
     for name in ("vendor_license", "fairplay_certificate")
@@ -54,18 +70,59 @@ _WHERE_CONFIGURED = {
 @cache
 def grants() -> Mapping[str, frozenset[str]]:
     """What each handler's role may do."""
-    return {handler: frozenset(actions) for handler, actions in json.loads(GRANTS.read_text()).items()}
+    return {
+        handler: frozenset(action_of(one) if action_of(one) in _NAMELESS else one for one in access["may"])
+        for handler, access in _accesses().items()
+    }
 
 
-def actions(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the actions that IAM asks a role for, of one request."""
+@cache
+def _accesses() -> Mapping[str, Mapping[str, list[str]]]:
+    found: Mapping[str, Mapping[str, list[str]]] = json.loads(GRANTS.read_text())
+    return found
+
+
+def permissions(
+    service: str, operation: str, parameters: Mapping[str, Any], *, known: Iterable[str] = ()
+) -> Iterator[str]:
+    """Yield the permissions that IAM asks a role for, of one request.
+
+    Parameters
+    ----------
+    known
+        Fields of the environment, by which the asker knows resources.
+    """
     if service == "dynamodb" and operation.startswith("Transact"):
         for item in parameters["TransactItems"]:
-            [kind] = item
-            yield f"dynamodb:{'ConditionCheckItem' if kind == 'ConditionCheck' else f'{kind}Item'}"
+            [(kind, of_one)] = item.items()
+            action = f"dynamodb:{'ConditionCheckItem' if kind == 'ConditionCheck' else f'{kind}Item'}"
+            yield from _each(action, of_one, known)
         return
     name = _RENAMED.get(f"{service}:{operation}", f"{service}:{operation}")
-    yield _OF_A_VERSION[name] if parameters.get("VersionId") and name in _OF_A_VERSION else name
+    if parameters.get("VersionId"):
+        name = _OF_A_VERSION.get(name, name)
+    yield from _each(name, parameters, known)
+
+
+def _each(action: str, parameters: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
+    """Yield an action once for each resource that a request names; alone, if the environment names none of them."""
+    index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
+    named = set(_named(parameters))
+    fields = [field for field in known if os.environ.get(field.upper()) in named]
+    yield from (f"{action} on {field}{index}" for field in fields)
+    if not fields:
+        yield action
+
+
+def _named(parameters: Any) -> Iterator[str]:
+    """Yield the resources that the parameters name, wherever they stand."""
+    for name, value in parameters.items() if isinstance(parameters, dict) else ():
+        if name in _NAMING:
+            yield value
+        elif name == "RequestItems":
+            yield from value
+        for one in value if isinstance(value, list) else [value]:
+            yield from _named(one)
 
 
 class Recorder:
@@ -74,7 +131,7 @@ class Recorder:
     def __init__(self) -> None:
         self._seen: set[tuple[str, str]] = set()
         self.asked: set[tuple[str, str]] = set()
-        """Each handler with each action that it asked for, in whichever test."""
+        """Each handler with each permission that it asked for, in whichever test."""
 
     def begin(self) -> None:
         """Forget what was seen: another test begins."""
@@ -83,23 +140,26 @@ class Recorder:
     def note(self, service: str, operation: str, parameters: Mapping[str, Any], *, ask: FrameType | None) -> None:
         """Note who asks for what: the handler that `ask` was called by, if any."""
         if handler := _handler(ask):
-            found = {(handler, action) for action in actions(service, operation, parameters)}
+            known = _accesses()[handler]["knows"]
+            found = {(handler, asked) for asked in permissions(service, operation, parameters, known=known)}
             self._seen |= found
             self.asked |= found
 
     def ungranted(self) -> list[tuple[str, str]]:
         """Return the handlers, and what they have asked for that their roles do not allow."""
         return sorted(
-            (handler, action) for handler, action in self._seen - _WHERE_CONFIGURED if action not in grants()[handler]
+            (handler, asked)
+            for handler, asked in self._seen - _WHERE_CONFIGURED
+            if not covered(asked, grants()[handler])
         )
 
 
 RECORDER = Recorder()
 
 
-def asked(service: str, operation: str) -> None:
+def asked(service: str, operation: str, **parameters: Any) -> None:
     """Note a request that the fake server which calls this got, and which no client of botocore sent."""
-    RECORDER.note(service, operation, {}, ask=sys._getframe(2))
+    RECORDER.note(service, operation, parameters, ask=sys._getframe(2))
 
 
 def watched(service: str, fake: Any) -> Any:

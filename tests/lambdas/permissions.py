@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 
 Grants = Mapping[str, Collection[str]]
-"""By handler, the actions that its role allows."""
+"""By handler, the permissions that its role has: actions, with what they are allowed on where that is known."""
 Asked = set[tuple[str, str]]
-"""Handlers, each with an action that it asked for."""
+"""Handlers, each with a permission that it asked for."""
 
 _OUTPUT = "permissions"
 _REMEDY = """\
@@ -36,8 +36,10 @@ class Excuse(NamedTuple):
     beside: frozenset[str] = frozenset()
 
     def covers(self, action: str, allowed: Collection[str]) -> bool:
-        """Whether it is good for `action` in a role that allows what is in `allowed`."""
-        return action == self.action and (not self.beside or not self.beside.isdisjoint(allowed))
+        """Whether it is good for `action` in a role that allows what is in `allowed`, on whatever."""
+        return action_of(action) == self.action and (
+            not self.beside or not self.beside.isdisjoint(map(action_of, allowed))
+        )
 
 
 def _excused(because: str, *actions: str, beside: Collection[str] = ()) -> Iterator[Excuse]:
@@ -98,6 +100,16 @@ EXCUSED: tuple[Excuse, ...] = (
 )
 
 
+def action_of(permission: str) -> str:
+    """Return the action of a permission."""
+    return permission.partition(" on ")[0]
+
+
+def covered(permission: str, others: Collection[str]) -> bool:
+    """Whether a permission is among others; for an action alone, on whatever, any of that action will do."""
+    return permission in others or permission in map(action_of, others)
+
+
 def unused(granted: Grants, asked: Asked, excused: Collection[Excuse] = EXCUSED) -> list[tuple[str, str]]:
     """Return the handlers, each with an action that its role allows, that it did not ask for and nothing excuses."""
     return sorted(
@@ -118,7 +130,15 @@ def stale(granted: Grants, asked: Asked, excused: Collection[Excuse] = EXCUSED) 
 
 
 def _left_over(granted: Grants, asked: Asked) -> Asked:
-    return {(handler, action) for handler, actions in granted.items() for action in actions} - asked
+    by_handler: dict[str, set[str]] = {}
+    for handler, permission in asked:
+        by_handler.setdefault(handler, set()).add(permission)
+    return {
+        (handler, permission)
+        for handler, permissions in granted.items()
+        for permission in permissions
+        if not covered(permission, by_handler.get(handler, ()))
+    }
 
 
 class EveryPermission:

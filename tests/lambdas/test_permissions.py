@@ -61,6 +61,14 @@ def test_what_nobody_asked_for_is_named_unless_it_is_excused():
     assert unused(GRANTED, {("one", "s3:GetObject")}, (LISTING,)) == [("other", "s3:ListBucket")]
 
 
+def test_what_is_allowed_on_a_resource_is_to_be_asked_of_that_one():
+    granted = {"one": ("s3:GetObject on work_bucket", "s3:GetObject on raw_bucket", "s3:ListBucket", "s3:PutObject")}
+    asked = {("one", "s3:GetObject on work_bucket"), ("one", "s3:GetObject"), ("one", "s3:ListBucket on work_bucket")}
+    assert unused(granted, asked, ()) == [("one", "s3:GetObject on raw_bucket"), ("one", "s3:PutObject")]
+    of_reading = Excuse("s3:GetObject", "S3 reads it itself", frozenset({"s3:ListBucket"}))
+    assert unused(granted, asked, (of_reading,)) == [("one", "s3:PutObject")]
+
+
 def test_an_excuse_that_excuses_nothing_is_stale():
     nobodys = Excuse("s3:PutObject", "nobody may")
     assert stale(GRANTED, set(), (LISTING, nobodys)) == [nobodys]

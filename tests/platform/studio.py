@@ -32,7 +32,7 @@ class Clips:
 
     @classmethod
     def render(cls, folder: Path) -> Clips:
-        """Make eight seconds of a test picture, which few rungs are enough for, with a tone of -27 LKFS."""
+        """Make six or eight seconds of a test picture, which few rungs are enough for, with a tone of -27 LKFS."""
         # The encoder overshoots what it is given: with this margin the levels stay legal.
         legal = "limiter=min=40:max=215,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
         picture = ("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=8,format=yuv420p")
@@ -42,7 +42,7 @@ class Clips:
         short = folder / "short.mov"
         # The index first, so that a file whose end is missing can still be opened.
         faststart = ("-movflags", "+faststart")
-        ffmpeg(*picture, *sound, "-vf", legal, *encoded, *faststart, whole)
+        ffmpeg(*picture, *sound, "-vf", legal, *encoded, *faststart, "-t", "6", whole)
         enlarged = "testsrc2=size=80x45:rate=25:duration=4,scale=640:360:flags=bicubic,setsar=1,format=yuv420p"
         soft = ("-f", "lavfi", "-i", enlarged)
         ffmpeg(*soft, *sound, "-vf", legal, *encoded, *faststart, "-t", "4", short)

@@ -140,7 +140,7 @@ def test_a_job_that_dies_each_time_fails_with_the_end_of_its_log(platform, versi
     assert kept["execution"] == execution["executionArn"]
     assert (kept["studio"], kept["delivery_id"], kept["error"]) == ("blender", KILLED, "States.TaskFailed")
     assert (kept["job"]["exit_code"], kept["job"]["attempts"]) == (os.EX_TEMPFAIL, 1)
-    assert (kept["job"]["reads"]["first_frame"], kept["job"]["reads"]["frames"]) == (0, 200)
+    assert (kept["job"]["reads"]["first_frame"], kept["job"]["reads"]["frames"]) == (0, 150)
     assert "was ended by signal 9" in kept["log_tail"][-1]
     assert f"`marquee jobs retry {KILLED} --version {version}`" in kept["remedy"]
     assert kept["decision"].endswith("is not tried again: it has had its 3 retries")

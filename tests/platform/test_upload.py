@@ -22,10 +22,10 @@ from tests.platform.waiting import eventually
 pytestmark = pytest.mark.embedded
 
 MIB = 1024**2
-SIZE = 512 * MIB + 4711
+SIZE = 256 * MIB + 4711
 WORKERS = 4
 PATIENCE_S = 300  # of a machine that is busy with something else as well
-KILLED_AT = (8, 24, 44)  # parts that the server has received by then
+KILLED_AT = (4, 12, 22)  # parts that the server has received by then
 _COMMAND = """
 import sys
 from pathlib import Path

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 from lambdas.common.keys import VersionLayout
 from lambdas.playback.manifests import CONTENT_TYPES, personal
 from lambdas.playback.models import Languages, SessionRequest, kid_of
-from lambdas.playback.pathways import Pathway, Pathways
+from lambdas.playback.pathways import OWN, Pathway, Pathways
 from lambdas.playback.preference import preferred
 from lambdas.playback.progress import COMPLETED_SHARE
 from lambdas.playback.steering import steering_manifest
@@ -32,6 +32,7 @@ VENDOR = REPOSITORY / DEPLOYMENT["vendor"]["from"]
 USERNAME, PASSWORD = ACCOUNT = ("viewer@example.com", "Popcorn-1")
 DEVICE_CODE = "WDJB-MJHT"
 EDGE_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzaWQiOiJzMSJ9.c2lnbmF0dXJlLW9mLXRoZS1lZGdl"
+CACHE_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzaWQiOiJzMSJ9.c2lnbmF0dXJlLW9mLXRoZS1jYWNoZQ"
 CONFIGURATION = {
     "cognito_endpoint": "/cognito/",
     "sign_in_domain": "/",
@@ -117,6 +118,8 @@ class House:
     """What may be watched after the film was seen to its end."""
     thumbnails: str | None = f"/media/{EDGE_TOKEN}/the-gradient/v1/thumbnails/thumbnails.vtt"
     pathways: Pathways = field(default_factory=Pathways)
+    edge_token: str = EDGE_TOKEN
+    """What opens the segments here."""
     steering_is_away: bool = False
     profiles: list[dict[str, Any]] = field(default_factory=list)
     devices: list[dict[str, Any]] = field(default_factory=lambda: [TELEVISION, LAPTOP])
@@ -254,7 +257,7 @@ class HouseHandler(BaseHTTPRequestHandler):
             case ["api", *rest]:
                 self._api(rest, body)
             case ["media", token, "the-gradient", "v1", *rest]:
-                allowed = token == EDGE_TOKEN or self.house.edge_is_open
+                allowed = token == self.house.edge_token or self.house.edge_is_open
                 self._file(self.house.film.folder.joinpath(*rest) if allowed else None)
             case ["media", *_]:
                 self._json(403, {"message": "no token"})
@@ -404,8 +407,11 @@ class HouseHandler(BaseHTTPRequestHandler):
         path = {"dash": VersionLayout.DASH, "hls": VersionLayout.HLS}[kind]
         text = (self.house.film.folder / path).read_text(encoding="utf-8")
         text = preferred(text, kind=kind, languages=self.house.languages)
-        pathways = self.house.pathways
-        text = personal(text=text, kind=kind, key=PUBLISHED.within(path), token=EDGE_TOKEN, pathways=pathways)
+        bases = {
+            one.id: f"{one.base_url.removesuffix('/')}/media/{EDGE_TOKEN if one == OWN else CACHE_TOKEN}/"
+            for one in self.house.pathways.ranked
+        }
+        text = personal(text=text, kind=kind, key=PUBLISHED.within(path), bases=bases)
         self._send(200, CONTENT_TYPES[kind], text.encode())
 
     def _steer(self) -> None:
@@ -446,8 +452,9 @@ class HouseHandler(BaseHTTPRequestHandler):
 
 @dataclass
 class Cache(House):
-    """Another host that serves the segments."""
+    """Another host that serves the segments, to tokens of its own."""
 
+    edge_token: str = CACHE_TOKEN
     dark_from: str | None = None
     """The name of the segment at whose first request it stops answering; none: it answers all of them."""
     _is_dark: bool = False

@@ -588,6 +588,12 @@ def test_the_next_episode_stands_among_what_was_begun_and_begins_at_a_click(page
     assert watched(house) == ["the-dusk"]
 
 
+def test_a_special_is_called_one(page, house):
+    house.titles = [TITLE | {"series": EPISODES[0]["series"] | {"season": 0, "episode": 3}}]
+    enter(page, house)
+    page.get_by_role("article").get_by_text("Skies · Special 3 · 2026 · 8 s").wait_for()
+
+
 def watched(house):
     return [seen.body["title_id"] for seen in house.asked("/api/playback/sessions") if seen.body]
 

@@ -89,6 +89,21 @@ def test_functions_share_a_package_and_name_handlers_by_path(aws, deploy, functi
     assert _invoke(aws, outputs["End"], {})[1] == "hello end"
 
 
+def test_a_package_is_unpacked_once_and_another_one_is_another(aws, deploy, function, upload_zip):
+    source = (
+        "import os\nimport part\ndef handler(event, context): return [part.told, os.path.realpath(part.__file__)]\n"
+    )
+    keys = [upload_zip({"index.py": source, "part.py": f"told = '{told}'"}) for told in ("first", "second")]
+    declared = {name: function(None, key=keys[name == "C"]) for name in "ABC"}
+    names = deploy(declared, {name: {"Ref": name} for name in declared})
+    told = {name: _invoke(aws, names[name], {})[1] for name in declared}
+    assert [said for said, _ in told.values()] == ["first", "first", "second"]
+    assert told["A"] == told["B"]
+    assert told["B"][1] != told["C"][1]
+    aws("lambda").update_function_code(FunctionName=names["A"], S3Bucket="test-code", S3Key=keys[1])
+    assert [_invoke(aws, names[name], {})[1] for name in "AB"] == [told["C"], told["B"]]
+
+
 @pytest.mark.parametrize("region", ["us-east-1", "us-west-2", "eu-west-1"])
 def test_powertools_comes_from_awss_public_layer(aws, deploy, function, upload_zip, region):
     source = (

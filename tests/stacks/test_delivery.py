@@ -11,6 +11,7 @@ from stacks.declared import Declared
 from stacks.delivery import VIEWER_HEADERS
 from stacks.synthesis import synthesise
 
+STEERING = "/api/playback/steering"
 NOT_CACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 """AWS's managed policy CachingDisabled."""
 
@@ -45,6 +46,7 @@ def test_each_path_has_its_origin(declared):
     region = declared.settings.primary_region
     assert hosts == {
         "*": f"{web.text(web['BucketName'])}.s3.{region}.amazonaws.com",
+        STEERING: f"<playback/Api/HttpApi>.execute-api.{region}.amazonaws.com",
         "/api/ingest/*": f"<ingestion/StudiosHttp/HttpApi>.execute-api.{region}.amazonaws.com",
         "/api/*": f"<playback/Api/HttpApi>.execute-api.{region}.amazonaws.com",
         "/media/*": f"{media.text(media['BucketName'])}.s3.{region}.amazonaws.com",
@@ -92,11 +94,11 @@ def test_the_edge_keys_are_published_before_the_store_imports_them(declared):
     assert store.text(store["ImportSource"]["SourceArn"]).endswith(f"/{published['Key']}")
 
 
-def test_answers_of_the_api_are_never_cached(declared):
+def test_answers_of_the_api_are_never_cached_but_for_the_one_that_is_everybodys(declared):
     for path, behaviour in behaviours(declared).items():
-        if path.startswith("/api/"):
+        if path.startswith("/api/") and path != STEERING:
             if path == "/api/*":
-                config = declared.only("AWS::CloudFront::CachePolicy")["CachePolicyConfig"]
+                config = declared.at("delivery/Viewers")["CachePolicyConfig"]
                 assert (config["MinTTL"], config["DefaultTTL"]) == (0, 0)
                 kept_by = config["ParametersInCacheKeyAndForwardedToOrigin"]["HeadersConfig"]["Headers"]
                 assert "Authorization" in kept_by
@@ -106,6 +108,19 @@ def test_answers_of_the_api_are_never_cached(declared):
         else:
             assert behaviour["CachePolicyId"] != NOT_CACHED
             assert set(behaviour.get("AllowedMethods", ["GET", "HEAD"])) == {"GET", "HEAD"}
+
+
+def test_the_steering_manifest_is_kept_for_everybody_and_nothing_of_who_asks_reaches_the_origin(declared):
+    patterns = [path for path in behaviours(declared) if path != "*"]
+    assert patterns.index(STEERING) < patterns.index("/api/*")
+    behaviour, told = behaviours(declared)[STEERING], distribution(declared).text
+    assert told(behaviour["CachePolicyId"]) == "<delivery/Steering>"
+    kept = declared.at("delivery/Steering")["CachePolicyConfig"]
+    assert (kept["MinTTL"], kept["DefaultTTL"], kept["MaxTTL"]) == (0, 10, 10)
+    by = kept["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert by["QueryStringsConfig"]["QueryStringBehavior"] == "none"
+    assert by["HeadersConfig"]["HeaderBehavior"] == by["CookiesConfig"]["CookieBehavior"] == "none"
+    assert "OriginRequestPolicyId" not in behaviour
 
 
 def test_nothing_is_served_in_the_clear(declared):
@@ -194,6 +209,16 @@ def test_a_web_acl_stands_before_it_where_it_is_paid_for(sandbox, complete):
     assert limit["Action"] == {"Block": {}}
 
 
+def test_the_web_acl_logs_what_its_rules_match_and_no_token(complete):
+    logging = complete.only("AWS::WAFv2::LoggingConfiguration")
+    assert logging["LoggingFilter"]["DefaultBehavior"] == "DROP"
+    [kept] = logging["LoggingFilter"]["Filters"]
+    assert (kept["Behavior"], kept["Requirement"]) == ("KEEP", "MEETS_ANY")
+    actions = {condition["ActionCondition"]["Action"] for condition in kept["Conditions"]}
+    assert actions == {"BLOCK", "COUNT", "EXCLUDED_AS_COUNT"}
+    assert logging["RedactedFields"] == [{"SingleHeader": {"Name": "authorization"}}]
+
+
 def test_the_edge_stands_where_cloudfront_wants_it(declared):
     assert declared.synthesis.stacks["delivery"].region == "us-east-1"
 
@@ -207,7 +232,7 @@ def test_paths_that_people_type_hold_the_page(declared):
 
 
 def test_the_viewers_api_is_told_where_a_request_is_from_by_cloudfront_alone(declared):
-    config = declared.only("AWS::CloudFront::CachePolicy")["CachePolicyConfig"]
+    config = declared.at("delivery/Viewers")["CachePolicyConfig"]
     told = config["ParametersInCacheKeyAndForwardedToOrigin"]["HeadersConfig"]["Headers"]
     assert {name for name in told if name.startswith("CloudFront-")} == set(VIEWER_HEADERS)
     found, paths = origins(declared), behaviours(declared)

@@ -9,7 +9,21 @@ import pytest
 pytest.importorskip("simpy", reason="needs requirements-sandbox.txt: the simulation")
 
 from models.availability import JOURNEYS, dependencies, offered, promised, recoveries
-from models.cost import WORKLOADS, Terms, bill, budget, by_context, by_tag, remedies, total
+from models.cost import (
+    WORKLOADS,
+    Terms,
+    acl_log_bytes_a_second,
+    acl_logged_share,
+    bill,
+    budget,
+    by_context,
+    by_tag,
+    calls_log_bytes_a_second,
+    edge_requests_a_second,
+    logged_a_call,
+    remedies,
+    total,
+)
 from models.farm import host_usd_an_hour, vcpus_needed
 from models.idle_cost import idle_cost
 from models.idle_cost import total as idle_total
@@ -54,12 +68,17 @@ def test_what_viewers_ask_is_logged_by_the_gateway_the_web_acl_and_the_edge(prod
     calls, segments = 246_000, 1000 * 3600 / 4 * 2 * 0.05
     came = quantity_of(lines, "log GB")
     assert came["playback/Api"] == pytest.approx(calls * 250e-9)
-    # Of a line's 1,500 bytes 500 are in the price of the request.
-    assert came["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 1000e-9)
-    assert came["playback/Heartbeat"] == pytest.approx(120_000 * 1000e-9)
+    # Of 200 requests the web ACL logs one: 7.5 bytes a request, of which its price has 500 in it.
+    assert "delivery/WebAcl/Logging" not in came
+    # A licence an hour; a heartbeat leaves no line.
+    assert came["playback/License"] == pytest.approx(1000 * 1000e-9)
+    assert "playback/Heartbeat" not in came
     # Kept for 365 days, compressed.
     kept = quantity_of(lines, "log GB-month")
-    assert kept["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 1500e-9 * 0.15 * 365 / 30)
+    assert kept["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 0.005 * 1500e-9 * 0.15 * 365 / 30)
+    # If a rule matched every request, all of them would be logged: 1,500 bytes each, 500 of them paid for.
+    every = bill(production, replace(thousand, acl_matched_share=1))
+    assert quantity_of(every, "log GB")["delivery/WebAcl/Logging"] == pytest.approx((calls + segments) * 1000e-9)
     # Expired after 90 days, and gone 30 later.
     assert quantity_of(lines, "S3 Standard") == {
         "delivery/Distribution": pytest.approx((calls + segments) * 100e-9 * 120 / 30)
@@ -172,3 +191,32 @@ def test_the_commands_print_what_was_found_and_draw_it(sandbox, model, says, mon
     commands[model](profile="sandbox", picture=target, **more)
     assert [word for word in says if word not in shown.getvalue()] == []
     assert "sandbox" in target.read_text()
+
+
+def test_a_web_acl_that_filters_logs_what_its_rules_match_alone(production, sandbox):
+    [log] = production.of("AWS::WAFv2::LoggingConfiguration")
+    workload = WORKLOADS["production"]
+    assert acl_logged_share(log.properties, workload) == 0.005
+    unfiltered = {name: said for name, said in log.properties.items() if name != "LoggingFilter"}
+    assert acl_logged_share(unfiltered, workload) == 1
+    # 246 calls an hour of viewing, and five in a hundred of two segments every four seconds.
+    settings, requests = production.settings, 1e9 / 86_400 * (246 + 0.05 * 1800)
+    assert edge_requests_a_second(workload, settings) == pytest.approx(requests)
+    assert acl_log_bytes_a_second([log.properties], workload, settings) == pytest.approx(requests * 0.005 * 1500)
+    assert acl_log_bytes_a_second([unfiltered], workload, settings) == pytest.approx(requests * 1500)
+    assert not sandbox.of("AWS::WAFv2::LoggingConfiguration")
+
+
+def test_what_players_call_all_the_time_leaves_no_line_of_its_function(production):
+    workload = WORKLOADS["production"]
+    functions = {one.path: one.properties for one in production.of("AWS::Lambda::Function")}
+    assert logged_a_call(functions["playback/Heartbeat"], workload) == 0
+    assert logged_a_call(functions["playback/Progress"], workload) == 0
+    assert logged_a_call(functions["playback/License"], workload) == 1000
+    # 246 calls an hour of viewing, and 240 of them heartbeats and words of progress.
+    held = calls_log_bytes_a_second(functions, workload, production.settings)
+    assert held == pytest.approx(1e9 / 86_400 * (246 * 250 + 6 * 1000))
+    loud = {
+        path: {name: said for name, said in one.items() if name != "LoggingConfig"} for path, one in functions.items()
+    }
+    assert calls_log_bytes_a_second(loud, workload, production.settings) == pytest.approx(1e9 / 86_400 * 246 * 1250)

@@ -11,9 +11,9 @@ from sandbox.toolchain import tool_environment
 from stacks.assembly import Assembly, AssemblyStack, read
 from stacks.pack import icons, sheets
 from stacks.pack.classification import Class, UnclassifiedStoreError, holding_of
-from stacks.pack.diagrams import SHOWN, UnknownEventError, context, diagrams, events, stacks
+from stacks.pack.diagrams import DARK, SHOWN, UnknownEventError, context, diagrams, events, stacks
 from stacks.pack.write import PackError, draw, write_pack
-from stacks.report import PAGE
+from stacks.report import PAGE, sheets_of
 
 
 def resource(kind, path, **properties):
@@ -188,15 +188,51 @@ def test_the_farms_volumes_and_the_audience_are_held_against_their_quotas(produc
     assert "| DynamoDB | write units of a table, a second | 2,777,778 | 40,000 |" in text
 
 
+def test_what_the_distribution_answers_and_what_is_logged_of_it_is_held_against_quotas(production, sandbox):
+    text = sheets.quotas(read(production.directory))
+    # 1,000 million hours a day, of 246 calls and 90 segments from CloudFront each, twice as many at the peak.
+    assert "| CloudFront | requests a second of a distribution | 7,777,778 | 250,000 | fixed, or for a support" in text
+    # Half a per cent of them, of 1,500 bytes each: within the quota, and so with nothing to do.
+    assert "| CloudWatch Logs | MB/s into an account's log groups: the web ACL's | 59 | 1,500 |  |" in text
+    assert "| CloudWatch Logs | MB/s into an account's log groups: functions' and the API's | 1,563 | 1,500 |" in text
+    assert "log groups: the web ACL's | 0 | 1,500 |" in sheets.quotas(read(sandbox.directory))
+
+
 def test_the_cost_says_whether_the_budget_holds_and_whether_the_throttle_does(production, sandbox):
     dear, cheap = (sheets.cost(read(one.directory), one.directory) for one in (production, sandbox))
     [share] = re.findall(r"The budget is \*\*exceeded\*\*: the month takes ([\d.]+)% of it\.", dear)
     [times] = re.findall(r"([\d,]+) times what the API stage's throttle admits", dear)
     assert float(share) > 100
     assert int(times.replace(",", "")) > 1
-    assert "| delivery | 85," in dear.partition("by context")[2]
+    assert "| delivery | 84," in dear.partition("by context")[2]
     assert "The budget is kept" in cheap
     assert "within what the API stage's throttle admits" in cheap
+
+
+def test_the_cost_is_divided_by_context_and_by_service_without_a_rest(production):
+    text = sheets.cost(read(production.directory), production.directory)
+    [month] = re.findall(r"\| everything that is counted \| ([\d,.]+) \| USD a month \|", text)
+    for by in ("context", "service"):
+        division = text.partition(f"In use, by {by}")[2].partition("\n## ")[0]
+        shares = re.findall(r"\| ([\d,.]+) \| [\d.]+% \|$", division, re.MULTILINE)
+        assert sum(number(usd) for usd in shares) == pytest.approx(number(month), abs=0.2)
+    assert "| what 1,000 hours of viewing add to the bill | 3.50 | USD |" in text
+    assert "| CloudFront | 77," in text
+
+
+def number(text):
+    return float(text.replace(",", ""))
+
+
+def test_the_documentations_sheets_are_those_of_the_pack(production, sandbox):
+    folders = {"production": production.directory, "sandbox": sandbox.directory}
+    assemblies = {name: read(folder) for name, folder in folders.items()}
+    pages = sheets_of(assemblies, folders)
+    assert pages.keys() == {"cost", "quotas", "data"}
+    for name, text in pages.items():
+        assert PAGE.with_name(f"{name}.md").read_text() == text, "out of date: run python -m stacks.report"
+        packed = dict(sheets.sheets(assemblies["production"], folders["production"]))[name]
+        assert all(line in text for line in packed.splitlines() if line.startswith("| "))
 
 
 def test_of_every_configuration_each_picture_has_its_stacks_and_whole_arrows(declared):
@@ -262,6 +298,10 @@ def test_the_pack_is_written_beside_the_templates_and_its_pictures_are_pictures(
         # It stands alone: whatever it refers to is in it.
         references = [href for node in drawn.iter() for name, href in node.attrib.items() if name.endswith("href")]
         assert all(href.startswith(("data:", "#")) for href in references)
+        # On a dark page each of its colours becomes another.
+        colours = {node.get(name) for node in drawn.iter() for name in ("fill", "stroke")} - {None, "none"}
+        assert colours <= DARK.keys()
+        assert "prefers-color-scheme: dark" in picture.read_text()
     assert not list(folder.glob("*.dot"))
     index = (folder / "README.md").read_text()
     assert all(f"({path.name})" in index for path in folder.iterdir() if path.name != "README.md")

@@ -222,22 +222,25 @@ def test_whoever_issues_content_keys_never_sees_them(sandbox):
     }
 
 
-def test_the_edge_secret_is_made_in_the_account_and_read_by_its_four_readers(declared):
-    secret = declared.only("AWS::SecretsManager::Secret")
-    assert "SecretString" not in secret.properties
-    assert secret["GenerateSecretString"]["PasswordLength"] >= 64
-    readers = {
-        role
-        for role, actions in actions_on(declared, f"<{secret.path}>").items()
-        if "secretsmanager:GetSecretValue" in actions
-    }
+def test_secrets_are_made_in_the_account_and_read_by_who_signs_or_checks_with_them(declared):
+    readers = {}
+    for secret in declared.of("AWS::SecretsManager::Secret"):
+        assert "SecretString" not in secret.properties
+        assert secret["GenerateSecretString"]["PasswordLength"] >= 64
+        readers[secret.path] = {
+            role
+            for role, actions in actions_on(declared, f"<{secret.path}>").items()
+            if "secretsmanager:GetSecretValue" in actions
+        }
     assert readers == {
-        "playback/CreateSessionRole",
-        "playback/GetManifestRole",
-        "playback/TelemetryRole",
-        "delivery/PublishEdgeKeysRole",
+        "playback/EdgeKey": {
+            "playback/CreateSessionRole",
+            "playback/GetManifestRole",
+            "delivery/PublishEdgeKeysRole",
+        },
+        "playback/SessionKey": {"playback/CreateSessionRole", "playback/TelemetryRole"},
     }
-    assert readers == decrypting(declared, "<governance/DataKey.Arn>", through="secretsmanager")
+    assert set().union(*readers.values()) == decrypting(declared, "<governance/DataKey.Arn>", through="secretsmanager")
 
 
 def test_the_episodes_of_a_series_are_found_by_their_place_and_read_by_who_offers_them(declared):

@@ -177,7 +177,7 @@ def test_a_failure_of_ingestion_is_told_by_the_manifests_key(recorded):
     arrival = Arrival(
         raw_bucket="raw",
         manifest_key="blender/bunny/manifest.json",
-        object_version=None,
+        object_version="o1",
         version_id="v1",
         delivered_at=samples.DELIVERED_AT,
     )

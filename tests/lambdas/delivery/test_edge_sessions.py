@@ -37,7 +37,8 @@ def store(monkeypatch):
         assert url.netloc == "123456789012.cloudfront-kvs.global.api.aws"
         assert unquote(url.path).startswith(f"/key-value-stores/{ARN}")
         reading = "ListKeys" if url.path.endswith("/keys") else "DescribeKeyValueStore"
-        asked("cloudfront-keyvaluestore", "UpdateKeys" if request.method == "POST" else reading)
+        of_store = unquote(url.path).removeprefix("/key-value-stores/").removesuffix("/keys")
+        asked("cloudfront-keyvaluestore", "UpdateKeys" if request.method == "POST" else reading, KvsARN=of_store)
         if request.method == "POST":
             if state.conflicts:
                 state.conflicts -= 1

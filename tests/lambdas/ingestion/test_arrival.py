@@ -10,7 +10,7 @@ KEY = "blender/2026-11-bunny/manifest.json"
 
 
 def created(key=KEY, *, bucket="raw", time="2026-11-02T09:30:00Z", **object_fields):
-    detail = {"bucket": {"name": bucket}, "object": {"key": key, "etag": "e1", "size": 7} | object_fields}
+    detail = {"bucket": {"name": bucket}, "object": {"key": key, "version-id": "o1", "size": 7} | object_fields}
     return {"time": time, "detail": detail}
 
 
@@ -39,10 +39,11 @@ def test_another_object_version_gives_another_version(other):
     assert arrival_of(other).version_id != arrival_of(created(**{"version-id": "o1"})).version_id
 
 
-def test_without_versioning_the_entity_tag_tells_manifests_apart():
-    first, second = arrival_of(created()), arrival_of(created(etag="e2"))
-    assert first.object_version is None
-    assert first.version_id != second.version_id
+def test_a_manifest_without_a_version_is_refused_by_field():
+    unversioned = created(etag="e1")
+    del unversioned["detail"]["object"]["version-id"]
+    with pytest.raises(InvalidInputError, match=r"detail\.object\.version-id: Field required"):
+        arrival_of(unversioned)
 
 
 @pytest.mark.parametrize(

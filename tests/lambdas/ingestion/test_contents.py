@@ -6,8 +6,9 @@ import pytest
 from lambdas.common.aws import client
 from lambdas.common.dispositions import Disposition
 from lambdas.common.media import ObjectRef
+from lambdas.common.objects import UnversionedError
 from lambdas.ingestion.contents import ContentStore
-from lambdas.ingestion.dispositions import tag
+from lambdas.ingestion.dispositions import readable, tag
 from tests.lambdas import samples
 
 pytestmark = pytest.mark.usefixtures("pipeline")
@@ -234,3 +235,9 @@ class TestOwners:
         [envelope] = bus.envelopes()
         assert [found["code"] for found in envelope["detail"]["findings"]] == ["TITLE_TAKEN"]
         assert {tags(*where) for where in lies_at(theirs).values()} == {"rejected"}
+
+
+@pytest.mark.parametrize("ask", [readable, lambda ref: tag(ref, Disposition.ACCEPTED)], ids=["looked up", "tagged"])
+def test_an_object_without_a_version_is_refused_before_s3_is_asked(ask):
+    with pytest.raises(UnversionedError, match=r"s3://raw/film\.mov names no version: switch on versioning"):
+        ask(ObjectRef(bucket="raw", key="film.mov"))

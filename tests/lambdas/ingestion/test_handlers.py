@@ -8,6 +8,7 @@ from lambdas.common.events import SourceAccepted
 from lambdas.common.keys import Analysis
 from lambdas.ingestion import handlers
 from lambdas.ingestion.manifest import MAX_BYTES
+from lambdas.ingestion.replicated import FilesOnTheirWayError
 from tests.lambdas import samples
 from tests.lambdas.cloud import executions, put
 from tests.lambdas.ingestion.conftest import COMPLEXITY, TIME, report
@@ -93,12 +94,25 @@ class TestReading:
         assert envelope["detail"]["findings"][0]["remedy"]
         assert tags(KEY, state["object_version"]) == "rejected"
 
+    def test_a_manifest_from_the_other_region_waits_for_its_files(self, way, bus):
+        def replicated(parsed, **_):
+            parsed["ReplicationStatus"] = "REPLICA"
+
+        events = client("s3").meta.events
+        events.register("after-call.s3.HeadObject", replicated)
+        try:
+            with pytest.raises(FilesOnTheirWayError):
+                way.read()
+        finally:
+            events.unregister("after-call.s3.HeadObject", replicated)
+        assert bus.envelopes() == []
+
     @pytest.mark.usefixtures("pipeline")
     def test_a_manifest_that_is_gone_is_named(self, context):
         gone = {
             "raw_bucket": "raw",
             "manifest_key": KEY,
-            "object_version": None,
+            "object_version": "o1",
             "version_id": "v1",
             "delivered_at": TIME,
         }

@@ -96,7 +96,7 @@ def test_json_of_another_shape_is_invalid_as_a_whole(raw):
                 ("series_id", "The Meadow"),
                 ("name", " "),
                 ("name", "The\nMeadow"),
-                ("season", 0),
+                ("season", -1),
                 ("season", "1"),
                 ("season", True),
                 ("episode", 0),
@@ -157,6 +157,8 @@ def test_a_wrong_field_is_named(manifest, subject):
 def test_a_title_may_be_an_episode_of_a_series():
     episode = read(json.dumps(of_series(PLACE)).encode(), location=LOCATION)
     assert episode.title.series.model_dump() == PLACE
+    special = read(json.dumps(of_series(PLACE | {"season": 0})).encode(), location=LOCATION)
+    assert special.title.series.season == 0
     for manifest in (samples.manifest(), of_series(None)):
         assert read(json.dumps(manifest).encode(), location=LOCATION).title.series is None
 

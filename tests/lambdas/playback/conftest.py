@@ -16,7 +16,7 @@ from lambdas.common.content_keys import ContentKey
 from lambdas.common.media import Manifests, Rendition, SeriesPlace, Tier
 from lambdas.playback import handlers, publishing_handlers, revocation_store, sessions, store
 from lambdas.playback.accounts import Plan, Plans
-from lambdas.playback.models import EdgeKey, Playable, Session
+from lambdas.playback.models import EdgeKey, Playable, Session, SessionKey
 from lambdas.playback.pathways import Pathway, Pathways
 from lambdas.playback.series import INDEX, episode_key, series_key
 
@@ -60,6 +60,11 @@ HLS = """#EXTM3U
 @pytest.fixture
 def edge_key():
     return EdgeKey(kid="k1", key="0123456789abcdef" * 4)
+
+
+@pytest.fixture
+def session_key():
+    return SessionKey(key="fedcba9876543210" * 4)
 
 
 @pytest.fixture
@@ -128,19 +133,20 @@ def cloud():
 
 
 @pytest.fixture
-def aws(cloud, monkeypatch, edge_key):
-    """The cloud with empty tables and a fresh secret, and functions that remember nothing."""
+def aws(cloud, monkeypatch, edge_key, session_key):
+    """The cloud with empty tables and fresh secrets, and functions that remember nothing."""
     revocation_store._read.clear()
     handlers._manifest_for.cache_clear()
     handlers._preferred_for.cache_clear()
     for name, keys in TABLES.items():
         for item in client("dynamodb").scan(TableName=name)["Items"]:
             client("dynamodb").delete_item(TableName=name, Key={key: item[key] for key in keys})
-    secret = client("secretsmanager").create_secret(
-        Name=uuid.uuid4().hex, SecretString=json.dumps(edge_key.model_dump())
-    )
-    monkeypatch.setenv("EDGE_SECRET_ARN", secret["ARN"])
-    return SimpleNamespace(wrapping_key_id=cloud.wrapping_key_id, edge_secret_arn=secret["ARN"])
+    arns = {}
+    for name, key in (("edge_secret_arn", edge_key), ("session_secret_arn", session_key)):
+        secret = client("secretsmanager").create_secret(Name=uuid.uuid4().hex, SecretString=key.model_dump_json())
+        monkeypatch.setenv(name.upper(), secret["ARN"])
+        arns[name] = secret["ARN"]
+    return SimpleNamespace(wrapping_key_id=cloud.wrapping_key_id, **arns)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from lambdas.common.aws import client
 from lambdas.common.errors import PermanentError
 from lambdas.common.events import TitlePublished, TitleRolledBack
 from lambdas.common.media import Manifests, RightsWindow, SeriesPlace, Tier, TitleMetadata
-from lambdas.playback import content_key_store, edge_key_store, handlers, publishing_handlers, revocation_store, store
+from lambdas.playback import content_key_store, handlers, publishing_handlers, revocation_store, secret_store, store
 from lambdas.playback.accounts import Account, Profile
 from lambdas.playback.series import episode_key, series_key
 
@@ -224,7 +224,7 @@ def test_without_a_viewer_there_is_no_session(published, call):
 
 def test_a_process_that_has_seen_nothing_makes_a_manifest(session, call):
     revocation_store._read.clear()
-    edge_key_store.edge_key.cache_clear()
+    secret_store.edge_key.cache_clear()
 
     assert session["edge"]["base"] in manifest(call, session["session_id"]).text
 
@@ -440,6 +440,16 @@ def test_the_end_of_an_episode_offers_the_next_one_and_a_film_nothing(published,
     assert [following(call, title_id=title_id) for title_id in ("s1e1", "s1e2", "s2e1")] == ["s1e2", "s2e1", None]
     assert following(call) is None
     assert report(call, title_id="s1e1", position_s=97.9).json == {"next_title_id": None}
+
+
+def test_a_special_offers_the_next_special_and_leaves_the_seasons_where_they_were(published, episode, call):
+    for season, number in ((0, 1), (0, 2), (1, 1), (1, 2)):
+        episode(season, number)
+
+    assert [following(call, title_id=title_id) for title_id in ("s1e1", "s0e1")] == ["s1e2", "s0e2"]
+    assert sorted(continued(call)) == [("s0e1", "s0e2"), ("s1e1", "s1e2")]
+    assert following(call, title_id="s0e2") is None
+    assert continued(call) == [("s1e1", "s1e2")]
 
 
 def test_an_episode_that_is_published_later_is_offered_from_then_on(published, episode, call):

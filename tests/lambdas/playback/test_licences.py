@@ -8,6 +8,7 @@ from lambdas.common.errors import InvalidInputError, NotFoundError, OfflineRefus
 from lambdas.common.media import Tier
 from lambdas.common.parsing import parse
 from lambdas.playback import licences
+from lambdas.playback.entitlement import NotEntitledError
 from lambdas.playback.models import MAX_KEY_IDS, LicenseRequest, Session
 
 
@@ -41,7 +42,16 @@ def unwrap(of):
 def grant(playable, key_ids, keys):
     """Grant a licence for `kids`, in a session that ends in four hours."""
 
-    def grant(*kids, kind="temporary", unwrap=unwrap, ends_in_s=4 * 3600, tier=None, offline_s=0, rights_end_in_s=None):
+    def grant(
+        *kids,
+        kind="temporary",
+        unwrap=unwrap,
+        ends_in_s=4 * 3600,
+        tier=None,
+        offline_s=0,
+        rights_end_in_s=None,
+        rights_until=None,
+    ):
         session = Session(
             session_id="s",
             viewer_id="viewer-1",
@@ -50,7 +60,7 @@ def grant(playable, key_ids, keys):
             manifests=playable.manifests,
             tier=tier,
             offline_s=offline_s,
-            rights_until=rights_end_in_s and NOW + rights_end_in_s,
+            rights_until=rights_until or (rights_end_in_s and NOW + rights_end_in_s),
             created_at=NOW,
             expires_at=NOW + ends_in_s,
         )
@@ -130,6 +140,25 @@ def test_a_licence_that_is_kept_ends_with_the_titles_rights(grant):
 def test_nothing_is_kept_any_more_of_a_title_whose_rights_have_ended(grant):
     with pytest.raises(OfflineRefusedError, match="rights have ended"):
         grant("a" * 32, kind="persistent-license", offline_s=3600, rights_end_in_s=-1)
+
+
+def test_a_licence_ends_with_the_titles_rights_and_is_the_last_then(grant):
+    lasts, before = licences.LICENCE_S, licences.RENEW_BEFORE_S
+
+    assert terms(grant("a" * 32, rights_end_in_s=600)) == (NOW + 600, None)
+    assert terms(grant("a" * 32, rights_end_in_s=lasts)) == (NOW + lasts, None)
+    assert terms(grant("a" * 32, rights_end_in_s=lasts + 1)) == (NOW + lasts, NOW + lasts - before)
+    assert terms(grant("a" * 32, rights_end_in_s=600, ends_in_s=300)) == (NOW + 300, None)
+
+
+@pytest.mark.parametrize("ended_s_ago", [0, 1])
+def test_a_session_that_outlives_the_titles_rights_gets_no_licence_any_more(grant, ended_s_ago):
+    def unwrap(_key):
+        raise AssertionError("unwrapped")
+
+    with pytest.raises(NotEntitledError, match="rights have ended") as refused:
+        grant("a" * 32, rights_until=NOW - ended_s_ago, unwrap=unwrap)
+    assert refused.value.members["reason"] == "no-longer"
 
 
 def terms(licence):

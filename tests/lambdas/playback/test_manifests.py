@@ -8,16 +8,22 @@ from tests.lambdas.playback.conftest import ONE_WAY, TWO_WAYS
 
 KEY = "film/v1/manifests/manifest.mpd"
 BASE = "/media/h.c.s/film/v1/manifests/"
+TOKENS = {"cdn": "h.c.s", "isp-1": "h.c.i"}
 NAMESPACE = "{urn:mpeg:dash:schema:mpd:2011}"
 
 
+def bases(pathways):
+    """Where each pathway serves the film, told apart by their tokens too."""
+    return {one.id: f"{one.base_url.removesuffix('/')}/media/{TOKENS.get(one.id, 'h.c.b')}/" for one in pathways.ranked}
+
+
 def dash(text, pathways=ONE_WAY):
-    return personal(text=text, kind="dash", key=KEY, token="h.c.s", pathways=pathways)
+    return personal(text=text, kind="dash", key=KEY, bases=bases(pathways))
 
 
 def hls(text, pathways=ONE_WAY):
     key = "film/v1/manifests/master.m3u8"
-    return personal(text=text, kind="hls", key=key, token="h.c.s", pathways=pathways)
+    return personal(text=text, kind="hls", key=key, bases=bases(pathways))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,7 @@ MPD = f"""<?xml version="1.0"?>
   <Period><BaseURL>deeper/</BaseURL></Period>
 </MPD>
 """
-ELSEWHERE = "https://cache.isp.example/media/h.c.s/film/v1"
+ELSEWHERE = "https://cache.isp.example/media/h.c.i/film/v1"
 
 
 def test_an_mpd_names_its_ways_and_who_ranks_them_behind_its_periods():

@@ -90,10 +90,10 @@ def test_each_profile_has_its_own_progress(playable):
     assert accept(playable, 1, profile_id="kids").viewer_id != accept(playable, 1).viewer_id
 
 
-def reported(recorded_at_ms, position_s=10.0, *, title_id="t", completed=False, series=None):
+def reported(recorded_at_ms, position_s=10.0, *, title_id="t", completed=False, series=None, season=1):
     return Progress(
         viewer_id="v", title_id=title_id, position_s=position_s, duration_s=100.0, completed=completed,
-        recorded_at_ms=recorded_at_ms, series=series, episode=series and f"0001/0001/{title_id}",
+        recorded_at_ms=recorded_at_ms, series=series, episode=series and f"{season:04d}/0001/{title_id}",
     )  # fmt: skip
 
 
@@ -168,6 +168,17 @@ def test_only_the_last_that_was_seen_of_a_series_is_gone_on_from_and_only_at_its
     ]
 
     assert [one.title_id for one in progress.seen_last(known)] == ["c1", "a2"]
+
+
+def test_a_special_in_between_does_not_take_the_place_of_what_was_seen_of_the_seasons():
+    known = [
+        reported(1, title_id="s1e1", series="s/a", completed=True),
+        reported(2, title_id="s0e1", series="s/a", season=0, completed=True),
+        reported(3, title_id="b1", series="s/b", completed=True),
+        reported(4, title_id="b-special", series="s/b", season=0),
+    ]
+
+    assert [one.title_id for one in progress.seen_last(known)] == ["b1", "s0e1", "s1e1"]
 
 
 def test_the_series_that_were_watched_last_are_looked_at_and_no_others():

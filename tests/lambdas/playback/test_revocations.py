@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lambdas.common.aws import client
 from lambdas.common.errors import InvalidInputError, NotFoundError, RevokedError, TransientError
 from lambdas.playback import handlers, operator_handlers, revocation_store, revocations, store
+from lambdas.playback.models import kid_of
 from lambdas.playback.revocations import Kind
 from tests.lambdas.calls import watched
 
@@ -74,7 +75,7 @@ def play(published, call):
 
         def licence(*tiers):
             wanted = [published.key_ids[tier] for tier in tiers or published.key_ids]
-            kids = [handlers.licences._base64url(bytes.fromhex(kid)) for kid in wanted]
+            kids = [kid_of(kid) for kid in wanted]
             query = {"session_id": created.json["session_id"]}
             return call(handlers.license, viewer=viewer, body={"kids": kids}, query=query)
 

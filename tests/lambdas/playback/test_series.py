@@ -38,7 +38,16 @@ def choose(playable):
 
 
 def test_episodes_sort_by_season_and_number_and_those_that_claim_one_number_by_id():
-    in_order = [(1, 2, "z"), (1, 10, "y"), (2, 1, "a"), (2, 1, "b"), (10, 1, "c"), (9999, 9999, "d")]
+    in_order = [
+        (0, 1, "x"),
+        (0, 20, "w"),
+        (1, 2, "z"),
+        (1, 10, "y"),
+        (2, 1, "a"),
+        (2, 1, "b"),
+        (10, 1, "c"),
+        (9999, 9999, "d"),
+    ]
 
     keys = [episode_key(place(season, episode), title_id=title_id) for season, episode, title_id in in_order]
 

@@ -7,6 +7,7 @@ from lambdas.common.media import Tier
 from lambdas.playback import sessions
 from lambdas.playback.accounts import Account
 from lambdas.playback.models import Device, LicenseRequest, Progress, SessionRequest
+from lambdas.playback.tokens import mint, pathway_key
 from tests.lambdas.playback.conftest import ONE_WAY, TWO_WAYS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -79,11 +80,13 @@ def test_the_answer_is_all_that_a_player_needs(session, answer):
     assert told["pathways"] == [{"id": "cdn", "base": told["edge"]["base"]}]
 
 
-def test_every_way_to_the_segments_is_told_the_best_first(session, answer):
+def test_every_way_to_the_segments_is_told_the_best_first_with_a_token_of_its_own(session, answer, edge_key):
     told = answer(session, pathways=TWO_WAYS)
 
+    of_the_other = mint(session=session, key=pathway_key(edge_key, pathway_id="isp-1"))
+    assert of_the_other != told["edge"]["token"]
     assert told["pathways"] == [
-        {"id": "isp-1", "base": f"https://cache.isp.example{told['edge']['base']}"},
+        {"id": "isp-1", "base": f"https://cache.isp.example/media/{of_the_other}/"},
         {"id": "cdn", "base": told["edge"]["base"]},
     ]
 

@@ -8,7 +8,7 @@ from lambdas.common.aws import client
 from lambdas.common.content_keys import ContentKey, encryption_context
 from lambdas.common.errors import NotFoundError
 from lambdas.common.media import Tier
-from lambdas.playback import content_key_store, edge_key_store, leases, store
+from lambdas.playback import content_key_store, leases, secret_store, store
 from lambdas.playback.account_security import AccountSecurity
 from lambdas.playback.models import Progress, Session
 from lambdas.playback.progress import merged
@@ -94,6 +94,19 @@ def test_episodes_follow_each_other_in_their_series_and_only_there(aws, episode)
 
     assert after(first) == ["s1e2", "s1e10", "s2e1"]
     assert after(episode(2, 1)) == []
+
+
+def test_a_special_is_followed_by_the_next_special_and_the_last_one_by_nothing(aws, episode):
+    for season, number in ((1, 1), (1, 2), (0, 2), (0, 11)):
+        episode(season, number)
+    first = episode(0, 1)
+    table = store.PlayableTable("playable")
+
+    def after(playable):
+        return [one.title_id for one in table.following(series=playable.series, episode=playable.episode)]
+
+    assert (after(first), after(episode(0, 11))) == (["s0e2", "s0e11"], [])
+    assert (after(episode(1, 1)), after(episode(1, 2))) == (["s1e2"], [])
 
 
 def test_of_two_titles_that_claim_one_episode_neither_follows_the_other_and_neither_is_lost(aws, episode):
@@ -203,11 +216,17 @@ def test_a_key_does_not_open_as_another_titles_tiers_or_ids(aws, change, title_i
         content_key_store.unwrap(key, title_id=title_id)
 
 
-def test_the_edge_key_is_asked_for_once_a_process(aws, edge_key):
-    assert edge_key_store.edge_key(aws.edge_secret_arn) == edge_key
-    client("secretsmanager").delete_secret(SecretId=aws.edge_secret_arn, ForceDeleteWithoutRecovery=True)
+@pytest.mark.parametrize("name", ["edge", "session"])
+def test_a_key_is_asked_for_once_a_process(aws, edge_key, session_key, name):
+    keys = {
+        "edge": (secret_store.edge_key, aws.edge_secret_arn, edge_key),
+        "session": (secret_store.session_key, aws.session_secret_arn, session_key),
+    }
+    ask, arn, key = keys[name]
+    assert ask(arn) == key
+    client("secretsmanager").delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
 
-    assert edge_key_store.edge_key(aws.edge_secret_arn) == edge_key
+    assert ask(arn) == key
 
 
 def test_a_manifest_that_is_gone_tells_no_bucket(aws):

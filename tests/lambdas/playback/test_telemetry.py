@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lambdas.common.aws import client
-from lambdas.playback import edge_key_store
+from lambdas.playback import secret_store
 from lambdas.playback.session_ids import session_id_of
 from lambdas.playback.telemetry import MAX_EVENTS
 from lambdas.playback.telemetry_handlers import telemetry
@@ -20,9 +20,9 @@ EVENTS = [
 
 
 @pytest.fixture
-def session_id(edge_key):
+def session_id(session_key):
     """Of a session of the viewer that the tests ask as."""
-    return session_id_of(viewer_id="viewer-1", idempotency_key=None, key=edge_key)
+    return session_id_of(viewer_id="viewer-1", idempotency_key=None, key=session_key)
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def test_a_session_id_is_no_place_for_text(said):
 
 
 @pytest.mark.parametrize("owner", ["viewer-2", None])
-def test_of_somebody_elses_session_or_of_none_nothing_is_taken(said, edge_key, owner):
-    others = session_id_of(viewer_id=owner, idempotency_key=None, key=edge_key) if owner else "s-1"
+def test_of_somebody_elses_session_or_of_none_nothing_is_taken(said, session_key, owner):
+    others = session_id_of(viewer_id=owner, idempotency_key=None, key=session_key) if owner else "s-1"
     answer, metrics, lines = said(EVENTS, session_id=others)
     assert (answer.status, answer.json["title"]) == (404, "Not found")
     assert (metrics, lines) == ([], [])
@@ -94,7 +94,7 @@ def test_of_somebody_elses_session_or_of_none_nothing_is_taken(said, edge_key, o
 
 def test_batches_cost_one_read_of_the_key_a_process(said, monkeypatch):
     asked = []
-    monkeypatch.setattr(edge_key_store, "client", lambda service: asked.append(service) or client(service))
+    monkeypatch.setattr(secret_store, "client", lambda service: asked.append(service) or client(service))
     assert {said(EVENTS)[0].status for _ in range(3)} == {204}
     assert asked == ["secretsmanager"]
 

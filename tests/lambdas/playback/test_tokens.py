@@ -1,13 +1,18 @@
+import base64
+import json
 from datetime import UTC, datetime
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import ValidationError
 
-from lambdas.playback.models import EdgeKey, Session
-from lambdas.playback.tokens import media_base, mint
+from lambdas.playback.models import EdgeKey, Session, SessionKey
+from lambdas.playback.tokens import media_base, mint, pathway_key
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+OF_KEY = {EdgeKey: {"kid": "k1"}, SessionKey: {}}
 
 
 def a_session(playable):
@@ -44,12 +49,41 @@ def test_all_manifests_of_a_session_carry_the_same_token(playable, edge_key):
     assert mint(session=session, key=edge_key) == mint(session=session, key=edge_key)
 
 
+def test_a_pathways_key_is_derived_as_rfc_5869_has_it(edge_key):
+    derived = pathway_key(edge_key, pathway_id="isp-1")
+
+    hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"marquee edge tokens of pathway isp-1")
+    assert base64.urlsafe_b64decode(derived.key + "=") == hkdf.derive(edge_key.key.encode())
+    assert derived.kid == edge_key.kid
+
+
+def test_a_pathways_token_opens_neither_another_pathway_nor_the_distribution(playable, edge_key):
+    session, keys = a_session(playable), {"cdn": edge_key}
+    keys |= {name: pathway_key(edge_key, pathway_id=name) for name in ("isp-1", "isp-2")}
+    opened = {
+        (signer, reader)
+        for signer, signing in keys.items()
+        for reader, reading in keys.items()
+        if opens(mint(session=session, key=signing), key=reading)
+    }
+    assert opened == {(name, name) for name in keys}
+
+
+def opens(token, *, key):
+    try:
+        jwt.decode(token, key.key, algorithms=["HS256"], audience="edge", options={"verify_exp": False})
+    except jwt.InvalidSignatureError:
+        return False
+    return True
+
+
 def test_the_base_ends_with_a_slash_so_that_relative_urls_append():
     assert media_base("a.b.c") == "/media/a.b.c/"
 
 
-def test_the_key_shows_neither_in_its_representation_nor_in_an_error(edge_key):
-    assert edge_key.key not in repr(edge_key)
+@pytest.mark.parametrize("model", [EdgeKey, SessionKey])
+def test_a_key_shows_neither_in_its_representation_nor_in_an_error(model):
+    assert "f" * 32 not in repr(model.model_validate({"key": "f" * 32} | OF_KEY[model]))
     with pytest.raises(ValidationError) as refused:
-        EdgeKey.model_validate_json('{"kid": "k1", "key": "short-but-secret"}')
+        model.model_validate_json(json.dumps({"key": "short-but-secret"} | OF_KEY[model]))
     assert "short-but-secret" not in str(refused.value)
