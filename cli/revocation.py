@@ -48,7 +48,10 @@ def drm_bypass(
     device_model: Annotated[str, typer.Option(help="The model on which films are copied.")],
     reason: Annotated[str, REASON] = "films are copied on this model",
 ) -> None:
-    """Stop a device model whose protection is broken: revoke it, end its sessions, list whom that concerns, report."""
+    """Stop a device model whose protection is broken: revoke it, end its sessions, list whom that concerns, report.
+
+    What was ever done about the model is printed from the audit trail.
+    """
     answer = _revoke(
         {"kind": Kind.DEVICE_MODEL.value, "subject": device_model, "reason": reason, "incident": "drm-bypass"}
     )
@@ -63,6 +66,9 @@ def drm_bypass(
         console.print(_affected(answer))
         console.print(f"Accounts: {', '.join(accounts)}", highlight=False, soft_wrap=True)
     console.print(f"Audit: {answer['audit']}", highlight=False, soft_wrap=True)
+    console.print("Audit trail of this model:")
+    for entry in answer["trail"]:
+        console.print(_told(entry), highlight=False, soft_wrap=True, markup=False)
     titles = sorted({session["title_id"] for session in answer["affected"]})
     for title in titles:
         console.print(f"If its keys are out: marquee repackage {title} --new-keys", highlight=False, soft_wrap=True)
@@ -94,3 +100,10 @@ def _affected(answer: Mapping[str, Any]) -> Table:
             f"{ends:%Y-%m-%d %H:%M:%S}",
         )
     return table
+
+
+def _told(entry: Mapping[str, Any]) -> str:
+    """Return one line of the audit trail: when, who, what, how many, and why."""
+    at = datetime.fromtimestamp(entry["revoked_at"], UTC)
+    done = f"revoked ({entry['incident']})" if entry["incident"] else "revoked"
+    return f"  {at:%Y-%m-%d %H:%M:%S} {entry['by']} {done}, {entry['affected']} sessions ended: {entry['reason']}"

@@ -418,7 +418,7 @@ def recoveries(declared: Declared, practice: Practice | None = None) -> tuple[Re
             failure="the primary region, for accounts, progress and content keys",
             lost_minutes=0.0 if copied else inf,
             away_minutes=practice.notice_minutes + practice.deploy_minutes if copied else inf,
-            why="every table has a replica" if copied else "the tables have one region each: not built yet",
+            why="every table has a replica" if copied else "not every table has a replica: not built yet",
         ),
         Recovery(
             failure="a version has to be encoded anew from an archived source",

@@ -605,7 +605,10 @@ def _viewers_functions(workload: Workload, settings: Settings) -> dict[str, _Cal
         "playback/Heartbeat": watched_s / settings.playback.heartbeat_s,
         "playback/Progress": watched_s / workload.progress_s,
     }
-    return {path: replace(_A_CALL[path], count=count) for path, count in counts.items()}
+    calls = {path: replace(_A_CALL[path], count=count) for path, count in counts.items()}
+    # A report is written once a region that has the table: a replicated write costs as much as another.
+    reports, regions = calls["playback/Progress"], 1 + len(settings.playback.progress_replica_regions)
+    return {**calls, "playback/Progress": replace(reports, writes=reports.writes * regions)}
 
 
 def _viewers_calls(workload: Workload, settings: Settings) -> float:

@@ -135,7 +135,8 @@ _BILLED: Mapping[str, Callable[[Properties], Counter[str]]] = {
     "AWS::Events::Rule": _rule,
     "AWS::KMS::Key": lambda _: Counter({"KMS key": 1}),
     "AWS::KMS::ReplicaKey": lambda _: Counter({"KMS key": 1}),
-    "AWS::Lambda::EventSourceMapping": lambda _: Counter({"polled queue": 1}),
+    # Of a stream, Lambda reads for nothing.
+    "AWS::Lambda::EventSourceMapping": lambda mapping: Counter({"polled queue": "StartingPosition" not in mapping}),
     "AWS::Route53::HealthCheck": lambda _: Counter({"health check": 1}),
     "AWS::Route53::HostedZone": lambda _: Counter({"hosted zone": 1}),
     "AWS::SecretsManager::Secret": lambda _: Counter({"secret": 1}),

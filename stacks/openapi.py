@@ -92,7 +92,7 @@ def _described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         "operationId": operation.handler.rpartition(".")[2],
         "tags": [operation.tag],
         "summary": operation.summary,
-        "parameters": [*_in_path(operation), *_in_query(operation.query)],
+        "parameters": [*_in_path(operation), *_in_query(operation.query), *_in_headers(operation)],
         "responses": dict(_answers(operation, schemas)),
     }
     if operation.body:
@@ -139,6 +139,11 @@ def _in_path(operation: Operation) -> Iterator[dict[str, Any]]:
         choices = operation.choices.get(name)
         schema = {"type": "string", **({"enum": list(choices)} if choices else {})}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _in_headers(operation: Operation) -> Iterator[dict[str, Any]]:
+    for name, description in operation.headers.items():
+        yield {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
 def _in_query(query: type[BaseModel] | None) -> Iterator[dict[str, Any]]:

@@ -44,6 +44,7 @@ from stacks.constructs.context_stack import ContextStack
 from stacks.constructs.device_grant import device_grant, television_client
 from stacks.constructs.media_bucket import MediaBucket
 from stacks.constructs.object_access import Access, grant_objects
+from stacks.constructs.progress_merge import ProgressMerge
 from stacks.constructs.rate_limiter import RateLimit
 from stacks.constructs.revocations import Revocations
 from stacks.constructs.secret_access import grant_secret
@@ -114,7 +115,16 @@ class PlaybackStack(ContextStack):
             partition_key=dynamodb.Attribute(name="series", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="episode", type=dynamodb.AttributeType.STRING),
         )
-        self._progress = table(self, "ProgressTable", partition_key="viewer_id", sort_key="title_id")
+        replica_regions = settings.playback.progress_replica_regions
+        self._progress = table(
+            self,
+            "ProgressTable",
+            partition_key="viewer_id",
+            sort_key="title_id",
+            replica_regions=replica_regions,
+        )
+        if replica_regions:
+            ProgressMerge(self, "ProgressMerge", progress=self._progress)
         self._security = table(self, "AccountSecurity", partition_key="viewer_id", expires_at="expires_at")
         self._content_keys = table(self, "ContentKeys", partition_key="title_id", sort_key="tier")
         self.key_service = self._key_service()

@@ -236,6 +236,8 @@ class PlaybackSettings:
     """How often a player says that it still plays."""
     lease_s: int = 75
     """How long its place among an account's streams is kept if it does not: two heartbeats may be lost."""
+    progress_replica_regions: tuple[str, ...] = ()
+    """Where there are replicas of viewers' progress, beside the primary region: every report is written there too."""
     plans: Plans = PLANS
     """What accounts may have, and what a viewer has who has no record."""
     drm_vendors_secret: str | None = None
@@ -525,7 +527,11 @@ PRODUCTION = Settings(
         off_peak=OffPeak(begins=4, ends=12),
     ),
     playback=PlaybackSettings(
-        session_ttl_s=4 * 3600, dedicated_content_key=True, api_rate_per_s=10_000, api_burst=5_000
+        session_ttl_s=4 * 3600,
+        dedicated_content_key=True,
+        api_rate_per_s=10_000,
+        api_burst=5_000,
+        progress_replica_regions=("us-west-2",),
     ),
     rate_limits=RateLimitSettings(valkey=True),
     delivery=DeliverySettings(web_acl=True, price_class="all"),

@@ -86,3 +86,7 @@ class InvalidInputError(PermanentError):
     def __init__(self, *errors: FieldError) -> None:
         super().__init__("; ".join(f"{error.field or 'input'}: {error.message}" for error in errors))
         self.errors = errors
+
+
+class IdempotencyKeyReusedError(InvalidInputError):
+    """A request has the idempotency key of another one: it asks for something else, or comes from another device."""

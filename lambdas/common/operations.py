@@ -70,6 +70,8 @@ class Operation:
         Under which heading it is described.
     body, query
         What its handler parses.
+    headers
+        What else a request may say, by the header's name; none of it has to be there.
     choices
         What a parameter of the path may be, where that is known.
     challenge
@@ -95,6 +97,7 @@ class Operation:
     summary: str
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     challenge: bool = False
     status: HTTPStatus = HTTPStatus.OK

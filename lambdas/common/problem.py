@@ -15,6 +15,7 @@ from lambdas.common.errors import (
     ConflictError,
     ExpiredError,
     ForbiddenError,
+    IdempotencyKeyReusedError,
     InvalidInputError,
     MalformedBodyError,
     MarqueeError,
@@ -44,6 +45,7 @@ _PROBLEMS: dict[type[Exception], _Problem] = {
     MalformedBodyError: _Problem(HTTPStatus.BAD_REQUEST, "Malformed body"),
     # Before the error that they are kinds of.
     OfflineRefusedError: _Problem(HTTPStatus.FORBIDDEN, "Offline refused"),
+    IdempotencyKeyReusedError: _Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Idempotency key reused"),
     RevokedError: _Problem(HTTPStatus.FORBIDDEN, "Revoked"),
     ForbiddenError: _Problem(HTTPStatus.FORBIDDEN, "Forbidden"),
     NotFoundError: _Problem(HTTPStatus.NOT_FOUND, "Not found"),

@@ -13,7 +13,7 @@ from lambdas.common.handling import Payload, entry_point, logger
 from lambdas.common.identity import signed_in
 from lambdas.common.problem import Answer, json_answer, problem_documents
 from lambdas.common.rate_limiting import rate_limited
-from lambdas.playback.account_security import overview
+from lambdas.playback.account_security import check_sign_in, overview
 from lambdas.playback.account_security import sign_out_all as without_any
 from lambdas.playback.account_security import sign_out_device as without_device
 from lambdas.playback.answers import ListedProfiles
@@ -44,7 +44,9 @@ def list_profiles(event: Payload, _context: LambdaContext) -> Answer:
 def list_devices(event: Payload, _context: LambdaContext) -> Answer:
     """``GET /api/account/devices``: the account's devices, how it stands, and why."""
     environment = DevicesEnvironment.load()
-    security = SecurityTable(environment.security_table).get(signed_in(event).viewer_id)
+    viewer = signed_in(event)
+    security = SecurityTable(environment.security_table).get(viewer.viewer_id)
+    check_sign_in(security, signed_in_at=viewer.signed_in_at)
     return json_answer(overview(security, now=_at()))
 
 
@@ -54,21 +56,25 @@ def list_devices(event: Payload, _context: LambdaContext) -> Answer:
 def sign_out_device(event: Payload, _context: LambdaContext) -> Answer:
     """``DELETE /api/account/devices/{device_id}``: its sessions end, and new ones need a new sign-in."""
     environment = SignOutDeviceEnvironment.load()
-    viewer_id, device_id = signed_in(event).viewer_id, event["pathParameters"]["device_id"]
+    viewer, device_id = signed_in(event), event["pathParameters"]["device_id"]
     table = SecurityTable(environment.security_table)
-    known = table.get(viewer_id)
+    known = table.get(viewer.viewer_id)
+    check_sign_in(known, signed_in_at=viewer.signed_in_at)
     try:
         _kept(table.put_over(known, without_device(known, device_id, now=_at())))
     finally:
         # After that none begins any more. Also if it was signed out before: that request may not have come so far.
-        LeaseTable(environment.leases_table).release_all(viewer_id, device_id=device_id)
+        LeaseTable(environment.leases_table).release_all(viewer.viewer_id, device_id=device_id)
     return {"statusCode": int(HTTPStatus.NO_CONTENT)}
 
 
 @entry_point
 @problem_documents
 def sign_out_everywhere(event: Payload, _context: LambdaContext) -> Answer:
-    """``DELETE /api/account/devices``: every session ends; nothing plays or is renewed without a new sign-in."""
+    """``DELETE /api/account/devices``: every session ends; nothing plays or is renewed without a new sign-in.
+
+    Also for a sign-in that it has ended before: a request that was lost halfway is repeated with the same token.
+    """
     environment = SignOutEnvironment.load()
     viewer, table = signed_in(event), SecurityTable(environment.security_table)
     # Whoever begins sessions meanwhile must not keep the owner from it.

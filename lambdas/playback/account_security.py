@@ -86,6 +86,18 @@ def admit(known: AccountSecurity, *, signals: Signals, signed_in_at: int, now: i
     )
 
 
+def check_sign_in(known: AccountSecurity, *, signed_in_at: int) -> None:
+    """Pass, unless everything was signed out since: an ID token outlives that, for an hour at most.
+
+    Raises
+    ------
+    SignedOutError
+        If it was.
+    """
+    if signed_in_at < known.all_signed_out_at:
+        raise SignedOutError("everything was signed out: sign in again")
+
+
 def vouch(known: AccountSecurity, *, signed_in_at: int) -> None:
     """Pass, if a sign-in is good enough to let another device in: that begins a sign-in of its own.
 
@@ -96,8 +108,7 @@ def vouch(known: AccountSecurity, *, signed_in_at: int) -> None:
     EnforcedError
         If the account is blocked, or asked to sign in anew since.
     """
-    if signed_in_at < known.all_signed_out_at:
-        raise SignedOutError("everything was signed out: sign in again, then let the device in")
+    check_sign_in(known, signed_in_at=signed_in_at)
     refused = refusal(known)
     if refused and (known.standing.stage is Stage.BLOCK or signed_in_at < known.standing.since):
         raise refused

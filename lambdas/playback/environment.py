@@ -135,6 +135,12 @@ class ProgressEnvironment(AccountEnvironment):
     playable_table: str
 
 
+class ReplicationEnvironment(Environment):
+    """Of `merge_progress`."""
+
+    progress_table: str
+
+
 class ProfilesEnvironment(Environment):
     """Of `list_profiles`."""
 

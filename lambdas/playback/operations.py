@@ -27,6 +27,7 @@ from lambdas.playback.models import (
     SessionRequest,
     VendorLicenseQuery,
 )
+from lambdas.playback.session_ids import IDEMPOTENCY_KEY
 from lambdas.playback.telemetry import TelemetryBatch
 from lambdas.playback.vendors import System
 
@@ -51,6 +52,11 @@ OPERATIONS = (
         path="/api/playback/sessions",
         handler=f"{_HANDLERS}.create_session",
         summary="Get everything that a player needs to start",
+        headers={
+            IDEMPOTENCY_KEY: "1 to 255 characters: the same request of the same device gets the same session again. "
+            "For another title, or from another device, it is refused with 422, "
+            "`urn:marquee:problem:idempotency-key-reused`"
+        },
         body=SessionRequest,
         status=HTTPStatus.CREATED,
         answer=OpenedSession,

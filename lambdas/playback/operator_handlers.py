@@ -33,8 +33,8 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
     Returns
     -------
     dict
-        ``revoked`` (kind and subject, as they are spelled in the table), ``audit`` (the trail's line) and ``affected``:
-        one `Affected` for each running session that was ended.
+        ``revoked`` (kind and subject, as they are spelled in the table), ``audit`` (the trail's line), ``affected``:
+        one `Affected` for each running session that was ended, and ``trail``: each `Revocation` of the subject so far.
 
     Raises
     ------
@@ -83,6 +83,7 @@ def revoke(event: Payload, _context: LambdaContext) -> Payload:
         "revoked": {"kind": request.kind.value, "subject": subject},
         "audit": line,
         "affected": [session.model_dump(mode="json") for session in affected],
+        "trail": [entry.model_dump(mode="json") for entry in table.trail(request.kind, subject)],
     }
 
 

@@ -42,6 +42,29 @@ class RevocationTable(Table):
         return line
 
     @transient_errors()
+    def trail(self, kind: Kind, subject: str) -> tuple[Revocation, ...]:
+        """Return every revocation of one subject, the oldest first. It reads the whole trail, which operators fill."""
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._name,
+                KeyConditionExpression="#scope = :audit",
+                FilterExpression="kind = :kind",
+                ExpressionAttributeNames={"#scope": "scope"},
+                ExpressionAttributeValues=to_dynamodb({":audit": _AUDIT, ":kind": kind}),
+                ConsistentRead=True,
+            )
+        )
+        # A line is ⟨moment⟩#⟨kind⟩#⟨subject⟩: in their order, they are in the order of time.
+        found = (from_dynamodb(item) for page in pages for item in page["Items"])
+        ours = (item for item in found if item["subject"].split(_OF_KIND, 2)[2] == subject)
+        return tuple(
+            Revocation.model_validate({**{name: item[name] for name in item if name != "scope"}, "subject": subject})
+            for item in ours
+        )
+
+    @transient_errors()
     def current(self) -> Revoked:
         """Return everything that is revoked."""
         pages = (

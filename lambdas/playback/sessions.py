@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from lambdas.common.errors import ExpiredError, FieldError, InvalidInputError, NotFoundError, RevokedError
+from lambdas.common.errors import ExpiredError, FieldError, IdempotencyKeyReusedError, NotFoundError, RevokedError
 from lambdas.common.media import Tier
 from lambdas.playback import capability, entitlement, leases, selection
 from lambdas.playback.accounts import Account, Plans
@@ -158,16 +158,27 @@ def repeated(
 
     Raises
     ------
-    InvalidInputError
-        If that request was for another title.
+    IdempotencyKeyReusedError
+        If that request was for another title, or another device's.
     ExpiredError
         If the session has ended meanwhile.
     """
     session = check(session=session, viewer_id=viewer_id, now=now)
     if session.title_id != request.title_id:
-        raise InvalidInputError(FieldError(IDEMPOTENCY_KEY, "was used for another title: use a new one"))
+        raise IdempotencyKeyReusedError(FieldError(IDEMPOTENCY_KEY, "was used for another title: use a new one"))
     leases.check(session, held=held)
+    lease = (held or {}).get(session.session_id)
+    # Who gives no id is known by its name.
+    if lease and not _same(lease, request.device):
+        raise IdempotencyKeyReusedError(FieldError(IDEMPOTENCY_KEY, "was used by another device: use a new one"))
     return session
+
+
+def _same(lease: leases.Lease, device: Device) -> bool:
+    # Who gives no id is known by its name.
+    if lease.device_id or device.id:
+        return lease.device_id == device.id
+    return lease.device == device.name
 
 
 def answer(

@@ -191,7 +191,8 @@ class ProgressTable(Table):
 
     def put_if_newer(self, progress: Progress) -> bool:
         """Keep `progress` unless what is known is newer, or as new and further; say whether it was kept."""
-        item = values_of(progress)
+        # The Region by which a function on the stream tells what others have written: see `merge_progress`.
+        item = {**values_of(progress), "written_in": client("dynamodb").meta.region_name}
         return self._put(
             item,
             condition="attribute_not_exists(viewer_id) OR recorded_at_ms < :at"

@@ -10,14 +10,17 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
+import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Annotated, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field
 
@@ -31,6 +34,7 @@ FAILURES_TO_OPEN = 5
 COOL_DOWN_S = 30.0
 
 _PATIENCE_S = 2.0
+"""How long a vendor may take for its whole answer."""
 _MAX_LICENCE_BYTES = 256 * 1024
 _CLIENT_ERROR, _SERVER_ERROR, _TOO_MANY = 400, 500, 429
 
@@ -90,16 +94,6 @@ class LicenceVendor(Protocol):
         """
 
 
-class _NoRedirections(urllib.request.HTTPRedirectHandler):
-    """What was signed for one address goes to no other."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Let the redirection be the answer."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirections)
-
-
 class VendorAwayError(TransientError):
     """A vendor did not answer in time, or answered that it cannot."""
 
@@ -120,25 +114,48 @@ class HttpVendor:
 
     def licence(self, challenge: Challenge) -> bytes:
         """Return the licence; see `LicenceVendor`."""
-        request = urllib.request.Request(  # noqa: S310 - the settings admit https, and http on this machine
-            self._settings.url, data=challenge.body, method="POST", headers=self._headers(challenge)
-        )
         try:
-            with _OPENER.open(request, timeout=_PATIENCE_S) as answer:
-                licence: bytes = answer.read(_MAX_LICENCE_BYTES + 1)
-        except urllib.error.HTTPError as error:
-            with error:
-                if not _CLIENT_ERROR <= error.code < _SERVER_ERROR or error.code == _TOO_MANY:
-                    raise VendorAwayError(f"the vendor {self._settings.name} answered {error.code}") from error
-                raise ForbiddenError(
-                    "the DRM vendor refuses this device a licence: update it, or use another"
-                ) from error
-        except OSError as error:
+            status, licence = self._ask(challenge)
+        except (OSError, HTTPException) as error:
             message = f"the vendor {self._settings.name} does not answer: {type(error).__name__}"
             raise VendorAwayError(message) from error
+        if _CLIENT_ERROR <= status < _SERVER_ERROR and status != _TOO_MANY:
+            raise ForbiddenError("the DRM vendor refuses this device a licence: update it, or use another")
+        if status != HTTPStatus.OK:
+            raise VendorAwayError(f"the vendor {self._settings.name} answered {status}")
         if not 0 < len(licence) <= _MAX_LICENCE_BYTES:
             raise VendorAwayError(f"the vendor {self._settings.name} answered with {len(licence)} bytes")
         return licence
+
+    def _ask(self, challenge: Challenge) -> tuple[int, bytes]:
+        """Return the status and the body of the vendor's answer.
+
+        A socket's own time-out begins anew with each byte, so that an answer in drips would have no end. After
+        `_PATIENCE_S` in all, the line is cut. No redirection is followed: what was signed for one address goes to no
+        other.
+
+        Raises
+        ------
+        OSError, HTTPException
+            If there is no whole answer in time.
+        """
+        url, until = urlsplit(self._settings.url), time.monotonic() + _PATIENCE_S
+        kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
+        with closing(kind(url.hostname or "", url.port, timeout=_PATIENCE_S)) as connection:
+            connection.connect()
+            cut = threading.Timer(until - time.monotonic(), _cut, [connection.sock])
+            cut.daemon = True
+            cut.start()
+            try:
+                address = urlunsplit(("", "", url.path or "/", url.query, ""))
+                connection.request("POST", address, body=challenge.body, headers=self._headers(challenge))
+                answer = connection.getresponse()
+                body = answer.read(_MAX_LICENCE_BYTES + 1)
+            finally:
+                cut.cancel()
+            if time.monotonic() >= until:
+                raise TimeoutError
+            return answer.status, body
 
     def _headers(self, challenge: Challenge) -> dict[str, str]:
         session, at = challenge.session, str(int(self._now()))
@@ -162,6 +179,11 @@ class HttpVendor:
             "x-marquee-entitlement": entitlement,
             "x-marquee-signature": signature,
         }
+
+
+def _cut(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 class Breaker:

@@ -98,9 +98,24 @@ class HttpService(Construct):
         """The API's own host name, which CloudFront has as an origin."""
         return f"{self.http_api.api_id}.execute-api.{Stack.of(self).region}.amazonaws.com"
 
-    def route(self, method: apigateway.HttpMethod, path: str, function: lambda_.IFunction) -> None:
-        """Answer `method` on `path` with `function`."""
-        self.http_api.add_routes(path=path, methods=[method], integration=_integration(function))
+    def route(
+        self,
+        method: apigateway.HttpMethod,
+        path: str,
+        function: lambda_.IFunction,
+        *,
+        throttle: apigateway.ThrottleSettings | None = None,
+    ) -> None:
+        """Answer `method` on `path` with `function`.
+
+        Parameters
+        ----------
+        throttle
+            Of this route alone: requests a second, and at once. By default it is the API's.
+        """
+        [route] = self.http_api.add_routes(path=path, methods=[method], integration=_integration(function))
+        if throttle:
+            self._throttle(route, f"{method.value} {path}", throttle)
 
     def open_route(
         self,
@@ -127,7 +142,10 @@ class HttpService(Construct):
             authorizer=apigateway.HttpNoneAuthorizer(),
         )
         acknowledge(route, reason=reason, rules=("AwsSolutions-APIG4",))
-        self._throttles[f"{method.value} {path}"] = {
+        self._throttle(route, f"{method.value} {path}", throttle)
+
+    def _throttle(self, route: apigateway.HttpRoute, key: str, throttle: apigateway.ThrottleSettings) -> None:
+        self._throttles[key] = {
             "ThrottlingRateLimit": throttle.rate_limit,
             "ThrottlingBurstLimit": throttle.burst_limit,
         }

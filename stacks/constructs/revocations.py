@@ -47,7 +47,7 @@ class Revocations(Construct):
         # A device's sessions are found by reading them all: nobody asks for them but an operator.
         allow(sessions, revoke, "dynamodb:GetItem", "dynamodb:Scan")
         allow(leases, revoke, "dynamodb:UpdateItem")
-        allow(self.table, revoke, "dynamodb:PutItem")
+        allow(self.table, revoke, "dynamodb:PutItem", "dynamodb:Query")
         revoke.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[edge]))
         CfnOutput(stack, "RevokeFunction", value=revoke.function_name)
         CfnOutput(stack, "RevocationsTableName", value=self.table.table_name)

@@ -15,6 +15,7 @@ def table(
     partition_key: str,
     sort_key: str | None = None,
     expires_at: str | None = None,
+    replica_regions: tuple[str, ...] = (),
 ) -> dynamodb.TableV2:
     """Declare a table with string keys.
 
@@ -22,6 +23,8 @@ def table(
     ----------
     expires_at
         The attribute, in epoch seconds, after which DynamoDB deletes an item.
+    replica_regions
+        Where it has replicas, each of which takes writes: then it has a stream of both images too.
     """
     return dynamodb.TableV2(
         stack,
@@ -34,6 +37,7 @@ def table(
             point_in_time_recovery_enabled=True
         ),
         time_to_live_attribute=expires_at,
+        replicas=[dynamodb.ReplicaTableProps(region=region) for region in replica_regions] or None,
         deletion_protection=stack.settings.production,
         removal_policy=stack.removal_policy,
     )

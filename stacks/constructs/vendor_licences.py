@@ -55,5 +55,8 @@ def vendor_licences(
         secret = secretsmanager.Secret.from_secret_complete_arn(stack, "DrmVendors", secret_arn)
         for function in (license_, certificate):
             grant_secret(secret, function.execution_role)
-    api.route(apigateway.HttpMethod.POST, f"{_LICENSE}/{{system}}", license_)
-    api.route(apigateway.HttpMethod.GET, f"{_LICENSE}/fairplay/certificate", certificate)
+    # Nobody counts who asks: the function has to reach the internet, and the cache's network has no way out.
+    playback = stack.settings.playback
+    throttle = apigateway.ThrottleSettings(rate_limit=playback.api_rate_per_s // 2, burst_limit=playback.api_burst // 2)
+    api.route(apigateway.HttpMethod.POST, f"{_LICENSE}/{{system}}", license_, throttle=throttle)
+    api.route(apigateway.HttpMethod.GET, f"{_LICENSE}/fairplay/certificate", certificate, throttle=throttle)

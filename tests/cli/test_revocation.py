@@ -21,14 +21,19 @@ def platform(main, monkeypatch):
     from sandbox.operating import OperationError  # noqa: PLC0415
 
     class Platform:
-        affected, asked, error = [], [], None
+        affected, asked, error, trail = [], [], None, []
 
         def operate(self, _, payload, *, context, output):
             self.asked = [*self.asked, (context, output, payload)]
             if self.error:
                 raise OperationError(*self.error)
             revoked = {"kind": payload["kind"], "subject": payload["subject"].lower()}
-            return {"revoked": revoked, "audit": "2026-11-23T08:00:00Z#line", "affected": self.affected}
+            return {
+                "revoked": revoked,
+                "audit": "2026-11-23T08:00:00Z#line",
+                "affected": self.affected,
+                "trail": self.trail,
+            }
 
     running = Platform()
     monkeypatch.setattr(revocation.common, "platform", lambda: running)
@@ -63,6 +68,11 @@ def test_nothing_is_revoked_without_a_reason(platform, marquee):
 
 def test_the_playbook_of_a_bypass_names_the_accounts_and_what_comes_next(platform, marquee):
     platform.affected = [SESSION, SESSION | {"session_id": "second"}, SESSION | {"viewer_id": "viewer-2"}]
+    entry = {"kind": "device-model", "subject": "television x", "by": OPERATOR}
+    platform.trail = [
+        entry | {"reason": "tried on [one]", "incident": None, "revoked_at": 1_700_000_000, "affected": 1},
+        entry | {"reason": "films leak", "incident": "drm-bypass", "revoked_at": 1_700_086_400, "affected": 3},
+    ]
 
     ran = marquee("incident", "drm-bypass", "--device-model", "Television X")
 
@@ -71,6 +81,11 @@ def test_the_playbook_of_a_bypass_names_the_accounts_and_what_comes_next(platfor
     assert "3 running sessions of 2 accounts" in ran.output
     assert "Accounts: viewer-1, viewer-2" in ran.output
     assert f"marquee repackage {samples.TITLE} --new-keys" in ran.output
+    trail = (
+        f"2023-11-14 22:13:20 {OPERATOR} revoked, 1 sessions ended: tried on [one] "
+        f"2023-11-15 22:13:20 {OPERATOR} revoked (drm-bypass), 3 sessions ended: films leak"
+    )
+    assert trail in " ".join(ran.output.split())
 
 
 def test_what_the_function_refuses_is_told(platform, marquee):

@@ -56,6 +56,13 @@ EXCUSED: tuple[Excuse, ...] = (
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
     ),
+    *_excused(
+        "Lambda reads the stream that calls the function",
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
+    ),
     *_excused("the password with which Valkey is asked is a signature, made here", "elasticache:Connect"),
     *_excused(
         "Lambda joins the network of those that ask Valkey",

@@ -45,6 +45,7 @@ def test_a_name_bills_its_zone_and_each_health_check():
 def test_a_queue_that_lambda_polls_bills_the_polling():
     assert cost(("AWS::SQS::Queue", {})) == 0
     assert cost(("AWS::Lambda::EventSourceMapping", {})) == Decimal("0.26")
+    assert cost(("AWS::Lambda::EventSourceMapping", {"StartingPosition": "TRIM_HORIZON"})) == 0
 
 
 @pytest.mark.parametrize(

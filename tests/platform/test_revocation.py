@@ -3,6 +3,7 @@
 import base64
 import http.client
 import re
+import time
 import uuid
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ import pytest
 from lambdas.playback import xml_reading
 from sandbox.operating import OperationError, operate
 from tests.lambdas.playback.cpix_documents import NAMES, contract, document
-from tests.platform.viewer import TITLE
+from tests.platform.viewer import SESSIONS, TITLE
 from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -115,6 +116,75 @@ def test_a_revoked_session_loses_the_edge_and_its_licence_within_a_minute(viewer
     assert refused.json["type"] == REVOKED
     assert viewer.get(other["thumbnails"]).status == 200
     assert licence(viewer, other, kids[:1]).status == 200
+
+
+@pytest.fixture
+def measured(revoke):
+    """Revoke something, and look until it is refused everywhere; fail if that takes longer than a minute."""
+
+    def measured(kind, subject, *, looks):
+        begun = time.monotonic()
+        answer = revoke(kind, subject)
+        found = eventually(
+            lambda: (seen := [look() for look in looks]) and all(one.status in {403, 410} for one in seen) and seen,
+            waiting_for=f"{kind} to be refused",
+            seconds=60,
+            every=1,
+        )
+        assert time.monotonic() - begun < 60
+        return answer, found
+
+    return measured
+
+
+def test_a_revoked_device_model_gets_no_licence_and_no_session_within_a_minute(viewer, measured, kids):
+    device = {"name": f"Television {uuid.uuid4().hex}"}
+    ended, other = viewer.watch(TITLE, device=device), viewer.watch(TITLE)
+    assert licence(viewer, ended, kids[:1]).status == 200
+
+    answer, refused = measured(
+        "device-model",
+        device["name"],
+        looks=[
+            lambda: licence(viewer, ended, kids[:1]),
+            lambda: viewer.post(SESSIONS, {"title_id": TITLE, "device": device}),
+        ],
+    )
+
+    assert [session["session_id"] for session in answer["affected"]] == [ended["session_id"]]
+    assert [one.json["type"] for one in refused] == [REVOKED, REVOKED]
+    assert licence(viewer, other, kids[:1]).status == 200
+
+
+@pytest.fixture
+def forgotten(platform, viewer):
+    """Forget a revocation of a key after the test, which no command does: others play the film."""
+    forgotten = []
+    yield forgotten
+    table = platform.resource("playback", "RevocationsTable", kind="AWS::DynamoDB::GlobalTable")
+    for subject in forgotten:
+        key = {"scope": {"S": "current"}, "subject": {"S": f"key#{subject}"}}
+        assert platform.client("dynamodb").delete_item(TableName=table, Key=key, ReturnValues="ALL_OLD")["Attributes"]
+    eventually(
+        lambda: viewer.post(SESSIONS, {"title_id": TITLE}).status == 201, waiting_for="the film to play again", every=1
+    )
+
+
+def test_a_revoked_key_is_in_no_licence_and_opens_no_session_within_a_minute(viewer, measured, forgotten, kids):
+    key = uuid.UUID(kids[0]).hex
+    ended = viewer.watch(TITLE)
+    assert licence(viewer, ended, kids[:1]).status == 200
+    forgotten.append(key)
+
+    answer, refused = measured(
+        "key",
+        key,
+        looks=[lambda: licence(viewer, ended, kids[:1]), lambda: viewer.post(SESSIONS, {"title_id": TITLE})],
+    )
+
+    assert ended["session_id"] in {session["session_id"] for session in answer["affected"]}
+    # The session was ended; the film has no tier that does without the key.
+    assert [one.json["type"] for one in refused] == ["urn:marquee:problem:expired", REVOKED]
 
 
 def test_a_session_that_does_not_run_cannot_be_revoked(platform, revoke):

@@ -1,9 +1,11 @@
 """A viewer's sign-in at the deployed edge: what the managed login refuses, and what ends a sign-in."""
 
+import secrets
+
 import pytest
 
 from lambdas.playback.device_grant import GRANT_TYPE
-from tests.platform.viewer import TITLES, Viewer, tokens_of
+from tests.platform.viewer import TITLES, TOKEN, Viewer, code_form, tokens_of
 from tests.platform.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -23,7 +25,7 @@ def signed_in(port, published, client_id):
 
 def refresh(port, client_id, tokens):
     form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": tokens["refresh_token"]}
-    return Viewer(port=port).submit("/oauth2/token", form)
+    return Viewer(port=port).submit(TOKEN, form)
 
 
 def test_the_pages_client_takes_no_password(platform, client_id):
@@ -33,9 +35,14 @@ def test_the_pages_client_takes_no_password(platform, client_id):
     assert client["UserPoolClient"]["ExplicitAuthFlows"] == ["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
 
 
-def test_codes_are_sent_to_the_page_and_nowhere_else(port, client_id):
+def test_codes_are_sent_to_the_page_and_are_of_use_to_nobody_else(port, client_id, published):
     asked = f"response_type=code&client_id={client_id}&redirect_uri=https://evil.example/"
     assert Viewer(port=port).get(f"/oauth2/authorize?{asked}").status == 400
+    account = published.viewer
+    form = code_form(port=port, client_id=client_id, username=account.username, password=account.password)
+    for verifier in (secrets.token_urlsafe(32), form["code_verifier"].swapcase(), ""):
+        refused = Viewer(port=port).submit(TOKEN, form | {"code_verifier": verifier})
+        assert (refused.status, refused.json["error"]) == (400, "invalid_grant")
 
 
 def test_a_renewal_lets_the_viewer_go_on(port, client_id, signed_in):

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 TITLE = "big-buck-bunny"
 """The published film's id."""
 TITLES = "/api/catalog/titles"
+TOKEN = "/oauth2/token"
+SESSIONS = "/api/playback/sessions"
 
 _TIMEOUT_S = 30
 _PLACES = 2
@@ -86,11 +88,11 @@ class Viewer:
         content_type = {"content-type": "application/x-www-form-urlencoded"}
         return self.ask("POST", path, body=urlencode(form).encode(), headers=content_type)
 
-    def watch(self, title_id: str) -> dict[str, Any]:
+    def watch(self, title_id: str, **said: object) -> dict[str, Any]:
         """Open a session and return its answer; end an older one, if there are as many as the viewer may have."""
         while len(self._watching) >= _PLACES:
             assert self.ask("DELETE", self._watching.pop(0)).status == 204
-        answer = self.post("/api/playback/sessions", {"title_id": title_id})
+        answer = self.post(SESSIONS, {"title_id": title_id, **said})
         assert answer.status == 201, answer.body
         session: dict[str, Any] = answer.json
         self._watching.append(session["url"])
@@ -105,6 +107,15 @@ def sign_in(*, port: int, client_id: str, username: str, password: str) -> str:
 
 def tokens_of(*, port: int, client_id: str, username: str, password: str) -> dict[str, Any]:
     """Return all that the token endpoint gives for a code."""
+    form = code_form(port=port, client_id=client_id, username=username, password=password)
+    answer = Viewer(port=port).submit(TOKEN, form)
+    assert answer.status == 200, answer.body
+    tokens: dict[str, Any] = answer.json
+    return tokens
+
+
+def code_form(*, port: int, client_id: str, username: str, password: str) -> dict[str, str]:
+    """Sign a viewer in, and return what the page then sends for its tokens: the code, and what it was asked with."""
     at_edge, page, verifier = Viewer(port=port), f"http://127.0.0.1:{port}/", secrets.token_urlsafe(32)
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
     asked = {
@@ -122,19 +133,13 @@ def tokens_of(*, port: int, client_id: str, username: str, password: str) -> dic
     assert back.status == 302, back.body
     returned = dict(parse_qsl(urlsplit(back.headers["location"]).query))
     assert returned["state"] == asked["state"]
-    answer = at_edge.submit(
-        "/oauth2/token",
-        {
-            "grant_type": "authorization_code",
-            "client_id": client_id,
-            "code": returned["code"],
-            "redirect_uri": page,
-            "code_verifier": verifier,
-        },
-    )
-    assert answer.status == 200, answer.body
-    tokens: dict[str, Any] = answer.json
-    return tokens
+    return {
+        "grant_type": "authorization_code",
+        "client_id": client_id,
+        "code": returned["code"],
+        "redirect_uri": page,
+        "code_verifier": verifier,
+    }
 
 
 def studio_sign_in(*, port: int, client_id: str, username: str, password: str) -> str:

@@ -13,7 +13,7 @@ def test_every_table_can_be_restored_and_is_encrypted(declared):
 def test_no_table_of_production_can_be_deleted(sandbox, production):
     for declared, protected in ((sandbox, False), (production, True)):
         for table in tables(declared):
-            assert [bool(replica.get("DeletionProtectionEnabled")) for replica in table["Replicas"]] == [protected]
+            assert {bool(replica.get("DeletionProtectionEnabled")) for replica in table["Replicas"]} == {protected}
             assert table.body["DeletionPolicy"] == ("Retain" if protected else "Delete")
 
 

@@ -216,7 +216,7 @@ def test_the_cost_is_divided_by_context_and_by_service_without_a_rest(production
         division = text.partition(f"In use, by {by}")[2].partition("\n## ")[0]
         shares = re.findall(r"\| ([\d,.]+) \| [\d.]+% \|$", division, re.MULTILINE)
         assert sum(number(usd) for usd in shares) == pytest.approx(number(month), abs=0.2)
-    assert "| what 1,000 hours of viewing add to the bill | 3.50 | USD |" in text
+    assert "| what 1,000 hours of viewing add to the bill | 3.57 | USD |" in text
     assert "| CloudFront | 77," in text
 
 

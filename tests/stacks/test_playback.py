@@ -117,11 +117,15 @@ def test_a_refresh_token_is_good_once(declared):
         assert client["EnableTokenRevocation"] is True
 
 
-def test_open_routes_are_throttled_by_themselves_and_below_the_others(declared):
+OF_VENDORS = {"POST /api/playback/license/{system}", "GET /api/playback/license/fairplay/certificate"}
+"""Routes of functions that reach the internet, and so no counter."""
+
+
+def test_routes_that_nobody_counts_are_throttled_by_themselves_and_below_the_others(declared):
     stage = only_stage(declared, "Api")
-    assert stage["RouteSettings"].keys() == OPEN
+    assert stage["RouteSettings"].keys() == OPEN | OF_VENDORS
     routes = {route["RouteKey"]: route for route in declared.of("AWS::ApiGatewayV2::Route", stack="playback")}
-    for key in OPEN:
+    for key in OPEN | OF_VENDORS:
         limits = stage["RouteSettings"][key]
         assert limits["ThrottlingRateLimit"] < declared.settings.playback.api_rate_per_s
         assert limits["ThrottlingBurstLimit"] < declared.settings.playback.api_burst
@@ -283,7 +287,7 @@ def test_what_is_revoked_is_read_by_whoever_gives_keys_or_sessions_and_written_b
         "playback/LicenseRole": {"dynamodb:Query"},
         "playback/VendorLicenseRole": {"dynamodb:Query"},
         "playback/SpekeKeysRole": {"dynamodb:Query"},
-        "playback/RevokeRole": {"dynamodb:PutItem"},
+        "playback/RevokeRole": {"dynamodb:PutItem", "dynamodb:Query"},
     }
 
 
@@ -326,4 +330,30 @@ def test_who_steers_knows_the_pathways_and_reaches_nothing(declared):
     }
     assert not {
         action for action in actions if action.startswith(("dynamodb:", "s3:", "secretsmanager:", "kms:Decrypt"))
+    }
+
+
+def test_progress_of_two_regions_is_merged_where_there_are_two(sandbox, opted_in, production):
+    for declared in (sandbox, opted_in):
+        table = declared.at("playback/ProgressTable")
+        assert "StreamSpecification" not in table.properties
+        assert len(table["Replicas"]) == 1
+        assert not [one for one in declared.functions() if one.path == "playback/MergeProgress"]
+    table = production.at("playback/ProgressTable")
+    assert {replica["Region"] for replica in table["Replicas"]} == {"us-east-1", "us-west-2"}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    mapping = production.at("playback/ProgressMerge/Replaced")
+    assert mapping.text(mapping["EventSourceArn"]) == "<playback/ProgressTable.StreamArn>"
+    assert mapping.text(mapping["FunctionName"]) == "<playback/MergeProgress>"
+    [pattern] = mapping["FilterCriteria"]["Filters"]
+    elsewhere = {"written_in": {"S": [{"anything-but": ["us-east-1"]}]}}
+    assert json.loads(pattern["Pattern"]) == {"eventName": ["MODIFY"], "dynamodb": {"NewImage": elsewhere}}
+    assert mapping["BisectBatchOnFunctionError"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["MaximumRetryAttempts"] == 10
+    failed = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+    assert mapping.text(failed) == "<playback/DeadLetters.Arn>"
+    assert actions_on(production, "<playback/ProgressTable.Arn>")["playback/MergeProgressRole"] == {"dynamodb:PutItem"}
+    assert actions_on(production, "<playback/ProgressTable.StreamArn>") == {
+        "playback/MergeProgressRole": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
     }

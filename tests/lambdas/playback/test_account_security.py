@@ -1,3 +1,4 @@
+import time
 from unittest.mock import Mock
 
 import pytest
@@ -304,8 +305,17 @@ def test_signing_out_everywhere_ends_what_plays_and_takes_back_the_refresh_token
     assert call(account_handlers.sign_out_everywhere, **{"cognito:username": "ada"}).status == 204
     assert tv() == phone() == (410, 410)
     assert stranger() == (204, 200)
-    assert call(account_handlers.list_devices).json["devices"] == []
-    assert call(handlers.create_session, body=body, auth_time="1000").status == 403
+    old, new = {"auth_time": "1000"}, {"auth_time": str(int(time.time()) + 1)}
+    assert call(account_handlers.list_devices, **new).json["devices"] == []
+    assert call(handlers.create_session, body=body, **old).status == 403
+    for handler, path in (
+        (account_handlers.list_devices, None),
+        (account_handlers.sign_out_device, {"device_id": "d-1"}),
+    ):
+        refused = call(handler, path=path, **old)
+        assert (refused.status, refused.json["reason"]) == (403, "signed-out")
+    assert call(account_handlers.sign_out_device, path={"device_id": "d-1"}, **new).status == 404
+    assert call(account_handlers.sign_out_everywhere, **{"cognito:username": "ada", **old}).status == 204
     with pytest.raises(cognito.exceptions.NotAuthorizedException):
         cognito.get_user(AccessToken=signed_in["AccessToken"])
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -189,6 +190,23 @@ def test_a_revocation_leaves_a_line_in_the_trail(revoke, play):
     }
     assert line["affected"]["N"] == "1"
     assert "expires_at" not in line
+
+
+def test_the_trail_has_what_was_done_about_one_subject_and_nothing_else(revoke, monkeypatch):
+    moments = (datetime(2026, 11, day, tzinfo=UTC) for day in (21, 22))
+    for reason in ("tried", "films leak"):
+        moment = next(moments)
+        with monkeypatch.context() as then:
+            then.setattr(operator_handlers, "now", lambda at=moment: at)
+            revoke("device-model", "Television X#2", reason="of another")
+            answer = revoke("device-model", "Television X", reason=reason, incident="drm-bypass")
+    revoke("key", "a" * 32)
+
+    assert [(entry["reason"], entry["revoked_at"], entry["by"]) for entry in answer["trail"]] == [
+        ("tried", 1795219200, BY),
+        ("films leak", 1795305600, BY),
+    ]
+    assert {(entry["subject"], entry["incident"]) for entry in answer["trail"]} == {("television x", "drm-bypass")}
 
 
 def test_a_sessions_revocation_goes_with_the_session_and_others_stay(revoke, play):

@@ -228,11 +228,40 @@ def test_a_key_is_good_for_one_title_one_viewer_and_as_long_as_the_session(accou
 
     mistaken = ask(key="k", title_id="another")
     assert mistaken.status == 422
+    assert mistaken.json["type"] == "urn:marquee:problem:idempotency-key-reused"
     assert [error["field"] for error in mistaken.json["errors"]] == ["Idempotency-Key"]
     assert ask(key="k", viewer="viewer-2").json["session_id"] != session["session_id"]
     end(session)
     assert ask(key="k").status == 410
     assert ask(key="").status == 422
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        ({"id": "tv"}, {"id": "phone"}),
+        ({"id": "tv"}, {}),
+        ({"name": "Kitchen"}, {"id": "tv"}),
+        ({"name": "Kitchen"}, {"name": "Living room"}),
+    ],
+)
+def test_a_key_that_another_device_uses_gets_nothing_of_the_first_ones(account, ask, first, other):
+    account("standard")
+    session_id = ask(key="k", device=first).json["session_id"]
+
+    refused = ask(key="k", device=other)
+
+    assert (refused.status, refused.json["type"]) == (422, "urn:marquee:problem:idempotency-key-reused")
+    assert session_id not in refused.text
+    assert len(leases_of(VIEWER)) == 1
+    assert ask(key="k", device=first).json["session_id"] == session_id
+
+
+def test_a_device_that_was_renamed_is_still_the_one_that_asked(account, ask):
+    account("standard")
+    first = ask(key="k", device={"id": "tv", "name": "Television"}).json
+
+    assert ask(key="k", device={"id": "tv", "name": "Living room"}).json["session_id"] == first["session_id"]
 
 
 # --- what it costs

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import socketserver
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -270,6 +271,61 @@ def test_a_vendor_that_hangs_is_not_waited_for(configure, ask, vendor, monkeypat
     answer = ask()
 
     assert (answer.status, answer.content["title"]) == (503, "Try again")
+
+
+@pytest.fixture
+def dripping():
+    """A vendor that never ends its answer, a byte at a time, from some place of it on."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(65536)
+            self.server.asked += 1
+            self.request.sendall(self.server.whole)
+            with contextlib.suppress(OSError):
+                for _ in range(500):
+                    self.request.sendall(b"x")
+                    time.sleep(0.02)
+            self.server.left.set()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.asked, server.left = 0, threading.Event()
+        server.url = f"http://127.0.0.1:{server.server_address[1]}/license"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "whole", [b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nx: ", b"HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n"]
+)
+def test_a_vendor_whose_answer_drips_is_left_in_time_and_the_next_one_asked(
+    configure, ask, vendor, dripping, monkeypatch, whole
+):
+    monkeypatch.setattr(vendors, "_PATIENCE_S", 0.2)
+    dripping.whole = whole
+    configure(dripping.url, vendor.url)
+    session_id = ask().session_id
+    begun = time.monotonic()
+
+    for _ in range(vendors.FAILURES_TO_OPEN + 2):
+        assert ask(session_id=session_id).status == 200
+
+    assert dripping.asked == vendors.FAILURES_TO_OPEN
+    # Dripping, one answer alone would take ten seconds.
+    assert time.monotonic() - begun < 8
+    assert dripping.left.wait(5), "the line is cut, and not only no longer listened to"
+
+
+def test_a_vendor_that_is_cut_off_in_its_answer_is_away(configure, ask, dripping, monkeypatch):
+    monkeypatch.setattr(vendors, "_PATIENCE_S", 0.2)
+    dripping.whole = b"HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n"
+    configure(dripping.url)
+
+    assert ask().status == 503
 
 
 def test_the_certificate_is_apples_or_not_offered(configure, vendor, lambda_context):
