@@ -168,7 +168,6 @@ def repeated(
         raise IdempotencyKeyReusedError(FieldError(IDEMPOTENCY_KEY, "was used for another title: use a new one"))
     leases.check(session, held=held)
     lease = (held or {}).get(session.session_id)
-    # Who gives no id is known by its name.
     if lease and not _same(lease, request.device):
         raise IdempotencyKeyReusedError(FieldError(IDEMPOTENCY_KEY, "was used by another device: use a new one"))
     return session
