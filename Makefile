@@ -37,8 +37,9 @@ browser:
 demo: setup ## Take a film through the deployed stacks and serve the player (CHECK=1: play it once, and end)
 	@$(BIN)/marquee demo $(if $(CHECK),--check)
 
+# One more than processors: the tests of the platform wait for much of their time.
 test: setup ## Run every test
-	$(BIN)/pytest --numprocesses auto --dist loadscope --no-loadscope-reorder $(TESTS)
+	$(BIN)/pytest --numprocesses $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))') --dist loadscope --no-loadscope-reorder $(TESTS)
 
 synth: $(READY) ## Synthesise both profiles, with no account and no network
 	@$(BIN)/marquee synth

@@ -254,7 +254,7 @@ def test_a_function_that_fails_for_good_is_recorded_as_well(platform):
     lost = {
         "raw_bucket": platform.output("ingestion", "RawBucket"),
         "manifest_key": "blender/withdrawn/manifest.json",
-        "object_version": None,
+        "object_version": "of-nothing",
         "version_id": version,
         "delivered_at": "2026-11-02T09:30:00Z",
     }
